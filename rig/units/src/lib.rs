@@ -1,0 +1,12 @@
+//! Quantities that cannot be confused: each has one type, one integer base unit, one spelling, and a parser that insists on the unit.
+//!
+//! Boundary: arithmetic and text only. Nothing here knows what a board, a supply or a scenario is. All values are integers, so that
+//! the same computation gives the same bits on every machine.
+
+mod parse;
+mod quantity;
+mod time;
+
+pub use parse::ParseQuantityError;
+pub use quantity::{Baud, Capacitance, Charge, Current, Frequency, Quantity, Ratio, Resistance, Slew, Voltage};
+pub use time::{Instant, Span};

@@ -1,0 +1,54 @@
+//! What a processor core sees of the chip around it.
+
+/// How wide a data access is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Width {
+    /// One byte.
+    Byte,
+    /// Two bytes; the address is even or the access faults.
+    Half,
+    /// Four bytes; the address is a multiple of four or the access faults.
+    Word,
+}
+
+/// Nothing answers at the address, or not at this width or alignment. The core turns it into a HardFault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BusFault;
+
+/// The core's clock, lent to a device for the time of one access.
+#[derive(Clone, Debug, Default)]
+pub struct Clock {
+    /// Core clock cycles since the board was made. Monotonic, also while the board is off. A device that stalls the core (a flash
+    /// controller) moves it forward.
+    pub cycle: u64,
+    /// Set by a device whose state changed in a way that the core must look at before the next instruction: an interrupt line, the
+    /// next event, a halt.
+    pub attention: bool,
+}
+
+/// Why the chip no longer executes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Halt {
+    /// The supply fell below what the chip runs on; everything but flash is lost.
+    PowerLost,
+    /// A reset other than by power: the watchdog or the RESET pin. RAM keeps its content.
+    Reset,
+}
+
+/// The chip around a core. Addresses 0xE000_0000 and up belong to the core and are never passed on.
+pub trait Bus {
+    /// The halfword to execute at `address` (always even).
+    fn fetch(&mut self, address: u32) -> Result<u16, BusFault>;
+    /// Reads `width` at `address`, zero-extended.
+    fn read(&mut self, address: u32, width: Width, clock: &mut Clock) -> Result<u32, BusFault>;
+    /// Writes the low `width` of `value` at `address`.
+    fn write(&mut self, address: u32, value: u32, width: Width, clock: &mut Clock) -> Result<(), BusFault>;
+    /// The cycle at which [`Bus::tick`] must run next; `u64::MAX` if nothing is due.
+    fn next_event(&self) -> u64;
+    /// Lets every device catch up with `clock.cycle`.
+    fn tick(&mut self, clock: &mut Clock);
+    /// The interrupt lines 0 to 31, as levels.
+    fn interrupt_lines(&self) -> u32;
+    /// Whether the chip stopped executing, and why.
+    fn halt(&self) -> Option<Halt>;
+}
