@@ -1,4 +1,8 @@
 //! What a processor core sees of the chip around it.
+//!
+//! Boundary: the shapes only. The core implements none of it and the chip (`nrf`) knows nothing of instructions.
+
+use std::sync::Arc;
 
 /// How wide a data access is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +39,28 @@ pub enum Halt {
     Reset,
 }
 
+/// A page of memory as the core may keep it: instructions are decoded once and reused for as long as the page is the same
+/// allocation, also across clones of a board.
+#[derive(Clone, Copy, Debug)]
+pub struct CodePage<'a> {
+    /// The address of the first byte; even.
+    pub base: u32,
+    /// The bytes. Changed only copy-on-write (`Arc::make_mut` or a new `Arc`), so that a holder of the old page sees it unchanged
+    /// and recognises the new one by its address.
+    pub bytes: &'a Arc<[u8]>,
+}
+
+/// What the core is doing, as far as the supply can tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Activity {
+    /// Executing instructions.
+    Awake,
+    /// Waiting in WFI or WFE.
+    Asleep,
+    /// Waiting in WFI or WFE with SCR.SLEEPDEEP set.
+    DeeplyAsleep,
+}
+
 /// The chip around a core. Addresses 0xE000_0000 and up belong to the core and are never passed on.
 pub trait Bus {
     /// The halfword to execute at `address` (always even).
@@ -51,4 +77,17 @@ pub trait Bus {
     fn interrupt_lines(&self) -> u32;
     /// Whether the chip stopped executing, and why.
     fn halt(&self) -> Option<Halt>;
+
+    /// The page that holds the code at `address`, if it is of the kind that changes rarely (flash, not RAM). A write that changes
+    /// such a page sets [`Clock::attention`]; without that the core goes on executing what the page held before. `None` sends
+    /// the core to [`Bus::fetch`], which is always right and slower.
+    fn code_page(&self, address: u32) -> Option<CodePage<'_>> {
+        let _ = address;
+        None
+    }
+
+    /// The core fell asleep or woke up, at `clock.cycle`.
+    fn activity_changed(&mut self, activity: Activity, clock: &mut Clock) {
+        let _ = (activity, clock);
+    }
 }
