@@ -37,6 +37,9 @@ pub enum Halt {
     PowerLost,
     /// A reset other than by power: the watchdog or the RESET pin. RAM keeps its content.
     Reset,
+    /// Nothing is wrong: the board wants to look before the next instruction, for instance because a flash operation now stalls the
+    /// core. Running again continues where it stopped.
+    Paused,
 }
 
 /// A page of memory as the core may keep it: instructions are decoded once and reused for as long as the page is the same
@@ -61,7 +64,8 @@ pub enum Activity {
     DeeplyAsleep,
 }
 
-/// The chip around a core. Addresses 0xE000_0000 and up belong to the core and are never passed on.
+/// The chip around a core. Addresses 0xE000_0000 to 0xE00F_FFFF (the private peripheral bus) belong to the core and are never passed
+/// on; those above are the vendor's and are (nRF51 start-up code reads its part number at 0xF000_0FE0).
 pub trait Bus {
     /// The halfword to execute at `address` (always even).
     fn fetch(&mut self, address: u32) -> Result<u16, BusFault>;
