@@ -1,1 +1,314 @@
-//! (being written)
+//! Flash that obeys physics: operations take time, and power lost inside one leaves cells partly changed.
+//!
+//! Boundary: the array and its controller's operations. Registers (NVMC) are the chip's, and when power fails is decided by whoever
+//! owns the supply: it calls [`Flash::complete`] or [`Flash::cut`] on the operation that is under way.
+
+mod array;
+mod cells;
+mod geometry;
+mod operation;
+#[cfg(test)]
+mod tests;
+
+mod marginal;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use brickproof_units::{Instant, Ratio, Span};
+
+pub use cells::Cells;
+pub use geometry::FlashGeometry;
+pub(crate) use operation::COMPLETE;
+pub use operation::{CutPoint, FlashCut, FlashOperation, FlashRecord};
+
+use array::FlashArray;
+use cells::Cut;
+use geometry::share_of;
+
+/// Where the user information configuration registers (UICR) begin on every nRF5 part.
+pub const UICR: u32 = 0x1000_1000;
+/// Bytes of UICR that are modelled: one leaf, more than any part implements.
+const UICR_SIZE: u32 = 4096;
+
+/// The address range is not flash, or not all of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{len} bytes at {address:#010x} are not flash of this part")]
+pub struct OutsideFlash {
+    address: u32,
+    len: usize,
+}
+
+/// An operation that has begun and not ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct UnderWay {
+    pub(crate) operation: FlashOperation,
+    pub(crate) index: u64,
+    pub(crate) start: Instant,
+    pub(crate) needed: Span,
+    pc: u32,
+}
+
+/// The flash of one part: code memory and UICR. Clones share what neither changes.
+#[derive(Clone, Debug)]
+pub struct Flash {
+    geometry: FlashGeometry,
+    cells: Cells,
+    seed: u64,
+    code: FlashArray,
+    uicr: FlashArray,
+    under_way: Option<UnderWay>,
+    operations: u64,
+    log: Vec<FlashRecord>,
+    /// Writes per word since its last erase, by page; only pages that were programmed since the board was made.
+    writes: BTreeMap<u32, Arc<[u8]>>,
+    excess_writes: u64,
+    epoch: u64,
+}
+
+impl Flash {
+    /// Erased flash.
+    pub fn new(geometry: FlashGeometry, cells: Cells, seed: u64) -> Self {
+        Self {
+            geometry,
+            cells,
+            seed,
+            code: FlashArray::erased(geometry.size as usize, seed),
+            uicr: FlashArray::erased(UICR_SIZE as usize, !seed),
+            under_way: None,
+            operations: 0,
+            log: Vec::new(),
+            writes: BTreeMap::new(),
+            excess_writes: 0,
+            epoch: 0,
+        }
+    }
+
+    /// Its size and timing.
+    pub fn geometry(&self) -> &FlashGeometry {
+        &self.geometry
+    }
+
+    /// Copies bytes as they last settled (weak cells: as they read at the last power-up), without taking time.
+    pub fn read_raw(&self, address: u32, into: &mut [u8]) -> Result<(), OutsideFlash> {
+        let (array, offset) = self.locate(address, into.len())?;
+        array.copy_out(offset, into).ok_or(OutsideFlash { address, len: into.len() })
+    }
+
+    /// Puts bytes as a programmer with all the time in the world would, without taking time. Nothing is written on error.
+    pub fn write_raw(&mut self, address: u32, bytes: &[u8]) -> Result<(), OutsideFlash> {
+        self.locate(address, bytes.len())?;
+        let (array, offset) = self.locate_mut(address);
+        array.put(offset, bytes).ok_or(OutsideFlash { address, len: bytes.len() })
+    }
+
+    /// The code memory from its first byte to its last, in pieces.
+    pub fn contents(&self) -> impl Iterator<Item = &[u8]> {
+        self.code.settled()
+    }
+
+    /// Operations begun since the board was made; the index of the next one.
+    pub fn operations(&self) -> u64 {
+        self.operations
+    }
+
+    /// What was done since the log was last taken.
+    pub fn log(&self) -> &[FlashRecord] {
+        &self.log
+    }
+
+    /// Takes the log.
+    pub fn take_log(&mut self) -> Vec<FlashRecord> {
+        std::mem::take(&mut self.log)
+    }
+
+    /// Times a word was programmed more often between two erases than the part allows ([`FlashGeometry::writes_per_word`]). The
+    /// model obeys nevertheless: on silicon the result is out of specification, not refused.
+    pub fn excess_writes(&self) -> u64 {
+        self.excess_writes
+    }
+
+    /// Cells that a cut left near the read threshold, in code memory and UICR.
+    pub fn weak_cells(&self) -> usize {
+        self.code.weak_cells() + self.uicr.weak_cells()
+    }
+
+    /// Lets weak cells drift and settle anew: the board powers up.
+    pub(crate) fn power_up(&mut self) {
+        self.epoch += 1;
+        self.code.power_up(self.epoch);
+        self.uicr.power_up(self.epoch);
+    }
+
+    /// `N` bytes of code memory at `address`, a multiple of `N`.
+    #[inline]
+    pub(crate) fn read_code<const N: usize>(&mut self, address: u32) -> Option<[u8; N]> {
+        self.code.read(address)
+    }
+
+    /// The word of UICR at `offset`.
+    pub(crate) fn read_uicr(&mut self, offset: u32) -> u32 {
+        self.uicr.read(offset & !3).map_or(u32::MAX, u32::from_le_bytes)
+    }
+
+    /// The leaf of code memory that holds `address`, and the leaf's address.
+    pub(crate) fn code_leaf(&self, address: u32) -> Option<(u32, &Arc<[u8]>)> {
+        self.code.leaf(address).map(|leaf| (address & !(array::LEAF as u32 - 1), leaf))
+    }
+
+    /// Begins an operation. An operation outside the flash is none: it is ignored, as the controller does.
+    pub(crate) fn begin(&mut self, operation: FlashOperation, start: Instant) -> Option<UnderWay> {
+        let operation = self.normalised(operation)?;
+        let needed = match operation {
+            FlashOperation::Program { .. } => self.geometry.program,
+            FlashOperation::ErasePage { .. } | FlashOperation::EraseUicr => self.geometry.erase_page,
+            FlashOperation::EraseAll => self.geometry.erase_all,
+        };
+        let under_way = UnderWay { operation, index: self.operations, start, needed, pc: 0 };
+        self.operations += 1;
+        self.under_way = Some(under_way);
+        Some(under_way)
+    }
+
+    /// The operation that is under way.
+    pub(crate) fn under_way(&self) -> Option<UnderWay> {
+        self.under_way
+    }
+
+    /// Notes which instruction started the operation that is under way.
+    pub(crate) fn attribute(&mut self, pc: u32) {
+        if let Some(under_way) = &mut self.under_way {
+            under_way.pc = pc;
+        }
+    }
+
+    /// Ends the operation that is under way, as asked for.
+    pub(crate) fn complete(&mut self, end: Instant) {
+        let Some(under_way) = self.under_way.take() else { return };
+        match under_way.operation {
+            FlashOperation::Program { address, value } => {
+                self.count_write(address);
+                let (array, offset) = self.locate_mut(address);
+                array.clear_bits(offset, value);
+            }
+            FlashOperation::ErasePage { address } => {
+                self.forget_writes(address, self.geometry.page);
+                self.code.erase(address, self.geometry.page);
+            }
+            FlashOperation::EraseAll => {
+                self.writes.clear();
+                self.code.erase(0, self.geometry.size);
+                self.uicr.erase(0, UICR_SIZE);
+            }
+            FlashOperation::EraseUicr => {
+                self.forget_writes(UICR, UICR_SIZE);
+                self.uicr.erase(0, UICR_SIZE);
+            }
+        }
+        self.record(under_way, end, COMPLETE);
+    }
+
+    /// Ends the operation that is under way because power fails at `end`, after `share` of its effective time.
+    pub(crate) fn cut(&mut self, end: Instant, share: Ratio) {
+        if share >= COMPLETE {
+            return self.complete(end);
+        }
+        let Some(under_way) = self.under_way.take() else { return };
+        if share.get() > 0 {
+            self.leave_torn(under_way, share);
+        }
+        self.record(under_way, end, share);
+    }
+
+    /// Ends the operation that is under way because the chip is reset at `end`.
+    pub(crate) fn abort(&mut self, end: Instant) {
+        if let Some(under_way) = self.under_way {
+            self.cut(end, share_of(end.since(under_way.start), under_way.needed));
+        }
+    }
+
+    fn leave_torn(&mut self, torn: UnderWay, share: Ratio) {
+        let model = self.cells.model();
+        let page = self.geometry.page;
+        let cut = |seed| Cut { share, seed, operation: torn.index };
+        match torn.operation {
+            FlashOperation::Program { address, value } => {
+                self.count_write(address);
+                let cut = cut(self.seed_at(address));
+                let (array, offset) = self.locate_mut(address);
+                array.disturb(offset, 4, |word, weak, place| model.cut_program(word, weak, value, place, cut));
+            }
+            FlashOperation::ErasePage { address } => {
+                let cut = cut(self.seed);
+                self.code.disturb(address, page, |bytes, weak, place| model.cut_erase(bytes, weak, place, cut));
+            }
+            FlashOperation::EraseAll => {
+                let (code, uicr) = (cut(self.seed), cut(!self.seed));
+                let size = self.geometry.size;
+                self.code.disturb(0, size, |bytes, weak, place| model.cut_erase(bytes, weak, place, code));
+                self.uicr.disturb(0, UICR_SIZE, |bytes, weak, place| model.cut_erase(bytes, weak, place, uicr));
+            }
+            FlashOperation::EraseUicr => {
+                let cut = cut(!self.seed);
+                self.uicr.disturb(0, UICR_SIZE, |bytes, weak, place| model.cut_erase(bytes, weak, place, cut));
+            }
+        }
+    }
+
+    fn record(&mut self, ended: UnderWay, end: Instant, completed: Ratio) {
+        let UnderWay { operation, index, start, pc, .. } = ended;
+        self.log.push(FlashRecord { index, start, end, operation, pc, completed });
+    }
+
+    /// The operation with its address rounded down to what it acts on; `None` outside the flash.
+    fn normalised(&self, operation: FlashOperation) -> Option<FlashOperation> {
+        match operation {
+            FlashOperation::Program { address, value } => {
+                let address = address & !3;
+                self.locate(address, 4).ok()?;
+                Some(FlashOperation::Program { address, value })
+            }
+            FlashOperation::ErasePage { address } => {
+                let address = address - address % self.geometry.page;
+                (address < self.geometry.size).then_some(FlashOperation::ErasePage { address })
+            }
+            whole => Some(whole),
+        }
+    }
+
+    /// Code memory and UICR are different silicon: a cell's place alone does not tell them apart.
+    fn seed_at(&self, address: u32) -> u64 {
+        if address < self.geometry.size { self.seed } else { !self.seed }
+    }
+
+    fn locate(&self, address: u32, len: usize) -> Result<(&FlashArray, u32), OutsideFlash> {
+        let fits = |base: u32, size: u32| {
+            let offset = address.checked_sub(base)?;
+            (u64::from(offset) + len as u64 <= u64::from(size)).then_some(offset)
+        };
+        let code = fits(0, self.geometry.size).map(|offset| (&self.code, offset));
+        let uicr = || fits(UICR, UICR_SIZE).map(|offset| (&self.uicr, offset));
+        code.or_else(uicr).ok_or(OutsideFlash { address, len })
+    }
+
+    /// The array of an address that [`Flash::locate`] found.
+    fn locate_mut(&mut self, address: u32) -> (&mut FlashArray, u32) {
+        if address < self.geometry.size { (&mut self.code, address) } else { (&mut self.uicr, address - UICR) }
+    }
+
+    fn count_write(&mut self, address: u32) {
+        let Some(limit) = self.geometry.writes_per_word else { return };
+        let page = self.geometry.page;
+        let words = || vec![0; page as usize / 4].into();
+        let counts = self.writes.entry(address / page).or_insert_with(words);
+        if let Some(count) = Arc::make_mut(counts).get_mut((address % page / 4) as usize) {
+            *count = count.saturating_add(1);
+            self.excess_writes += u64::from(*count > limit);
+        }
+    }
+
+    fn forget_writes(&mut self, address: u32, len: u32) {
+        let page = self.geometry.page;
+        self.writes.retain(|index, _| !(address..address + len).contains(&(index * page)));
+    }
+}

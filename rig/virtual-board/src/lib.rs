@@ -11,3 +11,5 @@ pub mod led;
 pub mod nrf;
 pub mod sensor;
 pub mod supply;
+
+mod seed;
