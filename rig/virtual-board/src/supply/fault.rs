@@ -88,4 +88,6 @@ pub enum Specification {
     Within,
     /// Faster than the part's data sheet allows: what the part does proves nothing about it.
     TooFast,
+    /// A rise slower than the part's data sheet allows.
+    TooSlow,
 }

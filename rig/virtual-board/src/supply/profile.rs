@@ -84,7 +84,7 @@ const SMALL_LDO: Regulator = Regulator {
     current_limit: milliamperes(600),
     lockout: Hysteresis { falling: millivolts(2_300), rising: millivolts(2_500) },
     enable_delay: Span::micros(200),
-    soft_start: Slew::new(300_000),
+    soft_start: Slew::new(1_000_000),
     discharge: milliohms(10_000_000),
 };
 
