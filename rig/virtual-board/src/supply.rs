@@ -206,6 +206,11 @@ impl Supply {
         self.chip
     }
 
+    /// Whether a change of load may move the rail. While it does not, the owner need not report every blink of an LED.
+    pub fn feels_load(&self) -> bool {
+        self.piece.firmness == Firmness::Yielding
+    }
+
     /// The rail at `at`, between the last change and the next event.
     pub fn rail(&self, at: Instant) -> Voltage {
         voltage(self.piece.rail.at(self.offset(at)).max(0.0))
