@@ -344,18 +344,24 @@ impl<B: Bus> Running<'_, B> {
     /// Executes the instructions of one page until `until`, until something wants attention or until the page is left.
     fn burst_in_page(&mut self, page: &DecodedPage, until: u64) -> Result<(), Exit> {
         let mut pc = self.processor.registers.general[registers::PC];
+        let mut now = self.clock.cycle;
         let mut executed = 0;
         let result = loop {
             let Some(instruction) = page.at(pc) else { break Ok(()) };
-            match self.execute(instruction, pc) {
-                Ok(next) => pc = next,
-                Err(exit) => break Err(exit),
+            match self.execute(instruction, pc, now) {
+                Ok((next, end)) => (pc, now) = (next, end),
+                Err(exit) => {
+                    // What failed had shared the time with the clock, where a device may have moved it on.
+                    now = self.clock.cycle;
+                    break Err(exit);
+                }
             }
             executed += 1;
-            if self.clock.cycle >= until || self.clock.attention {
+            if now >= until || self.clock.attention {
                 break Ok(());
             }
         };
+        self.clock.cycle = now;
         self.processor.registers.general[registers::PC] = pc;
         self.processor.instructions += executed;
         result

@@ -44,8 +44,8 @@ impl DecodedPage {
 
     /// The instruction at an even address, if all of it is in this page.
     #[inline(always)]
-    pub(super) fn at(&self, address: u32) -> Option<Instruction> {
-        self.instructions.get((address.wrapping_sub(self.base) >> 1) as usize).copied()
+    pub(super) fn at(&self, address: u32) -> Option<&Instruction> {
+        self.instructions.get((address.wrapping_sub(self.base) >> 1) as usize)
     }
 }
 

@@ -69,7 +69,9 @@ impl<B: Bus> Running<'_, B> {
     pub(super) fn execute_at(&mut self, pc: u32) -> Result<u32, Exit> {
         let first = self.fetch(pc)?;
         let second = if is_wide(first) { self.fetch(pc.wrapping_add(2))? } else { 0 };
-        self.execute(decode(pc, first, second), pc)
+        let (next, now) = self.execute(&decode(pc, first, second), pc, self.clock.cycle)?;
+        self.clock.cycle = now;
+        Ok(next)
     }
 
     fn fetch(&mut self, address: u32) -> Result<u16, Exit> {
@@ -79,16 +81,34 @@ impl<B: Bus> Running<'_, B> {
         Ok(self.bus.fetch(address)?)
     }
 
-    /// Executes the instruction at `pc`; returns the address of the next one. After an error the registers are as before.
+    /// Executes the instruction at `pc` at cycle `now`; returns the address of the next one and the cycle it begins at. After an
+    /// error the registers are as before.
+    ///
+    /// Time goes in and out as a value because most instructions need no more of it than an addition in a register; those that
+    /// involve a device or an exception share it through the clock, and so do those that fail.
     #[inline(always)]
-    pub(super) fn execute(&mut self, instruction: Instruction, pc: u32) -> Result<u32, Exit> {
-        let Instruction { class, immediate, .. } = instruction;
-        let d = usize::from(instruction.d & 15);
-        let n = usize::from(instruction.n & 15);
-        let m = usize::from(instruction.m & 15);
+    pub(super) fn execute(&mut self, instruction: &Instruction, pc: u32, now: u64) -> Result<(u32, u64), Exit> {
+        let immediate = instruction.immediate;
         let next = pc.wrapping_add(2);
-        let mut cycles = 1;
+        let mut end = now + 1;
 
+        // The fields are read where they are used: most instructions use two of the three, and masked to four bits none of them
+        // needs a bounds check.
+        macro_rules! d {
+            () => {
+                usize::from(instruction.d & 15)
+            };
+        }
+        macro_rules! n {
+            () => {
+                usize::from(instruction.n & 15)
+            };
+        }
+        macro_rules! m {
+            () => {
+                usize::from(instruction.m & 15)
+            };
+        }
         macro_rules! registers {
             () => {
                 self.processor.registers
@@ -107,145 +127,157 @@ impl<B: Bus> Running<'_, B> {
         macro_rules! load {
             ($address:expr, $width:ident) => {{
                 let address = $address;
-                cycles = LOAD_STORE;
-                self.load(address, Width::$width)?
+                self.clock.cycle = now;
+                let value = self.load(address, Width::$width)?;
+                end = self.clock.cycle + LOAD_STORE;
+                value
             }};
         }
         macro_rules! store {
             ($address:expr, $width:ident) => {{
                 let address = $address;
-                cycles = LOAD_STORE;
-                self.store(address, reg!(d), Width::$width)?
+                self.clock.cycle = now;
+                self.store(address, reg!(d!()), Width::$width)?;
+                end = self.clock.cycle + LOAD_STORE;
             }};
         }
         macro_rules! branch_if {
             ($condition:expr) => {
                 if $condition {
-                    self.clock.cycle += BRANCH;
-                    return Ok(immediate);
+                    return Ok((immediate, now + BRANCH));
                 }
             };
         }
 
-        match class {
+        match instruction.class {
             Class::LslImmediate => {
-                let value = reg!(m);
-                reg!(d) = flags!().set_nzc(value << immediate, value >> (32 - immediate) & 1 != 0);
+                let value = reg!(m!());
+                reg!(d!()) = flags!().set_nzc(value << immediate, value >> (32 - immediate) & 1 != 0);
             }
-            Class::MovLow => reg!(d) = flags!().set_nz(reg!(m)),
-            Class::LsrImmediate => reg!(d) = self.shift_right_logical(reg!(m), immediate),
-            Class::AsrImmediate => reg!(d) = self.shift_right_arithmetic(reg!(m), immediate),
-            Class::AddRegister => reg!(d) = flags!().add(reg!(n), reg!(m)),
-            Class::SubRegister => reg!(d) = flags!().subtract(reg!(n), reg!(m)),
-            Class::AddImmediate3 | Class::AddImmediate8 => reg!(d) = flags!().add(reg!(n), immediate),
-            Class::SubImmediate3 | Class::SubImmediate8 => reg!(d) = flags!().subtract(reg!(n), immediate),
-            Class::MovImmediate => reg!(d) = flags!().set_nz(immediate),
+            Class::MovLow => reg!(d!()) = flags!().set_nz(reg!(m!())),
+            Class::LsrImmediate => reg!(d!()) = self.shift_right_logical(reg!(m!()), immediate),
+            Class::AsrImmediate => reg!(d!()) = self.shift_right_arithmetic(reg!(m!()), immediate),
+            Class::AddRegister => reg!(d!()) = flags!().add(reg!(n!()), reg!(m!())),
+            Class::SubRegister => reg!(d!()) = flags!().subtract(reg!(n!()), reg!(m!())),
+            Class::AddImmediate3 | Class::AddImmediate8 => reg!(d!()) = flags!().add(reg!(n!()), immediate),
+            Class::SubImmediate3 | Class::SubImmediate8 => reg!(d!()) = flags!().subtract(reg!(n!()), immediate),
+            Class::MovImmediate => reg!(d!()) = flags!().set_nz(immediate),
             Class::CmpImmediate => {
-                flags!().subtract(reg!(n), immediate);
+                flags!().subtract(reg!(n!()), immediate);
             }
-            Class::And => reg!(d) = flags!().set_nz(reg!(n) & reg!(m)),
-            Class::Eor => reg!(d) = flags!().set_nz(reg!(n) ^ reg!(m)),
-            Class::LslRegister => reg!(d) = self.shift_left(reg!(n), reg!(m) & 0xFF),
-            Class::LsrRegister => reg!(d) = self.shift_right_logical(reg!(n), reg!(m) & 0xFF),
-            Class::AsrRegister => reg!(d) = self.shift_right_arithmetic(reg!(n), reg!(m) & 0xFF),
-            Class::Adc => reg!(d) = flags!().add_with_carry(reg!(n), reg!(m)),
-            Class::Sbc => reg!(d) = flags!().add_with_carry(reg!(n), !reg!(m)),
-            Class::Ror => reg!(d) = self.rotate_right(reg!(n), reg!(m) & 0xFF),
+            Class::And => reg!(d!()) = flags!().set_nz(reg!(n!()) & reg!(m!())),
+            Class::Eor => reg!(d!()) = flags!().set_nz(reg!(n!()) ^ reg!(m!())),
+            Class::LslRegister => reg!(d!()) = self.shift_left(reg!(n!()), reg!(m!()) & 0xFF),
+            Class::LsrRegister => reg!(d!()) = self.shift_right_logical(reg!(n!()), reg!(m!()) & 0xFF),
+            Class::AsrRegister => reg!(d!()) = self.shift_right_arithmetic(reg!(n!()), reg!(m!()) & 0xFF),
+            Class::Adc => reg!(d!()) = flags!().add_with_carry(reg!(n!()), reg!(m!())),
+            Class::Sbc => reg!(d!()) = flags!().add_with_carry(reg!(n!()), !reg!(m!())),
+            Class::Ror => reg!(d!()) = self.rotate_right(reg!(n!()), reg!(m!()) & 0xFF),
             Class::Tst => {
-                flags!().set_nz(reg!(n) & reg!(m));
+                flags!().set_nz(reg!(n!()) & reg!(m!()));
             }
-            Class::Rsb => reg!(d) = flags!().subtract(0, reg!(m)),
+            Class::Rsb => reg!(d!()) = flags!().subtract(0, reg!(m!())),
             Class::CmpLow => {
-                flags!().subtract(reg!(n), reg!(m));
+                flags!().subtract(reg!(n!()), reg!(m!()));
             }
             Class::Cmn => {
-                flags!().add(reg!(n), reg!(m));
+                flags!().add(reg!(n!()), reg!(m!()));
             }
-            Class::Orr => reg!(d) = flags!().set_nz(reg!(n) | reg!(m)),
-            Class::Mul => reg!(d) = flags!().set_nz(reg!(n).wrapping_mul(reg!(m))),
-            Class::Bic => reg!(d) = flags!().set_nz(reg!(n) & !reg!(m)),
-            Class::Mvn => reg!(d) = flags!().set_nz(!reg!(m)),
+            Class::Orr => reg!(d!()) = flags!().set_nz(reg!(n!()) | reg!(m!())),
+            Class::Mul => reg!(d!()) = flags!().set_nz(reg!(n!()).wrapping_mul(reg!(m!()))),
+            Class::Bic => reg!(d!()) = flags!().set_nz(reg!(n!()) & !reg!(m!())),
+            Class::Mvn => reg!(d!()) = flags!().set_nz(!reg!(m!())),
 
             Class::AddHigh => {
                 self.expose_pc(pc);
-                let sum = reg!(n).wrapping_add(reg!(m));
-                self.set_high(d, sum);
+                let sum = reg!(n!()).wrapping_add(reg!(m!()));
+                self.set_high(d!(), sum);
             }
             Class::AddPc => {
                 self.expose_pc(pc);
-                self.clock.cycle += BRANCH;
-                return Ok(reg!(PC).wrapping_add(reg!(m)) & !1);
+                return Ok((reg!(PC).wrapping_add(reg!(m!())) & !1, now + BRANCH));
             }
             Class::CmpHigh => {
                 self.expose_pc(pc);
-                flags!().subtract(reg!(n), reg!(m));
+                flags!().subtract(reg!(n!()), reg!(m!()));
             }
             Class::MovHigh => {
                 self.expose_pc(pc);
-                self.set_high(d, reg!(m));
+                self.set_high(d!(), reg!(m!()));
             }
             Class::MovPc => {
                 self.expose_pc(pc);
-                self.clock.cycle += BRANCH;
-                return Ok(reg!(m) & !1);
+                return Ok((reg!(m!()) & !1, now + BRANCH));
             }
             Class::Bx => {
                 self.expose_pc(pc);
-                let next = self.branch_exchange(reg!(m))?;
-                self.clock.cycle += BRANCH;
-                return Ok(next);
+                self.clock.cycle = now;
+                let next = self.branch_exchange(reg!(m!()))?;
+                return Ok((next, self.clock.cycle + BRANCH));
             }
             Class::Blx => {
                 self.expose_pc(pc);
-                let target = reg!(m);
+                let target = reg!(m!());
                 reg!(LR) = next | 1;
-                self.clock.cycle += BRANCH;
-                return Ok(self.branch_to_state(target));
+                return Ok((self.branch_to_state(target), now + BRANCH));
             }
 
-            Class::LdrLiteral => reg!(d) = load!(immediate, Word),
-            Class::StrRegister => store!(reg!(n).wrapping_add(reg!(m)), Word),
-            Class::StrhRegister => store!(reg!(n).wrapping_add(reg!(m)), Half),
-            Class::StrbRegister => store!(reg!(n).wrapping_add(reg!(m)), Byte),
-            Class::Ldrsb => reg!(d) = load!(reg!(n).wrapping_add(reg!(m)), Byte) as i8 as u32,
-            Class::LdrRegister => reg!(d) = load!(reg!(n).wrapping_add(reg!(m)), Word),
-            Class::LdrhRegister => reg!(d) = load!(reg!(n).wrapping_add(reg!(m)), Half),
-            Class::LdrbRegister => reg!(d) = load!(reg!(n).wrapping_add(reg!(m)), Byte),
-            Class::Ldrsh => reg!(d) = load!(reg!(n).wrapping_add(reg!(m)), Half) as i16 as u32,
-            Class::StrImmediate | Class::StrSp => store!(reg!(n).wrapping_add(immediate), Word),
-            Class::LdrImmediate | Class::LdrSp => reg!(d) = load!(reg!(n).wrapping_add(immediate), Word),
-            Class::StrbImmediate => store!(reg!(n).wrapping_add(immediate), Byte),
-            Class::LdrbImmediate => reg!(d) = load!(reg!(n).wrapping_add(immediate), Byte),
-            Class::StrhImmediate => store!(reg!(n).wrapping_add(immediate), Half),
-            Class::LdrhImmediate => reg!(d) = load!(reg!(n).wrapping_add(immediate), Half),
+            Class::LdrLiteral => reg!(d!()) = load!(immediate, Word),
+            Class::StrRegister => store!(reg!(n!()).wrapping_add(reg!(m!())), Word),
+            Class::StrhRegister => store!(reg!(n!()).wrapping_add(reg!(m!())), Half),
+            Class::StrbRegister => store!(reg!(n!()).wrapping_add(reg!(m!())), Byte),
+            Class::Ldrsb => reg!(d!()) = load!(reg!(n!()).wrapping_add(reg!(m!())), Byte) as i8 as u32,
+            Class::LdrRegister => reg!(d!()) = load!(reg!(n!()).wrapping_add(reg!(m!())), Word),
+            Class::LdrhRegister => reg!(d!()) = load!(reg!(n!()).wrapping_add(reg!(m!())), Half),
+            Class::LdrbRegister => reg!(d!()) = load!(reg!(n!()).wrapping_add(reg!(m!())), Byte),
+            Class::Ldrsh => reg!(d!()) = load!(reg!(n!()).wrapping_add(reg!(m!())), Half) as i16 as u32,
+            Class::StrImmediate | Class::StrSp => store!(reg!(n!()).wrapping_add(immediate), Word),
+            Class::LdrImmediate | Class::LdrSp => reg!(d!()) = load!(reg!(n!()).wrapping_add(immediate), Word),
+            Class::StrbImmediate => store!(reg!(n!()).wrapping_add(immediate), Byte),
+            Class::LdrbImmediate => reg!(d!()) = load!(reg!(n!()).wrapping_add(immediate), Byte),
+            Class::StrhImmediate => store!(reg!(n!()).wrapping_add(immediate), Half),
+            Class::LdrhImmediate => reg!(d!()) = load!(reg!(n!()).wrapping_add(immediate), Half),
 
-            Class::Adr => reg!(d) = immediate,
-            Class::AddRdSp => reg!(d) = reg!(SP).wrapping_add(immediate),
+            Class::Adr => reg!(d!()) = immediate,
+            Class::AddRdSp => reg!(d!()) = reg!(SP).wrapping_add(immediate),
             Class::AddSp => reg!(SP) = reg!(SP).wrapping_add(immediate),
             Class::SubSp => reg!(SP) = reg!(SP).wrapping_sub(immediate),
-            Class::Sxth => reg!(d) = reg!(m) as i16 as u32,
-            Class::Sxtb => reg!(d) = reg!(m) as i8 as u32,
-            Class::Uxth => reg!(d) = reg!(m) & 0xFFFF,
-            Class::Uxtb => reg!(d) = reg!(m) & 0xFF,
-            Class::Rev => reg!(d) = reg!(m).swap_bytes(),
-            Class::Rev16 => reg!(d) = reg!(m).swap_bytes().rotate_left(16),
-            Class::Revsh => reg!(d) = (reg!(m) as u16).swap_bytes() as i16 as u32,
+            Class::Sxth => reg!(d!()) = reg!(m!()) as i16 as u32,
+            Class::Sxtb => reg!(d!()) = reg!(m!()) as i8 as u32,
+            Class::Uxth => reg!(d!()) = reg!(m!()) & 0xFFFF,
+            Class::Uxtb => reg!(d!()) = reg!(m!()) & 0xFF,
+            Class::Rev => reg!(d!()) = reg!(m!()).swap_bytes(),
+            Class::Rev16 => reg!(d!()) = reg!(m!()).swap_bytes().rotate_left(16),
+            Class::Revsh => reg!(d!()) = (reg!(m!()) as u16).swap_bytes() as i16 as u32,
 
-            Class::Push => cycles = self.push(immediate)?,
-            Class::Pop => {
-                let end = self.load_multiple(SP, immediate)?;
-                reg!(SP) = end;
-                cycles = 1 + u64::from(immediate.count_ones());
+            Class::Push => {
+                self.clock.cycle = now;
+                self.push(immediate)?;
+                end = self.clock.cycle + multiple(immediate);
             }
-            Class::PopPc => return self.pop_pc(immediate),
-            Class::Stm => cycles = self.store_multiple(n, immediate)?,
+            Class::Pop => {
+                self.clock.cycle = now;
+                reg!(SP) = self.load_multiple(SP, immediate)?;
+                end = self.clock.cycle + multiple(immediate);
+            }
+            Class::PopPc => {
+                self.clock.cycle = now;
+                let next = self.pop_pc(immediate)?;
+                return Ok((next, self.clock.cycle + multiple(immediate | 1 << PC) + POP_BRANCH));
+            }
+            Class::Stm => {
+                self.clock.cycle = now;
+                reg!(n!()) = self.store_multiple(reg!(n!()), immediate)?;
+                end = self.clock.cycle + multiple(immediate);
+            }
             Class::Ldm => {
-                let end = self.load_multiple(n, immediate)?;
+                self.clock.cycle = now;
+                let after = self.load_multiple(n!(), immediate)?;
                 // A base that is itself loaded keeps what was loaded.
-                if immediate & 1 << n == 0 {
-                    reg!(n) = end;
+                if immediate & 1 << n!() == 0 {
+                    reg!(n!()) = after;
                 }
-                cycles = 1 + u64::from(immediate.count_ones());
+                end = self.clock.cycle + multiple(immediate);
             }
 
             Class::Beq => branch_if!(flags!().z()),
@@ -265,44 +297,55 @@ impl<B: Bus> Running<'_, B> {
             Class::B => branch_if!(true),
             Class::Bl => {
                 reg!(LR) = pc.wrapping_add(4) | 1;
-                self.clock.cycle += CALL;
-                return Ok(immediate);
+                return Ok((immediate, now + CALL));
             }
 
             Class::Nop | Class::Yield => {}
             Class::Cps => self.change_primask(immediate != 0),
             Class::Sev => self.processor.event = true,
             Class::Wfe => {
+                self.clock.cycle = now;
                 self.wait_for_event();
-                cycles = WAIT;
+                end = self.clock.cycle + WAIT;
             }
             Class::Wfi => {
+                self.clock.cycle = now;
                 self.fall_asleep(Sleep::UntilInterrupt);
-                cycles = WAIT;
+                end = self.clock.cycle + WAIT;
             }
-            Class::Svc => self.call_supervisor()?,
-            Class::Bkpt if self.processor.options.halting_debug => return Err(Exit::Breakpoint(immediate as u8)),
-            Class::Bkpt | Class::UdfNarrow | Class::UdfWide | Class::Undefined => return Err(Exit::Fault),
+            Class::Svc => {
+                self.clock.cycle = now;
+                self.call_supervisor()?;
+            }
+            Class::Bkpt | Class::UdfNarrow | Class::UdfWide | Class::Undefined => {
+                self.clock.cycle = now;
+                return Err(self.refuse(instruction));
+            }
             Class::Msr => {
                 let exists = self.processor.options.unprivileged;
-                registers!().write_special(immediate, reg!(n), exists);
+                registers!().write_special(immediate, reg!(n!()), exists);
                 self.clock.attention = true;
-                self.clock.cycle += SPECIAL_REGISTER;
-                return Ok(pc.wrapping_add(4));
+                return Ok((pc.wrapping_add(4), now + SPECIAL_REGISTER));
             }
             Class::Mrs => {
-                reg!(d) = registers!().read_special(immediate);
-                self.clock.cycle += SPECIAL_REGISTER;
-                return Ok(pc.wrapping_add(4));
+                reg!(d!()) = registers!().read_special(immediate);
+                return Ok((pc.wrapping_add(4), now + SPECIAL_REGISTER));
             }
             // Nothing is reordered here, so there is nothing to wait for.
             Class::Dsb | Class::Dmb | Class::Isb => {
-                self.clock.cycle += BARRIER;
-                return Ok(pc.wrapping_add(4));
+                return Ok((pc.wrapping_add(4), now + BARRIER));
             }
         }
-        self.clock.cycle += cycles;
-        Ok(next)
+        Ok((next, end))
+    }
+
+    /// What becomes of an instruction that does nothing itself.
+    #[cold]
+    fn refuse(&self, instruction: &Instruction) -> Exit {
+        if instruction.class == Class::Bkpt && self.processor.options.halting_debug {
+            return Exit::Breakpoint(instruction.immediate as u8);
+        }
+        Exit::Fault
     }
 
     /// Lets R15 read as the architecture says: the address of the instruction plus four.
@@ -409,8 +452,8 @@ impl<B: Bus> Running<'_, B> {
         Ok(address)
     }
 
-    /// Stores the registers in `list`, lowest first, from `address` up.
-    fn store_list(&mut self, mut address: u32, list: u32) -> Result<u32, Exit> {
+    /// Stores the registers in `list`, lowest first, from `address` up; returns the address after the last word.
+    fn store_multiple(&mut self, mut address: u32, list: u32) -> Result<u32, Exit> {
         for register in registers_in(list) {
             self.store(address, self.processor.registers.general[register], Width::Word)?;
             address = address.wrapping_add(4);
@@ -418,18 +461,11 @@ impl<B: Bus> Running<'_, B> {
         Ok(address)
     }
 
-    fn store_multiple(&mut self, base: usize, list: u32) -> Result<u64, Exit> {
-        let end = self.store_list(self.processor.registers.general[base], list)?;
-        self.processor.registers.general[base] = end;
-        Ok(1 + u64::from(list.count_ones()))
-    }
-
-    fn push(&mut self, list: u32) -> Result<u64, Exit> {
-        let words = list.count_ones();
-        let bottom = self.processor.registers.general[SP].wrapping_sub(4 * words);
-        self.store_list(bottom, list)?;
+    fn push(&mut self, list: u32) -> Result<(), Exit> {
+        let bottom = self.processor.registers.general[SP].wrapping_sub(4 * list.count_ones());
+        self.store_multiple(bottom, list)?;
         self.processor.registers.general[SP] = bottom;
-        Ok(1 + u64::from(words))
+        Ok(())
     }
 
     fn pop_pc(&mut self, list: u32) -> Result<u32, Exit> {
@@ -439,9 +475,8 @@ impl<B: Bus> Running<'_, B> {
         // The stack pointer has moved by the time an exception return looks at it.
         self.processor.registers.general[SP] = end.wrapping_add(4);
         let next = target.and_then(|target| self.branch_exchange(target));
-        match next {
-            Ok(_) => self.clock.cycle += 1 + POP_BRANCH + u64::from(list.count_ones() + 1),
-            Err(_) => self.processor.registers.general = before,
+        if next.is_err() {
+            self.processor.registers.general = before;
         }
         next
     }
@@ -602,6 +637,12 @@ impl<B: Bus> Running<'_, B> {
         }
         Ok(words)
     }
+}
+
+/// The cycles of an instruction that moves the registers in `list`.
+#[inline(always)]
+fn multiple(list: u32) -> u64 {
+    1 + u64::from(list.count_ones())
 }
 
 /// The registers in a list, lowest first.

@@ -6,10 +6,8 @@
 /// are asked about.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Flags {
-    /// Bit 31 is N.
-    negative: u32,
-    /// Z is set when this is zero.
-    zero: u32,
+    /// N is the sign; Z is set when the low word is zero. A result sign-extended says both, and both can be set at once.
+    result: i64,
     carry: bool,
     /// Bit 31 is V.
     overflow: u32,
@@ -23,7 +21,11 @@ impl Default for Flags {
 
 impl Flags {
     pub(super) fn from_apsr(apsr: u32) -> Self {
-        Flags { negative: apsr, zero: !apsr & 1 << 30, carry: apsr >> 29 & 1 != 0, overflow: apsr << 3 }
+        Flags {
+            result: i64::from(apsr as i32) >> 31 << 32 | i64::from(!apsr & 1 << 30),
+            carry: apsr >> 29 & 1 != 0,
+            overflow: apsr << 3,
+        }
     }
 
     /// The flags where the APSR has them: bits 31 to 28, the others zero.
@@ -33,12 +35,12 @@ impl Flags {
 
     #[inline(always)]
     pub(super) fn n(self) -> bool {
-        (self.negative as i32) < 0
+        self.result < 0
     }
 
     #[inline(always)]
     pub(super) fn z(self) -> bool {
-        self.zero == 0
+        self.result as u32 == 0
     }
 
     #[inline(always)]
@@ -53,8 +55,7 @@ impl Flags {
 
     #[inline(always)]
     pub(super) fn set_nz(&mut self, result: u32) -> u32 {
-        self.negative = result;
-        self.zero = result;
+        self.result = i64::from(result as i32);
         result
     }
 
