@@ -1,1 +1,34 @@
-//! (scenario)
+//! YAML in, validated plan out; diagnostics that point at the line.
+//!
+//! Boundary: text and names only. It reads no files, knows no station and runs nothing: [`load`] turns the text of a scenario into a
+//! [`plan::Plan`] for every cell of its matrix, or into every mistake of the file at once. Everything that can be checked against the
+//! board profile has been checked when a plan exists; what needs a station is listed in [`plan::Plan::needs`].
+//!
+//! The words of the language stand in `scenarios/README.md`; the shipped scenarios are its examples.
+
+pub mod board;
+mod condition;
+mod decode;
+mod explain;
+mod fault;
+mod library;
+mod lights;
+mod matrix;
+mod mistake;
+mod needs;
+mod outcome;
+pub mod plan;
+mod reader;
+mod scenario;
+mod sentence;
+mod source;
+mod steps;
+mod suggest;
+mod tree;
+
+pub use explain::explain;
+pub use library::Library;
+pub use lights::{LightStatus, Look, Shown};
+pub use matrix::{Override, ParseOverrideError};
+pub use mistake::{Diagnostics, Mistake, MistakeKind};
+pub use scenario::{Scenario, load, load_with};

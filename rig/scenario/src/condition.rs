@@ -1,0 +1,247 @@
+//! Things that can be seen: a light, a line on the console, an identity, a slot, a rail, a current.
+//!
+//! Boundary: reads a condition and says how it behaves in time, so that impossible timings can be refused where it is used.
+
+use brickproof_units::{Current, Quantity, Span, Voltage};
+
+use crate::decode::Fields;
+use crate::lights;
+use crate::mistake::{Mistake, MistakeKind};
+use crate::plan::{Condition, Expectation, Identity, Level, SlotContent};
+use crate::reader::Reader;
+use crate::suggest;
+use crate::tree::{Node, Value};
+
+/// The keys with which a condition can be written.
+pub(crate) const KEYS: [&str; 10] =
+    ["light", "console", "identity", "slot", "is", "rail", "below", "above", "current", "any"];
+/// Those that say what kind of condition it is; the others go with `slot` and `rail`.
+const KINDS: [&str; 7] = ["light", "console", "identity", "slot", "rail", "current", "any"];
+
+/// Those that are looked up once, so that they need no `within`.
+const FACTS: [&str; 2] = ["identity", "slot"];
+
+/// A condition and its behaviour in time.
+pub(crate) struct Seen {
+    pub(crate) condition: Condition,
+    /// It cannot be recognised sooner.
+    pub(crate) takes: Span,
+    pub(crate) duration: Duration,
+}
+
+/// How long a condition can last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Duration {
+    /// It happens at an instant.
+    Moment,
+    /// It is a fact that is looked up, not watched.
+    Fact,
+    /// It is over after so long.
+    AtMost(Span),
+    /// As long as it likes.
+    Lasting,
+}
+
+impl Reader<'_, '_> {
+    /// The condition among `fields`, which may have other keys as well.
+    pub(crate) fn condition(&mut self, fields: &Fields<'_>) -> Option<Seen> {
+        let mut kinds = KINDS.iter().filter_map(|kind| Some((*kind, fields.entry(kind)?)));
+        let Some((kind, entry)) = kinds.next() else {
+            let help = format!("say what must be seen: {}", suggest::listed(KINDS).unwrap_or_default());
+            fields.missing(&mut self.decoder, "a condition", &help);
+            return None;
+        };
+        for (other, second) in kinds {
+            let message = format!("`{kind}` and `{other}` in one condition");
+            let two = Mistake::new(MistakeKind::NotOneVerb, second.key_place, message);
+            let two = two.label("second").elsewhere(entry.key_place, "first");
+            self.decoder.report(two.help("one of them is enough: `any: [{…}, {…}]`; both: two steps"));
+        }
+        self.check_companions(fields, kind);
+        let node = &entry.value;
+        match kind {
+            "light" => self.light(node),
+            "console" => {
+                let condition = Condition::Console(self.console_pattern(node)?);
+                Some(Seen { condition, takes: Span::ZERO, duration: Duration::Moment })
+            }
+            "identity" => {
+                let identities = [("unchanged", Identity::Unchanged), ("rotated", Identity::Rotated)];
+                Some(fact(Condition::Identity(self.accepts(node, "an identity", &identities)?)))
+            }
+            "slot" => self.slot_content(fields, node),
+            "rail" => self.rail_level(fields, node),
+            "current" => self.current_level(node),
+            _ => self.any(node),
+        }
+    }
+
+    /// A condition in a mapping of its own, as in `not: {…}`.
+    pub(crate) fn condition_alone(&mut self, node: &Node) -> Option<Seen> {
+        let fields = self.decoder.fields(node, "a condition", &KEYS)?;
+        self.condition(&fields)
+    }
+
+    fn check_companions(&mut self, fields: &Fields<'_>, kind: &str) {
+        for (companion, owner) in [("is", "slot"), ("below", "rail"), ("above", "rail")] {
+            if let Some(entry) = fields.entry(companion).filter(|_| kind != owner) {
+                let message = format!("`{companion}` goes with `{owner}`, not with `{kind}`");
+                self.decoder.report(Mistake::new(MistakeKind::Misplaced, entry.key_place, message));
+            }
+        }
+    }
+
+    fn light(&mut self, node: &Node) -> Option<Seen> {
+        let status = lights::wanted(self, node)?;
+        let (takes, duration) = (status.look.period().unwrap_or(Span::ZERO), status.look.duration());
+        let condition = Condition::Light { name: status.name, pattern: status.look.pattern() };
+        Some(Seen { condition, takes, duration })
+    }
+
+    fn slot_content(&mut self, fields: &Fields<'_>, node: &Node) -> Option<Seen> {
+        let contents = [
+            ("old", SlotContent::Old),
+            ("new", SlotContent::New),
+            ("blank", SlotContent::Blank),
+            ("torn", SlotContent::Torn),
+        ];
+        let slot = self.slot(node);
+        let is = fields.required(&mut self.decoder, "is");
+        let accepts = is.and_then(|node| self.accepts(node, "what a slot can hold", &contents));
+        Some(fact(Condition::Slot { slot: slot?, accepts: accepts? }))
+    }
+
+    /// One word or a list of words, any of which will do.
+    fn accepts<T: Clone>(&mut self, node: &Node, what: &str, choices: &[(&str, T)]) -> Option<Vec<T>> {
+        match &node.value {
+            Value::List(nodes) if nodes.is_empty() => self.empty(node, "nothing would be accepted"),
+            Value::List(nodes) => {
+                let read: Vec<_> = nodes.iter().map(|node| self.decoder.choice(node, what, choices)).collect();
+                read.into_iter().collect()
+            }
+            _ => Some(vec![self.decoder.choice(node, what, choices)?]),
+        }
+    }
+
+    fn rail_level(&mut self, fields: &Fields<'_>, node: &Node) -> Option<Seen> {
+        let rail = self.rail(node);
+        let level = self.level::<Voltage>(fields);
+        let (rail, is) = (rail?, level?);
+        let (Level::Above(threshold) | Level::Below(threshold)) = is;
+        if threshold >= rail.maximum || threshold <= Voltage::new(0) {
+            let place = fields.get("below").or(fields.get("above")).map_or(fields.place, |node| node.place);
+            let message = format!("rail `{}` never crosses {threshold}", rail.name);
+            let help = format!("it lies between 0V and {}", rail.maximum);
+            self.decoder.report(Mistake::new(MistakeKind::BeyondLimits, place, message).help(help));
+            return None;
+        }
+        Some(lasting(Condition::Rail { rail: rail.name.clone(), is }))
+    }
+
+    fn current_level(&mut self, node: &Node) -> Option<Seen> {
+        let fields = self.decoder.fields(node, "`current`", &["below", "above"])?;
+        let is = self.level::<Current>(&fields)?;
+        let (Level::Above(threshold) | Level::Below(threshold)) = is;
+        let ceiling = self.board?.input.current_ceiling;
+        if threshold > ceiling {
+            let message = format!("the board never draws {threshold}");
+            let help = format!("it bears currents up to {ceiling}");
+            self.decoder.report(Mistake::new(MistakeKind::BeyondLimits, fields.place, message).help(help));
+            return None;
+        }
+        Some(lasting(Condition::Current(is)))
+    }
+
+    fn level<Q: Quantity>(&mut self, fields: &Fields<'_>) -> Option<Level<Q>> {
+        match (fields.get("below"), fields.entry("above")) {
+            (None, None) => {
+                fields.missing(&mut self.decoder, "`below` or `above`", "say on which side of which value");
+                None
+            }
+            (Some(below), None) => self.decoder.quantity(below).map(Level::Below),
+            (None, Some(above)) => self.decoder.quantity(&above.value).map(Level::Above),
+            (Some(_), Some(above)) => {
+                let both = Mistake::new(MistakeKind::NotOneVerb, above.key_place, "`below` and `above` together");
+                self.decoder.report(both.label("second").help("write two conditions"));
+                None
+            }
+        }
+    }
+
+    fn any(&mut self, node: &Node) -> Option<Seen> {
+        let nodes = self.decoder.list(node, "a list of conditions")?;
+        if nodes.is_empty() {
+            return self.empty(node, "`any` of no conditions");
+        }
+        let read: Vec<_> = nodes.iter().map(|node| self.condition_alone(node)).collect();
+        let seen: Vec<Seen> = read.into_iter().collect::<Option<_>>()?;
+        let takes = seen.iter().map(|one| one.takes).min().unwrap_or(Span::ZERO);
+        let duration = seen.iter().map(|one| one.duration).min().unwrap_or(Duration::Lasting);
+        Some(Seen { condition: Condition::Any(seen.into_iter().map(|one| one.condition).collect()), takes, duration })
+    }
+
+    pub(crate) fn empty<T>(&mut self, node: &Node, message: &str) -> Option<T> {
+        self.decoder.report(Mistake::new(MistakeKind::Empty, node.place, message).label("empty"));
+        None
+    }
+
+    /// `within`, checked against what the condition needs to be recognised at all.
+    pub(crate) fn within(&mut self, fields: &Fields<'_>, seen: Option<&Seen>) -> Option<Span> {
+        let fact = FACTS.iter().any(|kind| fields.entry(kind).is_some());
+        let Some(node) = fields.get("within") else {
+            if fact {
+                return Some(Span::ZERO);
+            }
+            let help = "say how long to wait, as in `within: 30s`: the rig never waits without an end";
+            fields.missing(&mut self.decoder, "`within`", help);
+            return None;
+        };
+        let within = self.decoder.duration(node)?;
+        match seen {
+            Some(seen) if within < seen.takes => {
+                let message = format!("{within} is too short to see this light");
+                let short = Mistake::new(MistakeKind::ImpossibleTiming, node.place, message);
+                self.decoder.report(short.help(format!("one period takes {}: allow at least that", seen.takes)));
+                None
+            }
+            _ => Some(within),
+        }
+    }
+
+    /// The body of `expect`.
+    pub(crate) fn expectation(&mut self, node: &Node) -> Option<Expectation> {
+        let known: Vec<&'static str> = KEYS.into_iter().chain(["within", "holds"]).collect();
+        let fields = self.decoder.fields(node, "`expect`", &known)?;
+        let seen = self.condition(&fields);
+        let within = self.within(&fields, seen.as_ref());
+        let holds = match fields.get("holds") {
+            None => Some(None),
+            Some(node) => self.holds(node, seen.as_ref()).map(Some),
+        };
+        Some(Expectation { condition: seen?.condition, within: within?, holds: holds? })
+    }
+
+    fn holds(&mut self, node: &Node, seen: Option<&Seen>) -> Option<Span> {
+        let holds = self.decoder.duration(node)?;
+        let impossible = |message: String| Mistake::new(MistakeKind::ImpossibleTiming, node.place, message);
+        let mistake = match seen?.duration {
+            Duration::Lasting => return Some(holds),
+            Duration::AtMost(longest) if holds <= longest => return Some(holds),
+            Duration::AtMost(longest) => impossible(format!("this light is over after {longest}"))
+                .help("ask for no more, or expect the light that comes after it"),
+            Duration::Moment => impossible("a console line comes and is gone: it cannot hold".to_owned())
+                .help("remove `holds`, or make sure of what must not come with `never: {…, for: …}`"),
+            Duration::Fact => impossible("this is looked up once: it cannot hold".to_owned()).help("remove `holds`"),
+        };
+        self.decoder.report(mistake);
+        None
+    }
+}
+
+fn fact(condition: Condition) -> Seen {
+    Seen { condition, takes: Span::ZERO, duration: Duration::Fact }
+}
+
+fn lasting(condition: Condition) -> Seen {
+    Seen { condition, takes: Span::ZERO, duration: Duration::Lasting }
+}

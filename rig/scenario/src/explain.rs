@@ -1,0 +1,73 @@
+//! A plan in plain words: what will be done, and what the station must offer.
+//!
+//! Boundary: text for people. What a given station cannot do is added by the bench, which knows the station.
+
+use std::fmt::Write;
+
+use crate::plan::{Expected, Plan, Step};
+use crate::sentence;
+
+/// The plan in words, one line for every step, ending with a line break.
+pub fn explain(plan: &Plan) -> String {
+    let mut text = String::new();
+    // Writing to a `String` cannot fail.
+    let _ = write_plan(&mut text, plan);
+    text
+}
+
+fn write_plan(text: &mut String, plan: &Plan) -> std::fmt::Result {
+    writeln!(text, "{}", plan.scenario.title)?;
+    if !plan.parameters.is_empty() {
+        let cell: Vec<String> = plan.parameters.iter().map(|(axis, value)| format!("{axis}={value}")).collect();
+        writeln!(text, "with {}", cell.join(", "))?;
+    }
+    writeln!(
+        text,
+        "\nOn a {} ({}) that runs {}; {}.",
+        plan.board.name,
+        plan.board.mcu,
+        plan.firmware.0,
+        sentence::cloud(&plan.cloud)
+    )?;
+    write_throughout(text, plan)?;
+    writeln!(text, "\nSteps")?;
+    write_steps(text, &plan.steps)?;
+    if !plan.cleanup.is_empty() {
+        writeln!(text, "\nAfterwards, whatever happened")?;
+        write_steps(text, &plan.cleanup)?;
+    }
+    writeln!(text, "\nExpected: {}", expected(&plan.outcome))?;
+    writeln!(text, "\nThe station must offer")?;
+    for need in &plan.needs {
+        writeln!(text, "  - {}", sentence::need(*need))?;
+    }
+    Ok(())
+}
+
+fn write_throughout(text: &mut String, plan: &Plan) -> std::fmt::Result {
+    if !plan.throughout.is_empty() {
+        writeln!(text, "\nFrom the first step to the last")?;
+        for watch in &plan.throughout {
+            writeln!(text, "  - {}", watch.text)?;
+        }
+    }
+    Ok(())
+}
+
+fn write_steps(text: &mut String, steps: &[Step]) -> std::fmt::Result {
+    steps.iter().try_for_each(|step| writeln!(text, "{:>4}. {}", step.index, step.text))
+}
+
+fn expected(outcome: &Expected) -> String {
+    match outcome {
+        Expected::Passed => "the board survives; every step holds".to_owned(),
+        Expected::Bricked { showing } if showing.is_empty() => {
+            "the board is bricked: after the fault an expectation is missed; a brick that does not come is a failure"
+                .to_owned()
+        }
+        Expected::Bricked { showing } => {
+            let seen: Vec<String> = showing.iter().map(sentence::seen).collect();
+            format!("the board is bricked, and after the fault we {}", seen.join(" and "))
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! Faults and their triggers.
+//!
+//! Boundary: reads them and checks them against the limits of the board's rails. Making them is the supply's business.
+
+use brickproof_units::{Slew, Span, Voltage};
+
+use crate::board::Rail;
+use crate::condition;
+use crate::decode::Fields;
+use crate::mistake::{Mistake, MistakeKind};
+use crate::plan::{Cause, Edge, Fault, Trigger};
+use crate::reader::Reader;
+use crate::suggest;
+use crate::tree::{Entry, Node};
+
+const FAULTS: [&str; 3] = ["brown_out", "power_cut", "load_step"];
+
+/// A cause and how long to wait for it.
+pub(crate) struct Awaited {
+    pub(crate) cause: Cause,
+    pub(crate) within: Span,
+}
+
+impl Reader<'_, '_> {
+    /// The body of `on`.
+    pub(crate) fn cause(&mut self, node: &Node) -> Option<Awaited> {
+        let known: Vec<&'static str> = condition::KEYS.into_iter().chain(["line", "edge", "within"]).collect();
+        let fields = self.decoder.fields(node, "`on`", &known)?;
+        if let Some(line) = fields.get("line") {
+            let (line, edge, within) = (self.line(line), self.edge(&fields), self.within(&fields, None));
+            return Some(Awaited { cause: Cause::Edge { line: line?, edge: edge? }, within: within? });
+        }
+        if let Some(edge) = fields.entry("edge") {
+            let lonely = Mistake::new(MistakeKind::Misplaced, edge.key_place, "`edge` goes with `line`");
+            self.decoder.report(lonely);
+        }
+        let seen = self.condition(&fields);
+        let within = self.within(&fields, seen.as_ref());
+        Some(Awaited { cause: Cause::Seen(seen?.condition), within: within? })
+    }
+
+    fn edge(&mut self, fields: &Fields<'_>) -> Option<Edge> {
+        let node = fields.required(&mut self.decoder, "edge")?;
+        self.decoder.choice(node, "an edge", &[("rising", Edge::Rising), ("falling", Edge::Falling)])
+    }
+
+    /// The body of `fault`: its delay and its shape.
+    pub(crate) fn fault(&mut self, node: &Node) -> Option<(Span, Fault)> {
+        let entries = self.decoder.entries(node, "a fault")?;
+        let Some(entry) = self.only_fault(node, &entries) else { return None };
+        match entry.key.as_str() {
+            "brown_out" => self.brown_out(&entry.value),
+            "power_cut" => self.power_cut(&entry.value),
+            _ => self.load_step(&entry.value),
+        }
+    }
+
+    fn only_fault<'t>(&mut self, node: &Node, entries: &[&'t Entry]) -> Option<&'t Entry> {
+        for entry in entries.iter().filter(|entry| !FAULTS.contains(&entry.key.as_str())) {
+            self.decoder.unknown_key(entry, "`fault`", &FAULTS);
+        }
+        let mut known = entries.iter().filter(|entry| FAULTS.contains(&entry.key.as_str()));
+        let first = known.next();
+        if let Some(second) = known.next() {
+            let two = Mistake::new(MistakeKind::NotOneVerb, second.key_place, "two faults in one step");
+            self.decoder.report(two.label("second").help("write a step for each"));
+            return None;
+        }
+        if entries.is_empty() {
+            let none = Mistake::new(MistakeKind::Empty, node.place, "a fault without a kind");
+            let names = suggest::listed(FAULTS).unwrap_or_default();
+            self.decoder.report(none.help(format!("write one of {names}")));
+        }
+        first.copied()
+    }
+
+    fn after(&mut self, fields: &Fields<'_>) -> Option<Span> {
+        match fields.get("after") {
+            None => Some(Span::ZERO),
+            Some(node) => self.decoder.quantity(node),
+        }
+    }
+
+    fn required_duration(&mut self, fields: &Fields<'_>, key: &str) -> Option<Span> {
+        let node = fields.required(&mut self.decoder, key)?;
+        self.decoder.duration(node)
+    }
+
+    fn brown_out(&mut self, node: &Node) -> Option<(Span, Fault)> {
+        let known = ["after", "rail", "floor", "fall", "hold", "rise", "out_of_spec"];
+        let fields = self.decoder.fields(node, "`brown_out`", &known)?;
+        let after = self.after(&fields);
+        let rail = fields.required(&mut self.decoder, "rail").and_then(|node| self.rail(node));
+        let floor = fields.required(&mut self.decoder, "floor").and_then(|node| self.floor(node, rail));
+        let allowed = match fields.get("out_of_spec") {
+            None => Some(false),
+            Some(node) => self.decoder.truth(node),
+        };
+        let specified = rail.filter(|_| allowed == Some(false));
+        let fall = fields.required(&mut self.decoder, "fall");
+        let fall = fall.and_then(|node| self.slew(node, specified.map(|rail| rail.fastest_fall), "falls"));
+        let rise = match fields.get("rise") {
+            None => fall,
+            Some(node) => self.slew(node, specified.map(|rail| rail.fastest_rise), "rises"),
+        };
+        let hold = self.required_duration(&fields, "hold");
+        let (after, rail, floor) = (after?, rail?.name.clone(), floor?);
+        Some((after, Fault::BrownOut { rail, floor, fall: fall?, hold: hold?, rise: rise? }))
+    }
+
+    fn floor(&mut self, node: &Node, rail: Option<&Rail>) -> Option<Voltage> {
+        let floor = self.decoder.quantity::<Voltage>(node)?;
+        let rail = rail?;
+        if floor < Voltage::new(0) || floor >= rail.nominal {
+            let message = format!("{floor} is no brown-out of rail `{}`", rail.name);
+            let beyond = Mistake::new(MistakeKind::BeyondLimits, node.place, message);
+            let help = format!("the floor lies between 0V and the rail's {}", rail.nominal);
+            self.decoder.report(beyond.help(help));
+            return None;
+        }
+        Some(floor)
+    }
+
+    /// A slew that is no faster than `fastest`, if that is given.
+    fn slew(&mut self, node: &Node, fastest: Option<Slew>, moves: &str) -> Option<Slew> {
+        let slew = self.decoder.quantity::<Slew>(node)?;
+        match fastest {
+            Some(fastest) if slew < fastest => {
+                let message = format!("{slew} {moves} faster than the board is specified for");
+                let fast = Mistake::new(MistakeKind::BeyondLimits, node.place, message);
+                let help = format!("the fastest is {fastest}; if that is the question, add `out_of_spec: true`");
+                self.decoder.report(fast.help(help));
+                None
+            }
+            _ => Some(slew),
+        }
+    }
+
+    fn power_cut(&mut self, node: &Node) -> Option<(Span, Fault)> {
+        let fields = self.decoder.fields(node, "`power_cut`", &["after", "hold"])?;
+        let after = self.after(&fields);
+        let hold = match fields.get("hold") {
+            None => Some(None),
+            Some(node) => self.decoder.duration(node).map(Some),
+        };
+        Some((after?, Fault::PowerCut { hold: hold? }))
+    }
+
+    fn load_step(&mut self, node: &Node) -> Option<(Span, Fault)> {
+        let fields = self.decoder.fields(node, "`load_step`", &["after", "current", "hold"])?;
+        let after = self.after(&fields);
+        let current = fields.required(&mut self.decoder, "current").and_then(|node| self.supply_current(node));
+        let hold = self.required_duration(&fields, "hold");
+        Some((after?, Fault::LoadStep { current: current?, hold: hold? }))
+    }
+}
+
+/// The trigger of a fault that strikes `after` so long after `awaited`, or after the start of its step.
+pub(crate) fn trigger(awaited: Option<Awaited>, after: Span) -> Trigger {
+    match awaited {
+        Some(Awaited { cause, within }) => Trigger { cause: Some(cause), within, after },
+        None => Trigger { cause: None, within: Span::ZERO, after },
+    }
+}

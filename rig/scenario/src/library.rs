@@ -1,0 +1,83 @@
+//! The boards and firmware images that scenarios may name.
+//!
+//! Boundary: names and profiles. Where an image's bytes are is known to whoever runs it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::Diagnostics;
+use crate::board::{self, BoardProfile};
+
+/// The board profiles that come with the rig, and their paths in its repository.
+const BOARDS: [(&str, &str); 2] = [
+    ("hardware/boards/lantern-nrf51822.yaml", include_str!("../../../hardware/boards/lantern-nrf51822.yaml")),
+    ("hardware/boards/lantern-nrf52840.yaml", include_str!("../../../hardware/boards/lantern-nrf52840.yaml")),
+];
+
+/// The images that come with the rig (`fixtures/firmware/images`), named after how they heal.
+const FIRMWARES: [&str; 4] = ["lantern-no-heal", "lantern-heal-blank", "lantern-heal-parse", "lantern-heal-full"];
+
+/// What scenarios may name.
+#[derive(Clone, Debug, Default)]
+pub struct Library {
+    boards: BTreeMap<String, Arc<BoardProfile>>,
+    firmwares: BTreeSet<String>,
+}
+
+impl Library {
+    /// Nothing at all.
+    pub fn empty() -> Self {
+        Self::default()
+    }
+
+    /// The boards and images that come with the rig.
+    pub fn built_in() -> Self {
+        let mut library = Self::empty();
+        for (path, text) in BOARDS {
+            let profile = board::load(path, text).expect("the profiles that come with the rig are read by its tests");
+            library.insert_board(profile);
+        }
+        for name in FIRMWARES {
+            library.add_firmware(name);
+        }
+        library
+    }
+
+    /// Adds the board profile in `text`, replacing one of the same name.
+    ///
+    /// # Errors
+    /// Every mistake of the file at once.
+    pub fn add_board(&mut self, path: &str, text: impl AsRef<[u8]>) -> Result<(), Diagnostics> {
+        self.insert_board(board::load(path, text)?);
+        Ok(())
+    }
+
+    fn insert_board(&mut self, profile: BoardProfile) {
+        self.boards.insert(profile.name.clone(), Arc::new(profile));
+    }
+
+    /// Allows scenarios to name this image.
+    pub fn add_firmware(&mut self, name: &str) {
+        self.firmwares.insert(name.to_owned());
+    }
+
+    /// The board of that name.
+    pub fn board(&self, name: &str) -> Option<&Arc<BoardProfile>> {
+        self.boards.get(name)
+    }
+
+    /// Every board, by name.
+    pub fn boards(&self) -> impl Iterator<Item = &Arc<BoardProfile>> {
+        self.boards.values()
+    }
+
+    /// The names of all boards, sorted.
+    pub fn board_names(&self) -> impl Iterator<Item = &str> + Clone {
+        self.boards.keys().map(String::as_str)
+    }
+
+    /// The names of all images, sorted.
+    pub fn firmware_names(&self) -> impl Iterator<Item = &str> + Clone {
+        self.firmwares.iter().map(String::as_str)
+    }
+}

@@ -1,0 +1,252 @@
+//! What a light looks like, in words: a status of the board's vocabulary, or a look written out.
+//!
+//! Boundary: from YAML to the pattern that the light model recognises. How samples become patterns is that crate's business.
+
+use std::fmt;
+
+use brickproof_light::{Colour, Near, Pattern, Rhythm, RhythmPattern};
+use brickproof_units::Span;
+
+use crate::condition::Duration;
+use crate::decode::{Decoder, Fields};
+use crate::mistake::{Mistake, MistakeKind};
+use crate::reader::Reader;
+use crate::suggest;
+use crate::tree::{Node, Value};
+
+/// A status and what it looks like.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LightStatus {
+    /// Its name: `cloud_connected`. Of a look written out in a scenario: its words.
+    pub name: String,
+    /// What it looks like.
+    pub look: Look,
+}
+
+/// A colour and a rhythm.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Look {
+    /// The colour while it is lit.
+    pub colour: Colour,
+    /// What it does.
+    pub shown: Shown,
+}
+
+/// What a light does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shown {
+    /// Nothing.
+    Off,
+    /// It is lit.
+    Solid,
+    /// On and off in equal halves.
+    Blink {
+        /// One on phase and one off phase.
+        period: Span,
+    },
+    /// Full to dark and back, steadily.
+    Breathe {
+        /// From full to full.
+        period: Span,
+    },
+    /// A few flashes, then something else.
+    Flash {
+        /// How many.
+        count: u8,
+        /// How long each is on.
+        on: Span,
+        /// How long it is off between two.
+        off: Span,
+    },
+    /// `...---...` and, perhaps, so many flashes.
+    Sos {
+        /// The panic code; `None`: any.
+        code: Option<u8>,
+    },
+}
+
+/// Flashes of Device OS's cloud errors are on for 250 ms and off for 250 ms (v1.4.4, system_task.cpp:185-260).
+const ERROR_FLASH: Span = Span::millis(250);
+/// Device OS's panic codes end at 15, `SecureFault` (v6.2.0, panic.h).
+const LAST_PANIC_CODE: u8 = 15;
+/// Device OS's SOS without the code: 3 times 150+100 ms, 3 times 300+100 ms, 3 times 150+100 ms, and a gap of 900 ms (v1.4.4, panic.c).
+const SOS: Span = Span::millis(3_600);
+/// One flash of the panic code, with its gap.
+const SOS_CODE_FLASH: Span = Span::millis(600);
+/// What follows the panic code; the whole is shown twice, then the board resets.
+const SOS_PAUSE: Span = Span::millis(800);
+
+impl Look {
+    /// How long it takes to show itself once, if it changes at all.
+    pub fn period(&self) -> Option<Span> {
+        match self.shown {
+            Shown::Off | Shown::Solid => None,
+            Shown::Blink { period } | Shown::Breathe { period } => Some(period),
+            // The gap after the last flash is not part of it.
+            Shown::Flash { count, on, off } => Some(times(on, count) + times(off, count.saturating_sub(1))),
+            Shown::Sos { code } => Some(SOS + times(SOS_CODE_FLASH, code.unwrap_or(0))),
+        }
+    }
+
+    /// How long it can last.
+    pub(crate) fn duration(&self) -> Duration {
+        match (self.shown, self.period()) {
+            (Shown::Flash { .. }, Some(once)) => Duration::AtMost(once),
+            (Shown::Sos { code: Some(_) }, Some(once)) => Duration::AtMost(times(once + SOS_PAUSE, 2)),
+            (Shown::Sos { code: None }, Some(once)) => {
+                Duration::AtMost(times(once + times(SOS_CODE_FLASH, LAST_PANIC_CODE) + SOS_PAUSE, 2))
+            }
+            _ => Duration::Lasting,
+        }
+    }
+
+    /// The pattern that the light model recognises it by.
+    pub fn pattern(&self) -> Pattern {
+        let rhythm = match self.shown {
+            Shown::Off => return Pattern::OFF,
+            Shown::Solid => return Pattern::solid(self.colour),
+            Shown::Blink { period } => return Pattern::blink(self.colour, period),
+            Shown::Breathe { period } => return Pattern::breathe(self.colour, period),
+            Shown::Flash { count, on, .. } => RhythmPattern::Burst { count: Some(count), on: Some(Near::about(on)) },
+            Shown::Sos { code } => RhythmPattern::Sos { code },
+        };
+        Pattern { colours: self.colour.into(), rhythm }
+    }
+}
+
+fn times(span: Span, count: u8) -> Span {
+    Span::nanos(span.get().saturating_mul(u64::from(count)))
+}
+
+impl fmt::Display for Look {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let colour = self.colour;
+        match self.shown {
+            Shown::Off => f.write_str("off"),
+            Shown::Solid => write!(f, "{colour}, solid"),
+            Shown::Blink { period } => write!(f, "{colour}, blinking every {period}"),
+            Shown::Breathe { period } => write!(f, "{colour}, breathing every {period}"),
+            Shown::Flash { count: 1, on, .. } => write!(f, "one {colour} flash of {on}"),
+            Shown::Flash { count, on, .. } => write!(f, "{count} {colour} flashes of {on}"),
+            Shown::Sos { code: None } => write!(f, "{colour}, SOS"),
+            Shown::Sos { code: Some(code) } => write!(f, "{colour}, SOS with code {code}"),
+        }
+    }
+}
+
+/// The statuses of a board profile.
+pub(crate) fn vocabulary(decoder: &mut Decoder<'_>, node: &Node) -> Option<Vec<LightStatus>> {
+    let entries = decoder.entries(node, "a mapping of statuses to looks")?;
+    let read: Vec<_> = entries
+        .into_iter()
+        .map(|entry| Some(LightStatus { name: entry.key.clone(), look: look(decoder, &entry.value)? }))
+        .collect();
+    read.into_iter().collect()
+}
+
+/// The light that a condition asks for: a status of the board, or a look.
+pub(crate) fn wanted(reader: &mut Reader<'_, '_>, node: &Node) -> Option<LightStatus> {
+    if !matches!(node.value, Value::Text(_)) {
+        let look = look(&mut reader.decoder, node)?;
+        return Some(LightStatus { name: look.to_string(), look });
+    }
+    let text = reader.decoder.text(node, "a status of the light")?;
+    if text == "off" {
+        return Some(LightStatus { name: text.into_owned(), look: OFF });
+    }
+    let board = reader.board?;
+    let found = board.status(&text).cloned();
+    if found.is_none() {
+        let unknown = Mistake::new(MistakeKind::UnknownName, node.place, format!("unknown light status `{text}`"));
+        let statuses = board.light.iter().map(|status| status.name.as_str());
+        let help = match suggest::nearest(&text, statuses.clone()) {
+            Some(best) => format!("did you mean `{best}`?"),
+            None => format!(
+                "the board shows {}; or write a look, as in `{{colour: red, blink: 100ms}}`",
+                suggest::listed(statuses).unwrap_or_default()
+            ),
+        };
+        reader.decoder.report(unknown.label("the board has no such status").help(help));
+    }
+    found
+}
+
+const OFF: Look = Look { colour: Colour::Off, shown: Shown::Off };
+const KEYS: [&str; 9] = ["colour", "blink", "breathe", "solid", "flash", "count", "on", "off", "sos"];
+/// The keys that say what the light does, and those that may go with each.
+const RHYTHMS: [(&str, &[&str]); 5] = [
+    ("solid", &[]),
+    ("blink", &["colour"]),
+    ("breathe", &["colour"]),
+    ("flash", &["count", "on", "off"]),
+    ("sos", &["colour"]),
+];
+
+fn look(decoder: &mut Decoder<'_>, node: &Node) -> Option<Look> {
+    if let Value::Text(_) = node.value {
+        return decoder.choice(node, "a look (`off`, `{solid: red}`, `{colour: red, blink: 100ms}`…)", &[("off", OFF)]);
+    }
+    let fields = decoder.fields(node, "a look", &KEYS)?;
+    let mut rhythms = RHYTHMS.iter().filter(|(rhythm, _)| fields.entry(rhythm).is_some());
+    let Some((rhythm, companions)) = rhythms.next() else {
+        let names = suggest::listed(RHYTHMS.map(|(rhythm, _)| rhythm)).unwrap_or_default();
+        fields.missing(decoder, "a rhythm", &format!("say what the light does: {names}"));
+        return None;
+    };
+    for entry in KEYS.iter().filter_map(|key| fields.entry(key)) {
+        if entry.key != *rhythm && !companions.contains(&entry.key.as_str()) {
+            let message = format!("`{}` does not go with `{rhythm}`", entry.key);
+            decoder.report(Mistake::new(MistakeKind::Misplaced, entry.key_place, message));
+        }
+    }
+    let value = fields.required(decoder, rhythm)?;
+    match *rhythm {
+        "solid" => Some(Look { colour: colour(decoder, value)?, shown: Shown::Solid }),
+        "flash" => flash(decoder, &fields, value),
+        "sos" => sos(decoder, &fields, value),
+        rhythm => {
+            let period = decoder.duration(value);
+            let colour = fields.required(decoder, "colour").and_then(|node| colour(decoder, node));
+            let (colour, period) = (colour?, period?);
+            let shown = if rhythm == "blink" { Shown::Blink { period } } else { Shown::Breathe { period } };
+            Some(Look { colour, shown })
+        }
+    }
+}
+
+fn flash(decoder: &mut Decoder<'_>, fields: &Fields<'_>, value: &Node) -> Option<Look> {
+    let colour = colour(decoder, value);
+    let count = match fields.get("count") {
+        None => Some(1),
+        // Four and more even flashes are a blink to the light model.
+        Some(node) => decoder.count(node, "a number of flashes", 1..=Rhythm::MOST_FLASHES),
+    };
+    let mut phase = |key: &str| fields.get(key).map_or(Some(ERROR_FLASH), |node| decoder.duration(node));
+    let (on, off) = (phase("on"), phase("off"));
+    Some(Look { colour: colour?, shown: Shown::Flash { count: count?, on: on?, off: off? } })
+}
+
+fn sos(decoder: &mut Decoder<'_>, fields: &Fields<'_>, value: &Node) -> Option<Look> {
+    let any = matches!(&value.value, Value::Text(text) if text.text == "any");
+    let code = if any {
+        Some(None)
+    } else {
+        decoder.count(value, "a panic code (`any` for all of them)", 1..=LAST_PANIC_CODE).map(Some)
+    };
+    let colour = fields.get("colour").map_or(Some(Colour::Red), |node| colour(decoder, node));
+    Some(Look { colour: colour?, shown: Shown::Sos { code: code? } })
+}
+
+fn colour(decoder: &mut Decoder<'_>, node: &Node) -> Option<Colour> {
+    let colours = [
+        ("red", Colour::Red),
+        ("orange", Colour::Orange),
+        ("yellow", Colour::Yellow),
+        ("green", Colour::Green),
+        ("cyan", Colour::Cyan),
+        ("blue", Colour::Blue),
+        ("magenta", Colour::Magenta),
+        ("white", Colour::White),
+    ];
+    decoder.choice(node, "a colour", &colours)
+}

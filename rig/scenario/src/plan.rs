@@ -1,0 +1,412 @@
+//! The validated plan of one trial: what a scenario file means for one cell of its matrix.
+//!
+//! Boundary: plain data without places in a file, made only by this crate; everything in it has been checked against the board
+//! profile. What cannot be checked without a station (is there a probe?) is listed in [`Plan::needs`].
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use brickproof_units::{Baud, Charge, Current, Ratio, Slew, Span, Voltage};
+
+use crate::board::BoardProfile;
+
+/// One trial's plan: a scenario with every parameter filled in.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plan {
+    /// Where the scenario came from.
+    pub scenario: ScenarioId,
+    /// The matrix cell: axis and value, in the order of the file. Empty without a matrix.
+    pub parameters: Vec<(String, String)>,
+    /// The board profile that the scenario was checked against.
+    pub board: Arc<BoardProfile>,
+    /// The firmware to flash before the first step.
+    pub firmware: FirmwareName,
+    /// Words to select scenarios by.
+    pub tags: Vec<String>,
+    /// What a station must offer to run this plan.
+    pub needs: BTreeSet<Need>,
+    /// How the cloud behaves from the start.
+    pub cloud: CloudSetting,
+    /// What must hold from the first step to the last.
+    pub throughout: Vec<Watch>,
+    /// What to do and what must be seen, in order. Repetitions are unrolled.
+    pub steps: Vec<Step>,
+    /// What to do afterwards whatever happened.
+    pub cleanup: Vec<Step>,
+    /// What must come out.
+    pub outcome: Expected,
+}
+
+impl Plan {
+    /// The same plan with another firmware, of which it is asked whether it survives: every step must hold.
+    #[must_use]
+    pub fn with_firmware(self, firmware: FirmwareName) -> Self {
+        Self { firmware, outcome: Expected::Passed, ..self }
+    }
+}
+
+/// Which scenario, exactly.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScenarioId {
+    /// Its path as the user gave it, with `/` between the parts.
+    pub path: String,
+    /// The sentence at its top.
+    pub title: String,
+    /// SHA-256 of the file's bytes, lower-case hex.
+    pub sha256: String,
+}
+
+/// The name of a shipped image (`lantern-heal-full`) or a path to one.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct FirmwareName(pub String);
+
+/// Something a station has or has not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Need {
+    /// A supply that can be switched.
+    Supply,
+    /// A supply that can play a battery.
+    Battery,
+    /// A supply that can force a shape on a rail.
+    BrownOut,
+    /// A supply that can add load.
+    LoadStep,
+    /// A reading of the supply's voltage or current.
+    SupplyReading,
+    /// RESET or a button.
+    Lines,
+    /// The serial console.
+    Console,
+    /// A colour sensor.
+    Light,
+    /// Read and write access to flash.
+    Probe,
+    /// A cloud peer that can be told how to behave.
+    Cloud,
+}
+
+/// One step and where it stands.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Step {
+    /// Counted from 1, after unrolling.
+    pub index: usize,
+    /// The line of the scenario file, counted from 1.
+    pub line: usize,
+    /// The step as a sentence, for people: `expect the light to be cloud_connected within 30s, for 8s`.
+    pub text: String,
+    /// What it does.
+    pub action: StepAction,
+}
+
+/// What a step does.
+#[derive(Clone, Debug, PartialEq)]
+pub enum StepAction {
+    /// Connects or disconnects the supply.
+    Supply(SupplySetting),
+    /// Writes a line to the console; the line end is added.
+    Send(String),
+    /// Pulls RESET low for so long.
+    Reset {
+        /// How long.
+        hold: Span,
+    },
+    /// Holds a button of the board for so long.
+    Press {
+        /// Its name in the board profile.
+        button: String,
+        /// How long.
+        hold: Span,
+    },
+    /// Tells the cloud how to behave from now on.
+    Cloud(CloudSetting),
+    /// Damages a key slot through the probe.
+    Corrupt {
+        /// The slot.
+        slot: brickproof_keys::Slot,
+        /// In what way.
+        class: brickproof_keys::Corruption,
+    },
+    /// Lets time pass.
+    Wait(Span),
+    /// Waits until something is seen.
+    Expect(Expectation),
+    /// Makes sure that something is not seen for so long.
+    Never {
+        /// What must not be seen.
+        condition: Condition,
+        /// For how long.
+        during: Span,
+    },
+    /// Does something to the board on purpose, at a trigger.
+    Fault {
+        /// When.
+        trigger: Trigger,
+        /// What.
+        fault: Fault,
+    },
+    /// Records a value.
+    Measure(Measurement),
+}
+
+/// The source that feeds the board.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SupplySetting {
+    /// Nothing; the rail decays by itself.
+    Off,
+    /// A USB port.
+    Usb {
+        /// Its voltage.
+        voltage: Voltage,
+    },
+    /// A bench supply.
+    Bench {
+        /// Its voltage.
+        voltage: Voltage,
+        /// Where it limits the current.
+        current_limit: Current,
+    },
+    /// A lithium cell.
+    Battery {
+        /// Its capacity when full.
+        cell: Charge,
+        /// How full it is.
+        charge: Ratio,
+        /// Old cells have several times the internal resistance.
+        condition: CellCondition,
+    },
+}
+
+/// What has become of a cell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CellCondition {
+    /// As bought.
+    Fresh,
+    /// Hundreds of cycles old, or cold.
+    Aged,
+}
+
+/// How the cloud behaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CloudSetting {
+    /// What it answers.
+    pub behaviour: CloudBehaviour,
+    /// How long it takes to answer.
+    pub latency: Span,
+}
+
+/// What the cloud answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CloudBehaviour {
+    /// The real one.
+    Genuine,
+    /// Nothing, as behind a firewall that drops packets.
+    Silent,
+    /// Proves itself with another server key.
+    Wrong,
+    /// Refuses the connection.
+    Unreachable,
+}
+
+/// Something that must come within a time, and perhaps stay.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Expectation {
+    /// What.
+    pub condition: Condition,
+    /// How long to wait for it.
+    pub within: Span,
+    /// How long it has to stay once it is there.
+    pub holds: Option<Span>,
+}
+
+/// Something that can be seen.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Condition {
+    /// The light shows a status of the board's vocabulary, or a pattern written inline.
+    Light {
+        /// What the scenario calls it: `cloud_connected`, `red, blinking 2Hz`.
+        name: String,
+        /// What it looks like.
+        pattern: brickproof_light::Pattern,
+    },
+    /// The console prints something, from the start of the step on.
+    Console(brickproof_console::Pattern),
+    /// The identity with which the board last connected.
+    Identity(Vec<Identity>),
+    /// The content of a key slot, read through the probe.
+    Slot {
+        /// The slot.
+        slot: brickproof_keys::Slot,
+        /// Any of these will do.
+        accepts: Vec<SlotContent>,
+    },
+    /// A rail's voltage.
+    Rail {
+        /// Its name in the board profile.
+        rail: String,
+        /// Which side of which voltage.
+        is: Level<Voltage>,
+    },
+    /// The current drawn from the source.
+    Current(Level<Current>),
+    /// Any of these.
+    Any(Vec<Condition>),
+}
+
+/// A side of a threshold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Level<Q> {
+    /// Strictly above it.
+    Above(Q),
+    /// Strictly below it.
+    Below(Q),
+}
+
+/// Which identity a board connected with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Identity {
+    /// The one it was provisioned with.
+    Unchanged,
+    /// The one that the cloud issued during the trial.
+    Rotated,
+}
+
+/// What a key slot may hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum SlotContent {
+    /// What was provisioned.
+    Old,
+    /// What the cloud issued during the trial.
+    New,
+    /// Nothing: all ones.
+    Blank,
+    /// Neither: damaged.
+    Torn,
+}
+
+/// When a fault strikes: a cause, and a delay after it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Trigger {
+    /// What to wait for. `None`: the start of the step.
+    pub cause: Option<Cause>,
+    /// How long to wait for it.
+    pub within: Span,
+    /// How long after it.
+    pub after: Span,
+}
+
+/// What sets off a trigger.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Cause {
+    /// Something becomes visible.
+    Seen(Condition),
+    /// A line of the board changes its level.
+    Edge {
+        /// Its name in the board profile.
+        line: String,
+        /// In which direction.
+        edge: Edge,
+    },
+}
+
+/// The direction of a change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Edge {
+    /// Low to high.
+    Rising,
+    /// High to low.
+    Falling,
+}
+
+/// What the rig does to the board on purpose.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Fault {
+    /// Forces a rail down along a shape and back.
+    BrownOut {
+        /// The rail's name in the board profile.
+        rail: String,
+        /// How low.
+        floor: Voltage,
+        /// How fast down.
+        fall: Slew,
+        /// How long at the floor.
+        hold: Span,
+        /// How fast up.
+        rise: Slew,
+    },
+    /// Disconnects the source; the rail decays by the board's own load. Without an end, until the next `supply` step.
+    PowerCut {
+        /// For how long.
+        hold: Option<Span>,
+    },
+    /// Draws more current from the source, as a modem burst does.
+    LoadStep {
+        /// How much more.
+        current: Current,
+        /// For how long.
+        hold: Span,
+    },
+}
+
+/// A value to record, with its limits.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Measurement {
+    /// Its name in the results.
+    pub name: String,
+    /// What is measured.
+    pub what: Measurand,
+}
+
+/// What can be measured.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Measurand {
+    /// How long it takes until something is seen, from the start of the step.
+    TimeUntil {
+        /// What.
+        condition: Condition,
+        /// How long to wait for it.
+        within: Span,
+        /// Shorter is a failure.
+        at_least: Option<Span>,
+        /// Longer is a failure.
+        at_most: Option<Span>,
+    },
+    /// The lowest voltage of a rail over a time.
+    LowestVoltage {
+        /// Its name in the board profile.
+        rail: String,
+        /// Over which time.
+        during: Span,
+        /// Lower is a failure.
+        at_least: Option<Voltage>,
+    },
+}
+
+/// A condition of the whole trial.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Watch {
+    /// The line of the scenario file, counted from 1.
+    pub line: usize,
+    /// The watch as a sentence.
+    pub text: String,
+    /// What must never be seen.
+    pub never: Condition,
+}
+
+/// What a cell of the matrix must come to.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Expected {
+    /// Every step holds.
+    Passed,
+    /// After the fault or the damage an expectation is missed by the firmware's fault. A brick that does not come is a failure.
+    Bricked {
+        /// What must have been seen after the fault, to be sure that it is the brick that is meant.
+        showing: Vec<Condition>,
+    },
+}
+
+/// The console's line settings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ConsoleLine {
+    /// Its rate; 8 data bits, no parity, 1 stop bit.
+    pub baud: Baud,
+}

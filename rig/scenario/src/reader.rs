@@ -1,0 +1,117 @@
+//! What every part of a scenario is read with: the decoder, the board it is checked against, and the places of lines.
+//!
+//! Boundary: looking names up on the board. When the board itself is unknown, names cannot be judged and pass in silence: one mistake is enough.
+
+use std::collections::BTreeMap;
+
+use brickproof_console::Pattern;
+use brickproof_keys::{Corruption, Slot};
+use brickproof_units::{Current, Voltage};
+
+use crate::board::{self, BoardProfile, InputLimits, RAIL, Rail};
+use crate::decode::{Decoder, Names};
+use crate::mistake::{LineIndex, Mistake, MistakeKind};
+use crate::tree::Node;
+
+/// Console patterns by their source. Compiling one costs more than reading the rest of a scenario, and every cell has the same ones.
+pub(crate) type PatternCache = BTreeMap<String, Option<Pattern>>;
+
+/// Reads one cell of a scenario.
+pub(crate) struct Reader<'r, 'm> {
+    pub(crate) decoder: Decoder<'m>,
+    pub(crate) board: Option<&'r BoardProfile>,
+    pub(crate) lines: &'r LineIndex,
+    pub(crate) patterns: &'r mut PatternCache,
+}
+
+impl<'r> Reader<'r, '_> {
+    pub(crate) fn rail(&mut self, node: &Node) -> Option<&'r Rail> {
+        let board = self.board?;
+        let name = self.decoder.name(node, RAIL, board.rails.iter().map(|rail| rail.name.as_str()))?;
+        board.rail(&name)
+    }
+
+    pub(crate) fn line(&mut self, node: &Node) -> Option<String> {
+        let names = Names { one: "a line", many: "lines", nowhere: "the board has no such line" };
+        let board = self.board?;
+        let known = board.lines.iter().chain(&board.buttons).map(|line| line.name.as_str());
+        self.decoder.name(node, names, known).map(Into::into)
+    }
+
+    pub(crate) fn button(&mut self, node: &Node) -> Option<String> {
+        let names = Names { one: "a button", many: "buttons", nowhere: "the board has no such button" };
+        let board = self.board?;
+        self.decoder.name(node, names, board.buttons.iter().map(|button| button.name.as_str())).map(Into::into)
+    }
+
+    pub(crate) fn slot(&mut self, node: &Node) -> Option<Slot> {
+        let text = self.decoder.text(node, "a key slot")?;
+        let slot = board::slot_named(&mut self.decoder, &text, node.place)?;
+        let board = self.board?;
+        if board.key_slot(slot).is_none() {
+            let message = format!("the board `{}` has no key slot `{text}`", board.name);
+            self.decoder.report(Mistake::new(MistakeKind::UnknownName, node.place, message));
+            return None;
+        }
+        Some(slot)
+    }
+
+    pub(crate) fn corruption(&mut self, node: &Node) -> Option<Corruption> {
+        let classes = Corruption::ALL.map(|class| (class.name(), class));
+        self.decoder.choice(node, "a class of damage", &classes)
+    }
+
+    /// A voltage of a source.
+    pub(crate) fn input_voltage(&mut self, node: &Node) -> Option<Voltage> {
+        let voltage = self.decoder.quantity::<Voltage>(node)?;
+        let limits = self.board?.input;
+        let InputLimits { minimum, maximum, .. } = limits;
+        if (minimum..=maximum).contains(&voltage) {
+            return Some(voltage);
+        }
+        let beyond = Mistake::new(
+            MistakeKind::BeyondLimits,
+            node.place,
+            format!("{voltage} is not a voltage for this board's supply input"),
+        );
+        self.decoder.report(beyond.help(format!("the board takes {minimum} to {maximum}")));
+        None
+    }
+
+    /// A current that the board or its source has to bear.
+    pub(crate) fn supply_current(&mut self, node: &Node) -> Option<Current> {
+        let current = self.decoder.quantity::<Current>(node)?;
+        let ceiling = self.board?.input.current_ceiling;
+        if (Current::new(1)..=ceiling).contains(&current) {
+            return Some(current);
+        }
+        let beyond = Mistake::new(
+            MistakeKind::BeyondLimits,
+            node.place,
+            format!("{current} is not a current for this board's supply"),
+        );
+        self.decoder.report(beyond.help(format!("the board bears currents up to {ceiling}")));
+        None
+    }
+
+    /// `/…/` is a regular expression, anything else stands for itself.
+    pub(crate) fn console_pattern(&mut self, node: &Node) -> Option<Pattern> {
+        let text = self.decoder.text(node, "a console pattern")?;
+        if let Some(known) = self.patterns.get(text.as_ref()) {
+            return known.clone();
+        }
+        let regex = text.strip_prefix('/').and_then(|rest| rest.strip_suffix('/'));
+        let compiled = match regex {
+            Some(source) => Pattern::regex(source),
+            None => Pattern::literal(text.as_ref()),
+        };
+        let pattern = compiled
+            .map_err(|error| {
+                let bad = Mistake::new(MistakeKind::BadPattern, node.place, error.to_string());
+                self.decoder.report(bad.help("a text stands for itself; a regular expression stands between slashes"));
+            })
+            .ok();
+        self.patterns.insert(text.into_owned(), pattern.clone());
+        pattern
+    }
+}

@@ -1,0 +1,216 @@
+//! A scenario file as a whole: title, board, matrix, and one plan for every cell.
+//!
+//! Boundary: puts together what the other modules read. It reads a file once and decodes it once for every cell.
+
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+
+use crate::board::BoardProfile;
+use crate::decode::{Decoder, Fields, Names};
+use crate::library::Library;
+use crate::matrix::{Cell, Matrix, Override};
+use crate::mistake::{Diagnostics, LineIndex, Mistake, MistakeKind, Mistakes};
+use crate::needs;
+use crate::outcome::Outcome;
+use crate::plan::{FirmwareName, Plan, ScenarioId};
+use crate::reader::{PatternCache, Reader};
+use crate::source;
+use crate::steps::{GENUINE, Room};
+use crate::suggest;
+use crate::tree::{self, Extent, Node};
+
+/// A scenario without mistakes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Scenario {
+    /// Which one it is.
+    pub id: ScenarioId,
+    /// Words to select it by.
+    pub tags: Vec<String>,
+    /// One plan for every cell of the matrix, the last axis changing fastest; a single one without a matrix.
+    pub cells: Vec<Plan>,
+}
+
+/// Reads a scenario. `path` is what reports and results call the file; `/` separates its parts.
+///
+/// # Errors
+/// Every mistake of the file at once.
+pub fn load(path: &str, text: impl AsRef<[u8]>, library: &Library) -> Result<Scenario, Diagnostics> {
+    load_with(path, text, library, &[])
+}
+
+/// Reads a scenario of which some axes take only the values of `overrides`.
+///
+/// # Errors
+/// Every mistake of the file at once, and overrides of axes that it does not have.
+pub fn load_with(
+    path: &str,
+    text: impl AsRef<[u8]>,
+    library: &Library,
+    overrides: &[Override],
+) -> Result<Scenario, Diagnostics> {
+    let bytes = text.as_ref();
+    let text = source::utf8(path, bytes)?;
+    let mut mistakes = Mistakes::default();
+    let tree = tree::parse(text, &mut mistakes);
+    let scenario = tree.as_ref().and_then(|(root, _)| {
+        let sha256 = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+        let file = File { path, sha256, lines: LineIndex::new(text), library, overrides };
+        file.scenario(root, &mut mistakes)
+    });
+    if tree.is_some_and(|(_, extent)| extent == Extent::UpToSyntaxError) {
+        mistakes.forgive_what_is_unfinished();
+    }
+    mistakes.settle(path, text, scenario)
+}
+
+const KEYS: [&str; 11] = [
+    "scenario",
+    "board",
+    "tags",
+    "matrix",
+    "exclude",
+    "firmware",
+    "cloud",
+    "throughout",
+    "steps",
+    "cleanup",
+    "outcome",
+];
+
+const BOARD: Names<'_> = Names { one: "a board", many: "boards", nowhere: "no profile has this name" };
+const FIRMWARE: Names<'_> = Names { one: "a firmware", many: "firmwares", nowhere: "no image has this name" };
+
+/// What is known about a file besides its tree.
+struct File<'f> {
+    path: &'f str,
+    sha256: String,
+    lines: LineIndex,
+    library: &'f Library,
+    overrides: &'f [Override],
+}
+
+impl File<'_> {
+    fn scenario(self, root: &Node, mistakes: &mut Mistakes) -> Option<Scenario> {
+        let mut decoder = Decoder::new(&[], mistakes);
+        let fields = decoder.fields(root, "a scenario", &KEYS)?;
+        let title = fields.required(&mut decoder, "scenario");
+        let title = title.and_then(|node| decoder.raw_text(node, "a sentence that says what is asked"));
+        let tags = fields.get("tags").map_or(Some(Vec::new()), |node| tags(&mut decoder, node));
+        for key in ["board", "firmware", "steps"] {
+            fields.required(&mut decoder, key);
+        }
+        let matrix = Matrix::read(fields.get("matrix"), fields.get("exclude"), mistakes);
+        matrix.check_references(root, mistakes);
+        let outcome = Outcome::read(fields.get("outcome"), &matrix, mistakes);
+        if let Some(outcome) = &outcome {
+            outcome.check(&matrix.cells(), mistakes);
+        }
+        let narrowed_at = fields.entry("matrix").map_or(fields.place, |entry| entry.key_place);
+        let cells = matrix.with(self.overrides, narrowed_at, mistakes).cells();
+        if cells.is_empty() && !mistakes.is_any() {
+            let none = Mistake::new(MistakeKind::Empty, narrowed_at, "no cell of the matrix is left");
+            mistakes.report(none.help("`exclude` or the values asked for leave nothing to run"));
+        }
+        let id = ScenarioId {
+            path: self.path.to_owned(),
+            title: title.unwrap_or_default().trim().to_owned(),
+            sha256: self.sha256.clone(),
+        };
+        let tags = tags.unwrap_or_default();
+        let mut patterns = PatternCache::new();
+        let mut plans = Vec::with_capacity(cells.len());
+        for parameters in cells {
+            mistakes.next_cell();
+            let cell = CellReader { file: &self, fields: &fields, patterns: &mut patterns };
+            plans.push(cell.plan(parameters, outcome.as_ref(), &id, &tags, mistakes));
+        }
+        let cells = plans.into_iter().collect::<Option<Vec<_>>>()?;
+        Some(Scenario { id, tags, cells })
+    }
+}
+
+fn tags(decoder: &mut Decoder<'_>, node: &Node) -> Option<Vec<String>> {
+    let nodes = decoder.list(node, "a list of tags")?;
+    let read: Vec<_> = nodes.iter().map(|node| decoder.raw_text(node, "a tag").map(str::to_owned)).collect();
+    read.into_iter().collect()
+}
+
+/// How a name is written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Spelling {
+    Right,
+    Slip,
+}
+
+/// Reads the file for one cell.
+struct CellReader<'c, 'f> {
+    file: &'c File<'f>,
+    fields: &'c Fields<'c>,
+    patterns: &'c mut PatternCache,
+}
+
+impl CellReader<'_, '_> {
+    fn plan(
+        self,
+        parameters: Cell,
+        outcome: Option<&Outcome<'_>>,
+        id: &ScenarioId,
+        tags: &[String],
+        mistakes: &mut Mistakes,
+    ) -> Option<Plan> {
+        let demand = outcome.and_then(|outcome| outcome.demand(&parameters, mistakes));
+        let mut decoder = Decoder::new(&parameters, mistakes);
+        let (board, spelling) = self.board(&mut decoder).unzip();
+        let firmware = self.firmware(&mut decoder);
+        let mut reader = Reader { decoder, board: board.as_deref(), lines: &self.file.lines, patterns: self.patterns };
+        let cloud = self.fields.get("cloud").map_or(Some(GENUINE), |node| reader.cloud(node));
+        let throughout = self.fields.get("throughout").map_or(Some(Vec::new()), |node| reader.watches(node));
+        let steps = self.fields.get("steps").and_then(|node| reader.steps(node, Room::Steps));
+        let cleanup = self.fields.get("cleanup").map_or(Some(Vec::new()), |node| reader.steps(node, Room::Cleanup));
+        let outcome = demand.and_then(|demand| reader.expected(demand, steps.as_deref()));
+        let (cloud, throughout, steps, cleanup) = (cloud?, throughout?, steps?, cleanup?);
+        Some(Plan {
+            scenario: id.clone(),
+            needs: needs::of(&cloud, &throughout, &steps, &cleanup),
+            parameters,
+            board: board.filter(|_| spelling == Some(Spelling::Right))?,
+            firmware: firmware?,
+            tags: tags.to_vec(),
+            cloud,
+            throughout,
+            steps,
+            cleanup,
+            outcome: outcome?,
+        })
+    }
+
+    /// The board that is named, and whether that name is right. With a slip in its name the rest of the file is still judged by it.
+    fn board(&self, decoder: &mut Decoder<'_>) -> Option<(Arc<BoardProfile>, Spelling)> {
+        let node = self.fields.get("board")?;
+        let library = self.file.library;
+        match decoder.name(node, BOARD, library.board_names()) {
+            Some(name) => library.board(&name).map(|board| (Arc::clone(board), Spelling::Right)),
+            None => {
+                let name = decoder.text(node, BOARD.one)?;
+                let meant = library.board(suggest::slip(&name, library.board_names())?)?;
+                Some((Arc::clone(meant), Spelling::Slip))
+            }
+        }
+    }
+
+    /// The name of an image, or a path to one, which is looked for when it is run.
+    fn firmware(&self, decoder: &mut Decoder<'_>) -> Option<FirmwareName> {
+        let node = self.fields.get("firmware")?;
+        let text = decoder.text(node, "a firmware")?;
+        if is_path(&text) {
+            return Some(FirmwareName(text.into_owned()));
+        }
+        let name = decoder.name(node, FIRMWARE, self.file.library.firmware_names())?;
+        Some(FirmwareName(name.into_owned()))
+    }
+}
+
+fn is_path(firmware: &str) -> bool {
+    firmware.contains('/') || [".bin", ".hex", ".elf"].iter().any(|ending| firmware.ends_with(ending))
+}

@@ -1,0 +1,189 @@
+//! Plans in plain words.
+//!
+//! Boundary: text for people, made from the plan alone; nothing parses it.
+
+use std::fmt::Display;
+
+use crate::plan::{
+    Cause, CellCondition, CloudBehaviour, CloudSetting, Condition, Edge, Fault, Identity, Level, Measurand, Need,
+    SlotContent, StepAction, SupplySetting, Trigger,
+};
+
+/// A step as a sentence.
+pub(crate) fn action(action: &StepAction) -> String {
+    match action {
+        StepAction::Supply(setting) => supply(setting),
+        StepAction::Send(line) => format!("send `{line}` to the console"),
+        StepAction::Reset { hold } => format!("hold RESET for {hold}"),
+        StepAction::Press { button, hold } => format!("hold the {button} button for {hold}"),
+        StepAction::Cloud(setting) => cloud(setting),
+        StepAction::Corrupt { slot, class } => format!("corrupt the {} slot: {}", slot.name(), class.name()),
+        StepAction::Wait(span) => format!("wait {span}"),
+        StepAction::Expect(expectation) => {
+            let deadline =
+                if expectation.within.get() == 0 { String::new() } else { format!(" within {}", expectation.within) };
+            let holds = expectation.holds.map(|span| format!(", for {span}")).unwrap_or_default();
+            format!("expect {}{deadline}{holds}", wanted(&expectation.condition))
+        }
+        StepAction::Never { condition, during } => format!("for {during}, never {}", seen(condition)),
+        StepAction::Fault { trigger, fault } => format!("{}, {}", when(trigger), self::fault(fault)),
+        StepAction::Measure(measurement) => format!("measure `{}`: {}", measurement.name, measurand(&measurement.what)),
+    }
+}
+
+fn supply(setting: &SupplySetting) -> String {
+    match setting {
+        SupplySetting::Off => "switch the supply off".to_owned(),
+        SupplySetting::Usb { voltage } => format!("supply {voltage} over USB"),
+        SupplySetting::Bench { voltage, current_limit } => {
+            format!("supply {voltage} from the bench supply, limited to {current_limit}")
+        }
+        SupplySetting::Battery { cell, charge, condition } => {
+            let age = match condition {
+                CellCondition::Fresh => "a fresh",
+                CellCondition::Aged => "an aged",
+            };
+            format!("supply from {age} {cell} cell, {charge} full")
+        }
+    }
+}
+
+/// How the cloud behaves, as a sentence.
+pub(crate) fn cloud(setting: &CloudSetting) -> String {
+    let latency = setting.latency;
+    match setting.behaviour {
+        CloudBehaviour::Genuine => format!("the cloud answers genuinely after {latency}"),
+        CloudBehaviour::Silent => "the cloud is silent, as behind a firewall".to_owned(),
+        CloudBehaviour::Wrong => format!("the cloud proves itself with the wrong server key after {latency}"),
+        CloudBehaviour::Unreachable => "the cloud refuses every connection".to_owned(),
+    }
+}
+
+/// A condition as something that should be: `the light to be cyan, breathing`.
+pub(crate) fn wanted(condition: &Condition) -> String {
+    match condition {
+        Condition::Light { name, .. } => format!("the light to be {name}"),
+        Condition::Console(pattern) => format!("the console to print `{}`", pattern.source()),
+        Condition::Identity(accepts) => format!("the identity to be {}", either(accepts, identity)),
+        Condition::Slot { slot, accepts } => format!("the {} slot to be {}", slot.name(), either(accepts, content)),
+        Condition::Rail { rail, is } => format!("rail {rail} to be {}", level(is)),
+        Condition::Current(is) => format!("the current to be {}", level(is)),
+        Condition::Any(conditions) => conditions.iter().map(wanted).collect::<Vec<_>>().join(" or "),
+    }
+}
+
+/// A condition as something that is seen: `see the light cyan, breathing`.
+pub(crate) fn seen(condition: &Condition) -> String {
+    match condition {
+        Condition::Light { name, .. } => format!("see the light {name}"),
+        Condition::Console(pattern) => format!("read `{}` on the console", pattern.source()),
+        Condition::Identity(accepts) => format!("see the identity {}", either(accepts, identity)),
+        Condition::Slot { slot, accepts } => format!("find the {} slot {}", slot.name(), either(accepts, content)),
+        Condition::Rail { rail, is } => format!("see rail {rail} {}", level(is)),
+        Condition::Current(is) => format!("see the current {}", level(is)),
+        Condition::Any(conditions) => conditions.iter().map(seen).collect::<Vec<_>>().join(" or "),
+    }
+}
+
+/// A condition as a cause: `once the console prints ...`.
+fn happens(condition: &Condition) -> String {
+    match condition {
+        Condition::Light { name, .. } => format!("the light is {name}"),
+        Condition::Console(pattern) => format!("the console prints `{}`", pattern.source()),
+        Condition::Identity(accepts) => format!("the identity is {}", either(accepts, identity)),
+        Condition::Slot { slot, accepts } => format!("the {} slot is {}", slot.name(), either(accepts, content)),
+        Condition::Rail { rail, is } => format!("rail {rail} is {}", level(is)),
+        Condition::Current(is) => format!("the current is {}", level(is)),
+        Condition::Any(conditions) => conditions.iter().map(happens).collect::<Vec<_>>().join(" or "),
+    }
+}
+
+fn either<T: Copy>(accepts: &[T], word: fn(T) -> &'static str) -> String {
+    accepts.iter().copied().map(word).collect::<Vec<_>>().join(" or ")
+}
+
+fn identity(identity: Identity) -> &'static str {
+    match identity {
+        Identity::Unchanged => "unchanged",
+        Identity::Rotated => "rotated",
+    }
+}
+
+fn content(content: SlotContent) -> &'static str {
+    match content {
+        SlotContent::Old => "old",
+        SlotContent::New => "new",
+        SlotContent::Blank => "blank",
+        SlotContent::Torn => "torn",
+    }
+}
+
+fn level<Q: Display>(level: &Level<Q>) -> String {
+    match level {
+        Level::Above(threshold) => format!("above {threshold}"),
+        Level::Below(threshold) => format!("below {threshold}"),
+    }
+}
+
+fn when(trigger: &Trigger) -> String {
+    let after = if trigger.after.get() == 0 { String::new() } else { format!("{} after ", trigger.after) };
+    match &trigger.cause {
+        None if after.is_empty() => "at once".to_owned(),
+        None => format!("{after}this step begins"),
+        Some(cause) => {
+            let start = if after.is_empty() { "as soon as " } else { &after };
+            let what = match cause {
+                Cause::Seen(condition) => happens(condition),
+                Cause::Edge { line, edge: Edge::Rising } => format!("line {line} rises"),
+                Cause::Edge { line, edge: Edge::Falling } => format!("line {line} falls"),
+            };
+            format!("{start}{what} (within {})", trigger.within)
+        }
+    }
+}
+
+fn fault(fault: &Fault) -> String {
+    match fault {
+        Fault::BrownOut { rail, floor, fall, hold, rise } => {
+            format!("brown out rail {rail}: down to {floor} at {fall}, there for {hold}, back up at {rise}")
+        }
+        Fault::PowerCut { hold: Some(hold) } => format!("cut the power for {hold}"),
+        Fault::PowerCut { hold: None } => "cut the power until the next supply step".to_owned(),
+        Fault::LoadStep { current, hold } => format!("draw {current} more for {hold}"),
+    }
+}
+
+fn measurand(what: &Measurand) -> String {
+    match what {
+        Measurand::TimeUntil { condition, within, at_least, at_most } => {
+            let limits = limits(*at_least, *at_most);
+            format!("the time until {}, waiting at most {within}{limits}", happens(condition))
+        }
+        Measurand::LowestVoltage { rail, during, at_least } => {
+            let limits = limits(*at_least, None);
+            format!("the lowest voltage of rail {rail} during {during}{limits}")
+        }
+    }
+}
+
+fn limits<Q: Display>(at_least: Option<Q>, at_most: Option<Q>) -> String {
+    let least = at_least.map(|limit| format!("; at least {limit}")).unwrap_or_default();
+    let most = at_most.map(|limit| format!("; at most {limit}")).unwrap_or_default();
+    least + &most
+}
+
+/// What a station has to offer, in words.
+pub(crate) fn need(need: Need) -> &'static str {
+    match need {
+        Need::Supply => "a supply that can be switched",
+        Need::Battery => "a supply that can play a battery",
+        Need::BrownOut => "a supply that can force a shape on a rail",
+        Need::LoadStep => "a supply that can add load",
+        Need::SupplyReading => "a reading of the supply's voltage and current",
+        Need::Lines => "the RESET line, the buttons or a watched line",
+        Need::Console => "the serial console",
+        Need::Light => "a colour sensor on the light",
+        Need::Probe => "a probe that reads and writes flash",
+        Need::Cloud => "a cloud peer that can be told how to behave",
+    }
+}

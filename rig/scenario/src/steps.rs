@@ -1,0 +1,406 @@
+//! The steps of a scenario: one verb each.
+//!
+//! Boundary: from tree to actions. What a condition or a fault looks like is in their own modules; carrying steps out is the trial engine's.
+
+use brickproof_units::{Charge, Ratio, Span, Voltage};
+
+use crate::condition;
+use crate::decode::Fields;
+use crate::fault;
+use crate::mistake::{Mistake, MistakeKind};
+use crate::plan::{
+    CellCondition, CloudBehaviour, CloudSetting, Measurand, Measurement, Step, StepAction, SupplySetting, Watch,
+};
+use crate::reader::Reader;
+use crate::sentence;
+use crate::suggest;
+use crate::tree::{Entry, Node, Value};
+
+const VERBS: [&str; 13] = [
+    "supply", "send", "reset", "press", "cloud", "corrupt", "wait", "expect", "never", "on", "fault", "measure",
+    "repeat",
+];
+/// What may be done on the way out: nothing that could leave the board worse than it is.
+const CLEANUP_VERBS: [&str; 6] = ["supply", "send", "reset", "press", "cloud", "wait"];
+
+/// The most steps of one plan, repetitions written out. An hour of brown-outs has a few thousand.
+const MOST_STEPS: usize = 10_000;
+/// How long RESET is held when the scenario does not say; every supported part needs less than 1 ms.
+const RESET_HOLD: Span = Span::millis(100);
+/// How long the virtual cloud takes to answer when the scenario does not say: a usual round trip over a mobile network.
+const CLOUD_LATENCY: Span = Span::millis(50);
+
+/// Where steps stand.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Room {
+    Steps,
+    Cleanup,
+}
+
+/// The cloud before anybody says anything about it.
+pub(crate) const GENUINE: CloudSetting = CloudSetting { behaviour: CloudBehaviour::Genuine, latency: CLOUD_LATENCY };
+
+/// A step as it is written: each key as it is meant, and its entry.
+struct Written<'t> {
+    node: &'t Node,
+    parts: Vec<(&'t str, &'t Entry)>,
+}
+
+/// An action and where it stands; its number comes when all are known.
+struct Placed {
+    line: usize,
+    /// `round 2 of 5`, for each repetition around it, the outermost first.
+    rounds: Vec<String>,
+    action: StepAction,
+}
+
+impl Reader<'_, '_> {
+    /// The steps of a list, numbered, repetitions written out.
+    pub(crate) fn steps(&mut self, node: &Node, room: Room) -> Option<Vec<Step>> {
+        let placed = self.placed_steps(node, room)?;
+        let numbered = placed.into_iter().enumerate().map(|(position, placed)| {
+            let mut text = sentence::action(&placed.action);
+            for round in &placed.rounds {
+                text.push_str(&format!(" ({round})"));
+            }
+            Step { index: position + 1, line: placed.line, text, action: placed.action }
+        });
+        Some(numbered.collect())
+    }
+
+    fn placed_steps(&mut self, node: &Node, room: Room) -> Option<Vec<Placed>> {
+        let nodes = self.decoder.list(node, "a list of steps")?;
+        if nodes.is_empty() {
+            return self.empty(node, "no steps");
+        }
+        let read: Vec<_> = nodes.iter().map(|node| self.step(node, room)).collect();
+        let steps: Vec<Placed> = read.into_iter().collect::<Option<Vec<_>>>()?.into_iter().flatten().collect();
+        if steps.len() > MOST_STEPS {
+            let message = format!("{} steps with all repetitions, more than {MOST_STEPS}", steps.len());
+            self.decoder.report(Mistake::new(MistakeKind::TooLarge, node.place, message));
+            return None;
+        }
+        Some(steps)
+    }
+
+    fn step(&mut self, node: &Node, room: Room) -> Option<Vec<Placed>> {
+        let entries = self.decoder.entries(node, "a step (`verb: what`)")?;
+        let keys = self.decoder.keys(&entries, "a step", &VERBS);
+        let step = Written { node, parts: keys.into_iter().zip(entries).collect() };
+        let (verb, entry) = self.verb(&step, room)?;
+        let line = self.lines.line(entry.key_place.start);
+        let one = |action: Option<StepAction>| Some(vec![Placed { line, rounds: Vec::new(), action: action? }]);
+        let body = &entry.value;
+        match verb {
+            "supply" => one(self.supply(body).map(StepAction::Supply)),
+            "send" => one(self.decoder.text(body, "a line to send").map(|text| StepAction::Send(text.into()))),
+            "reset" => one(self.reset(body)),
+            "press" => one(self.press(body)),
+            "cloud" => one(self.cloud(body).map(StepAction::Cloud)),
+            "corrupt" => one(self.corrupt(body)),
+            "wait" => one(self.decoder.duration(body).map(StepAction::Wait)),
+            "expect" => one(self.expectation(body).map(StepAction::Expect)),
+            "never" => one(self.never(body)),
+            "measure" => one(self.measure(body).map(StepAction::Measure)),
+            "repeat" => self.repeat(body, room),
+            _ => one(self.triggered_fault(&step)),
+        }
+    }
+
+    /// The one verb of a step; `on` and `fault` belong together.
+    fn verb<'t>(&mut self, step: &Written<'t>, room: Room) -> Option<(&'t str, &'t Entry)> {
+        let mut verbs = step.parts.iter().copied().filter(|(key, _)| VERBS.contains(key));
+        let Some((verb, first)) = verbs.next() else {
+            if step.parts.is_empty() {
+                return self.empty(step.node, "a step that does nothing");
+            }
+            return None;
+        };
+        let goes_with = |key: &str| matches!((verb, key), ("on", "fault") | ("fault", "on"));
+        if let Some((key, second)) = verbs.find(|(key, _)| !goes_with(key)) {
+            let message = format!("`{verb}` and `{key}` in one step");
+            let two = Mistake::new(MistakeKind::NotOneVerb, second.key_place, message);
+            let two = two.label("second").elsewhere(first.key_place, "first");
+            self.decoder.report(two.help("a step does one thing: begin a new step with `- `"));
+        }
+        if room == Room::Cleanup && !CLEANUP_VERBS.contains(&verb) {
+            let message = format!("`{verb}` has no place in `cleanup`");
+            let names = suggest::listed(CLEANUP_VERBS).unwrap_or_default();
+            let misplaced = Mistake::new(MistakeKind::Misplaced, first.key_place, message);
+            self.decoder.report(misplaced.help(format!("cleanup leaves the station as it was found: {names}")));
+            return None;
+        }
+        Some((verb, first))
+    }
+
+    fn supply(&mut self, node: &Node) -> Option<SupplySetting> {
+        if let Value::Text(_) = node.value {
+            return self.decoder.choice(node, "a source (`off`, `{usb: 5V}`…)", &[("off", SupplySetting::Off)]);
+        }
+        let fields = self.decoder.fields(node, "`supply`", &["usb", "bench", "battery"])?;
+        match (fields.get("usb"), fields.get("bench"), fields.get("battery")) {
+            (Some(usb), None, None) => Some(SupplySetting::Usb { voltage: self.input_voltage(usb)? }),
+            (None, Some(bench), None) => self.bench(bench),
+            (None, None, Some(battery)) => self.battery(battery),
+            (None, None, None) => {
+                let help = "write `off`, `{usb: 5V}`, `{bench: …}` or `{battery: …}`";
+                fields.missing(&mut self.decoder, "a source", help);
+                None
+            }
+            _ => {
+                let two = Mistake::new(MistakeKind::NotOneVerb, fields.place, "two sources at the same time");
+                self.decoder.report(two.help("write a step for each"));
+                None
+            }
+        }
+    }
+
+    fn bench(&mut self, node: &Node) -> Option<SupplySetting> {
+        let fields = self.decoder.fields(node, "`bench`", &["voltage", "current_limit"])?;
+        let voltage = fields.required(&mut self.decoder, "voltage").and_then(|node| self.input_voltage(node));
+        let limit = fields.required(&mut self.decoder, "current_limit").and_then(|node| self.supply_current(node));
+        Some(SupplySetting::Bench { voltage: voltage?, current_limit: limit? })
+    }
+
+    fn battery(&mut self, node: &Node) -> Option<SupplySetting> {
+        let fields = self.decoder.fields(node, "`battery`", &["cell", "aged", "charge"])?;
+        let cell = fields.required(&mut self.decoder, "cell").and_then(|node| self.capacity(node));
+        let charge = fields.required(&mut self.decoder, "charge").and_then(|node| self.charge(node));
+        let aged = match fields.get("aged") {
+            None => Some(false),
+            Some(node) => self.decoder.truth(node),
+        };
+        let condition = if aged? { CellCondition::Aged } else { CellCondition::Fresh };
+        Some(SupplySetting::Battery { cell: cell?, charge: charge?, condition })
+    }
+
+    fn capacity(&mut self, node: &Node) -> Option<Charge> {
+        let capacity = self.decoder.quantity::<Charge>(node)?;
+        if capacity == Charge::new(0) {
+            let none = Mistake::new(MistakeKind::BeyondLimits, node.place, "a cell without any capacity");
+            self.decoder.report(none.help("write what it holds when full, as in `1200mAh`"));
+            return None;
+        }
+        Some(capacity)
+    }
+
+    fn charge(&mut self, node: &Node) -> Option<Ratio> {
+        let charge = self.decoder.quantity::<Ratio>(node)?;
+        if charge > Ratio::new(1_000_000) {
+            let over = Mistake::new(MistakeKind::BeyondLimits, node.place, format!("a cell cannot be {charge} full"));
+            self.decoder.report(over.help("write 0% to 100%"));
+            return None;
+        }
+        Some(charge)
+    }
+
+    fn reset(&mut self, node: &Node) -> Option<StepAction> {
+        if let Value::Text(_) = node.value {
+            let hold = self.decoder.choice(node, "a reset (`pin` or `{hold: 100ms}`)", &[("pin", RESET_HOLD)])?;
+            return Some(StepAction::Reset { hold });
+        }
+        let fields = self.decoder.fields(node, "`reset`", &["hold"])?;
+        let hold = fields.required(&mut self.decoder, "hold")?;
+        Some(StepAction::Reset { hold: self.decoder.duration(hold)? })
+    }
+
+    fn press(&mut self, node: &Node) -> Option<StepAction> {
+        let fields = self.decoder.fields(node, "`press`", &["button", "for"])?;
+        let button = fields.required(&mut self.decoder, "button").and_then(|node| self.button(node));
+        let hold = fields.required(&mut self.decoder, "for").and_then(|node| self.decoder.duration(node));
+        Some(StepAction::Press { button: button?, hold: hold? })
+    }
+
+    /// How the cloud behaves: a word, or a word and a latency.
+    pub(crate) fn cloud(&mut self, node: &Node) -> Option<CloudSetting> {
+        if let Value::Text(_) = node.value {
+            return Some(CloudSetting { behaviour: self.behaviour(node)?, ..GENUINE });
+        }
+        let fields = self.decoder.fields(node, "`cloud`", &["behaviour", "latency"])?;
+        let behaviour = fields.required(&mut self.decoder, "behaviour").and_then(|node| self.behaviour(node));
+        let latency = match fields.get("latency") {
+            None => Some(CLOUD_LATENCY),
+            Some(node) => self.decoder.quantity(node),
+        };
+        Some(CloudSetting { behaviour: behaviour?, latency: latency? })
+    }
+
+    fn behaviour(&mut self, node: &Node) -> Option<CloudBehaviour> {
+        let behaviours = [
+            ("genuine", CloudBehaviour::Genuine),
+            ("silent", CloudBehaviour::Silent),
+            ("wrong", CloudBehaviour::Wrong),
+            ("unreachable", CloudBehaviour::Unreachable),
+        ];
+        self.decoder.choice(node, "a behaviour of the cloud", &behaviours)
+    }
+
+    fn corrupt(&mut self, node: &Node) -> Option<StepAction> {
+        let fields = self.decoder.fields(node, "`corrupt`", &["slot", "class"])?;
+        let slot = fields.required(&mut self.decoder, "slot").and_then(|node| self.slot(node));
+        let class = fields.required(&mut self.decoder, "class").and_then(|node| self.corruption(node));
+        Some(StepAction::Corrupt { slot: slot?, class: class? })
+    }
+
+    fn never(&mut self, node: &Node) -> Option<StepAction> {
+        let known: Vec<&'static str> = condition::KEYS.into_iter().chain(["for"]).collect();
+        let fields = self.decoder.fields(node, "`never`", &known)?;
+        let seen = self.condition(&fields);
+        let during = fields.required(&mut self.decoder, "for").and_then(|node| {
+            let during = self.decoder.duration(node)?;
+            let takes = seen.as_ref().map_or(Span::ZERO, |seen| seen.takes);
+            if during < takes {
+                let message = format!("{during} is too short to see this light at all");
+                let short = Mistake::new(MistakeKind::ImpossibleTiming, node.place, message);
+                self.decoder.report(short.help(format!("one period takes {takes}: watch at least that long")));
+                return None;
+            }
+            Some(during)
+        });
+        Some(StepAction::Never { condition: seen?.condition, during: during? })
+    }
+
+    fn triggered_fault(&mut self, step: &Written<'_>) -> Option<StepAction> {
+        let value_of = |key: &str| step.parts.iter().find(|(meant, _)| *meant == key).map(|(_, entry)| &entry.value);
+        let awaited = value_of("on").map(|node| self.cause(node));
+        let Some(fault) = value_of("fault") else {
+            let alone = Mistake::new(MistakeKind::MissingKey, step.node.place, "`on` without a `fault`");
+            let help = "add what strikes then (`fault: {…}`), or write `expect` if nothing does";
+            self.decoder.report(alone.help(help));
+            return None;
+        };
+        let (after, fault) = self.fault(fault)?;
+        let awaited = match awaited {
+            None => None,
+            Some(awaited) => Some(awaited?),
+        };
+        Some(StepAction::Fault { trigger: fault::trigger(awaited, after), fault })
+    }
+
+    fn measure(&mut self, node: &Node) -> Option<Measurement> {
+        let entries = self.decoder.entries(node, "a measurement (`name: {…}`)")?;
+        let Some(first) = entries.first() else { return self.empty(node, "nothing to measure") };
+        if let Some(second) = entries.get(1) {
+            let two = Mistake::new(MistakeKind::NotOneVerb, second.key_place, "two measurements in one step");
+            self.decoder.report(two.label("second").help("write a step for each"));
+        }
+        let known = ["until", "within", "at_most", "at_least", "lowest", "during"];
+        let fields = self.decoder.fields(&first.value, "a measurement", &known)?;
+        let what = match (fields.get("until"), fields.get("lowest")) {
+            (Some(until), None) => self.time_until(&fields, until),
+            (None, Some(lowest)) => self.lowest(&fields, lowest),
+            (None, None) => {
+                let help = "say `until: {…}` for a time, or `lowest: RAIL` for a voltage";
+                fields.missing(&mut self.decoder, "what to measure", help);
+                None
+            }
+            (Some(_), Some(_)) => {
+                let two =
+                    Mistake::new(MistakeKind::NotOneVerb, fields.place, "`until` and `lowest` in one measurement");
+                self.decoder.report(two.help("write a step for each"));
+                None
+            }
+        };
+        Some(Measurement { name: first.key.clone(), what: what? })
+    }
+
+    fn time_until(&mut self, fields: &Fields<'_>, until: &Node) -> Option<Measurand> {
+        self.misplaced_in_measurement(fields, "during", "lowest");
+        let seen = self.condition_alone(until);
+        let within = self.within(fields, seen.as_ref());
+        let at_least = self.limit(fields, "at_least");
+        let at_most = self.limit(fields, "at_most");
+        let (at_least, at_most, within) = (at_least?, at_most?, within?);
+        let (condition, within) = (seen?.condition, within);
+        self.check_order(fields, "at_most", at_most, within, "`within`");
+        self.check_order(fields, "at_least", at_least, at_most.unwrap_or(within), "the longest time allowed");
+        Some(Measurand::TimeUntil { condition, within, at_least, at_most })
+    }
+
+    /// An optional limit: outer `None` for a mistake, inner `None` for none.
+    fn limit(&mut self, fields: &Fields<'_>, key: &str) -> Option<Option<Span>> {
+        match fields.get(key) {
+            None => Some(None),
+            Some(node) => self.decoder.quantity(node).map(Some),
+        }
+    }
+
+    fn check_order(&mut self, fields: &Fields<'_>, key: &str, limit: Option<Span>, ceiling: Span, what: &str) {
+        if let (Some(limit), Some(node)) = (limit, fields.get(key))
+            && limit > ceiling
+        {
+            let message = format!("`{key}: {limit}` is longer than {what}, {ceiling}");
+            self.decoder.report(Mistake::new(MistakeKind::ImpossibleTiming, node.place, message));
+        }
+    }
+
+    fn misplaced_in_measurement(&mut self, fields: &Fields<'_>, key: &str, owner: &str) {
+        if let Some(entry) = fields.entry(key) {
+            let message = format!("`{key}` goes with `{owner}`");
+            self.decoder.report(Mistake::new(MistakeKind::Misplaced, entry.key_place, message));
+        }
+    }
+
+    fn lowest(&mut self, fields: &Fields<'_>, lowest: &Node) -> Option<Measurand> {
+        self.misplaced_in_measurement(fields, "within", "until");
+        self.misplaced_in_measurement(fields, "at_most", "until");
+        let rail = self.rail(lowest);
+        let during = fields.required(&mut self.decoder, "during").and_then(|node| self.decoder.duration(node));
+        let at_least = match fields.get("at_least") {
+            None => Some(None),
+            Some(node) => self.decoder.quantity::<Voltage>(node).map(Some),
+        };
+        let rail = rail?;
+        if let (Some(Some(limit)), Some(node)) = (at_least, fields.get("at_least"))
+            && limit > rail.maximum
+        {
+            let message = format!("rail `{}` never reaches {limit}", rail.name);
+            let help = format!("its maximum is {}", rail.maximum);
+            self.decoder.report(Mistake::new(MistakeKind::BeyondLimits, node.place, message).help(help));
+        }
+        Some(Measurand::LowestVoltage { rail: rail.name.clone(), during: during?, at_least: at_least? })
+    }
+
+    fn repeat(&mut self, node: &Node, room: Room) -> Option<Vec<Placed>> {
+        let fields = self.decoder.fields(node, "`repeat`", &["times", "steps"])?;
+        let times = fields.required(&mut self.decoder, "times");
+        let times = times.and_then(|node| self.decoder.count(node, "a number of times", 1..=1_000usize));
+        let body = fields.required(&mut self.decoder, "steps").and_then(|node| self.placed_steps(node, room));
+        let (times, body) = (times?, body?);
+        if times.saturating_mul(body.len()) > MOST_STEPS {
+            let message = format!("{times} times {} steps are more than {MOST_STEPS}", body.len());
+            self.decoder.report(Mistake::new(MistakeKind::TooLarge, node.place, message));
+            return None;
+        }
+        let round = |number: usize| {
+            let name = format!("round {number} of {times}");
+            body.iter().map(move |placed| placed.in_round(&name)).collect::<Vec<_>>()
+        };
+        Some((1..=times).flat_map(round).collect())
+    }
+
+    /// The list under `throughout`.
+    pub(crate) fn watches(&mut self, node: &Node) -> Option<Vec<Watch>> {
+        let nodes = self.decoder.list(node, "a list of `- not: {…}`")?;
+        let read: Vec<_> = nodes.iter().map(|node| self.watch(node)).collect();
+        read.into_iter().collect()
+    }
+
+    fn watch(&mut self, node: &Node) -> Option<Watch> {
+        let fields = self.decoder.fields(node, "an entry of `throughout`", &["not"])?;
+        let not = fields.entry("not").or_else(|| {
+            fields.missing(&mut self.decoder, "`not`", "write what must never be seen, as in `- not: {light: sos}`");
+            None
+        })?;
+        let never = self.condition_alone(&not.value)?.condition;
+        let text = format!("never {}", sentence::seen(&never));
+        Some(Watch { line: self.lines.line(not.key_place.start), text, never })
+    }
+}
+
+impl Placed {
+    fn in_round(&self, name: &str) -> Self {
+        let rounds = std::iter::once(name.to_owned()).chain(self.rounds.iter().cloned()).collect();
+        Self { line: self.line, rounds, action: self.action.clone() }
+    }
+}
