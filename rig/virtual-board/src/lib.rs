@@ -4,6 +4,7 @@
 //! Boundary: no operating system, no clock, no randomness but the seed. Time is an argument; what the board emits (console bytes,
 //! pin edges, supply readings) is taken from it, stamped. The same image, seed and inputs give the same bytes on every machine.
 
+pub mod board;
 pub mod bus;
 pub mod core;
 pub mod flash;

@@ -164,7 +164,10 @@ mod tests {
             let ones: u32 = (0..20_000).map(|_| Fractional::changed_bits(&mut noise, chance).count_ones()).sum();
             let expected = 160_000.0 * share as f64 / 1e6;
             let tolerance = 5.0 * libm::sqrt(expected * (1.0 - share as f64 / 1e6)) + 1.0;
-            assert!(libm::fabs(f64::from(ones) - expected) < tolerance, "share {share}: {ones} ones, {expected} expected");
+            assert!(
+                libm::fabs(f64::from(ones) - expected) < tolerance,
+                "share {share}: {ones} ones, {expected} expected"
+            );
         }
     }
 

@@ -28,10 +28,16 @@ impl CellModel for Marginal {
     fn cut_program(&self, word: &mut [u8], weak: &[WeakCell], target: u32, place: u32, cut: Cut) -> Disturbance {
         let share = as_fraction(cut);
         let target = target.to_le_bytes();
-        settle(word, weak, |bit, charge| {
-            let kept = target.get(bit as usize / 8).is_none_or(|byte| byte >> (bit % 8) & 1 == 1);
-            if kept { charge } else { charge * (1.0 - PROGRAM.progress(share, cell_rank(cut.seed, place, bit, 0))) }
-        }, cut, place)
+        settle(
+            word,
+            weak,
+            |bit, charge| {
+                let kept = target.get(bit as usize / 8).is_none_or(|byte| byte >> (bit % 8) & 1 == 1);
+                if kept { charge } else { charge * (1.0 - PROGRAM.progress(share, cell_rank(cut.seed, place, bit, 0))) }
+            },
+            cut,
+            place,
+        )
     }
 
     fn cut_erase(&self, page: &mut [u8], weak: &[WeakCell], place: u32, cut: Cut) -> Disturbance {
@@ -51,7 +57,13 @@ impl CellModel for Marginal {
 }
 
 /// Moves every cell to the charge that `charge_after` gives it, and sorts them into settled and weak.
-fn settle(bytes: &mut [u8], weak: &[WeakCell], charge_after: impl Fn(u32, f64) -> f64, cut: Cut, place: u32) -> Disturbance {
+fn settle(
+    bytes: &mut [u8],
+    weak: &[WeakCell],
+    charge_after: impl Fn(u32, f64) -> f64,
+    cut: Cut,
+    place: u32,
+) -> Disturbance {
     let mut weak_before = weak.iter().peekable();
     let mut after = Vec::new();
     let mut noise = Noise::at(cut.seed, &[cut.operation, u64::from(place), 0x5E771E]);
@@ -160,7 +172,8 @@ mod tests {
     fn progress_grows_with_time_and_every_cell_finishes() {
         for curve in [PROGRAM, ERASE] {
             for rank in [0, 100, RANKS / 2, RANKS - 1] {
-                let points: Vec<f64> = (0..=100).map(|percent| curve.progress(f64::from(percent) / 100.0, rank)).collect();
+                let points: Vec<f64> =
+                    (0..=100).map(|percent| curve.progress(f64::from(percent) / 100.0, rank)).collect();
                 assert!(points.is_sorted(), "rank {rank}");
                 assert!(points[100] > 0.5, "rank {rank} is not over the threshold at the end");
             }

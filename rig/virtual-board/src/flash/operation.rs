@@ -69,13 +69,21 @@ pub enum CutPoint {
 impl CutPoint {
     /// The time into an operation of `needed` at which the power fails.
     pub fn time_into(self, needed: Span) -> Span {
+        Span::new(self.part_of(needed.get()))
+    }
+
+    /// The share of an operation that is done by then.
+    pub fn share(self) -> Ratio {
+        Ratio::new(self.part_of(COMPLETE.get()))
+    }
+
+    fn part_of(self, whole: u64) -> u64 {
         match self {
-            Self::Before => Span::ZERO,
-            Self::After => needed,
+            Self::Before => 0,
+            Self::After => whole,
             Self::Fraction { numerator, denominator } => {
-                let (numerator, denominator) = (u128::from(numerator), u128::from(denominator.max(1)));
-                let part = u128::from(needed.get()) * numerator / denominator;
-                Span::new(u64::try_from(part).unwrap_or(u64::MAX).min(needed.get()))
+                let part = u128::from(whole) * u128::from(numerator) / u128::from(denominator.max(1));
+                u64::try_from(part).unwrap_or(whole).min(whole)
             }
         }
     }

@@ -62,7 +62,10 @@ fn fractional_cells_change_in_proportion() {
     cut(&mut flash, ERASE, 250_000);
     let ones: u32 = bytes(&flash, PAGE, 4096).iter().map(|byte| (byte & !0xA5).count_ones()).sum();
     assert!((3_800..4_400).contains(&ones), "a quarter of 16384 zeros was to be erased: {ones}");
-    assert!(bytes(&flash, PAGE, 4096).iter().all(|byte| byte & 0xA5 == 0xA5), "an erase never clears a fractional cell");
+    assert!(
+        bytes(&flash, PAGE, 4096).iter().all(|byte| byte & 0xA5 == 0xA5),
+        "an erase never clears a fractional cell"
+    );
 }
 
 #[test]
@@ -151,7 +154,7 @@ fn clones_share_until_they_change_and_never_after() {
 #[test]
 fn words_written_too_often_are_counted_until_erased() {
     let mut flash = flash(Cells::Ideal);
-    let mut program = |flash: &mut Flash| {
+    let program = |flash: &mut Flash| {
         flash.begin(PROGRAM, Instant::START).unwrap();
         flash.complete(Instant::START);
         flash.excess_writes()

@@ -1,0 +1,424 @@
+//! A whole board: a chip and its core, what is wired to its pins, and the supply that all of it lives on.
+//!
+//! Boundary: the life of the board on one clock. It boots when its supply is good, runs, is reset, loses its power and comes back;
+//! what it emits is taken from it, stamped. It knows no scenario and no verdict.
+
+mod life;
+mod load;
+#[cfg(test)]
+mod tests;
+
+use brickproof_units::{Baud, Current, Instant, Span, Voltage};
+
+use crate::bus::{Bus, Halt};
+use crate::core::{Core, CoreOptions, Stop};
+use crate::flash::{COMPLETE, Cells, CutPoint, Flash, FlashCut, FlashRecord, OutsideFlash};
+use crate::nrf::{
+    Chip, ConsoleByte, Drive, Level, Pin, PinEdge, RamAtPowerUp, Soc, SocOptions, TwoWireDevice, UartTiming, Watch,
+};
+use crate::supply::{Achieved, Fault, FaultId, Source, Supply, SupplyEvent, SupplyProfile};
+
+pub use crate::nrf::ResetCause;
+pub use life::{BoardState, LifeEvent, LifeRecord};
+pub use load::{Consumption, WiredPin};
+
+use life::{Life, ResetLine};
+use load::FlashRide;
+
+/// What a board is made of.
+#[derive(Clone, Debug)]
+pub struct BoardConfig {
+    /// The part.
+    pub chip: Chip,
+    /// How flash takes a cut.
+    pub cells: Cells,
+    /// Whether console bytes take time.
+    pub uart: UartTiming,
+    /// What RAM holds at power-up.
+    pub ram: RamAtPowerUp,
+    /// Decides everything that is left to chance.
+    pub seed: u64,
+    /// Regulator, capacitance and thresholds.
+    pub supply: SupplyProfile,
+    /// What is plugged in at first.
+    pub source: Source,
+    /// What the chip draws.
+    pub consumption: Consumption,
+    /// Pins with something on them; their edges are logged.
+    pub pins: Vec<WiredPin>,
+    /// The rate at which the other end of the console sends.
+    pub console_rate: Baud,
+}
+
+impl BoardConfig {
+    /// A board with a red, green and blue LED on P0.13 to P0.15 (5 mA each, assumed), fed from USB, its console at 115200 baud.
+    pub fn new(chip: Chip) -> Self {
+        let led = |number| WiredPin { pin: Pin::p0(number), when_high: Current::new(5_000) };
+        let supply = match chip {
+            Chip::Nrf51822 => SupplyProfile::nrf51822(),
+            Chip::Nrf52840 => SupplyProfile::nrf52840(),
+        };
+        Self {
+            chip,
+            cells: Cells::default(),
+            uart: UartTiming::default(),
+            ram: RamAtPowerUp::default(),
+            seed: 0,
+            supply,
+            source: Source::Usb { voltage: Voltage::new(5_000_000), cable: brickproof_units::Resistance::new(200_000) },
+            consumption: Consumption::of(chip),
+            pins: [13, 14, 15].map(led).to_vec(),
+            console_rate: Baud::new(115_200),
+        }
+    }
+}
+
+/// What a run stops for besides its end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PauseOn {
+    /// Nothing; what was emitted is taken later.
+    #[default]
+    Nothing,
+    /// Every byte that the console sent.
+    ConsoleByte,
+}
+
+/// Why a run stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pause {
+    /// The instant asked for was reached, or passed by less than an instruction.
+    Reached,
+    /// This byte has left the console. It is taken by this and not by [`Board::take_console`].
+    ConsoleByte(ConsoleByte),
+    /// The aimed cut removed the power. [`Board::power_on`] brings it back.
+    PowerCut,
+    /// Nothing will ever happen by itself, and the end asked for is never.
+    Quiet,
+}
+
+/// A virtual board. A clone goes its own way from the same state; what both do not change they share.
+#[derive(Clone, Debug)]
+pub struct Board {
+    core: Core,
+    soc: Soc,
+    supply: Supply,
+    life: Life,
+    reset_line: ResetLine,
+    pause_on: PauseOn,
+    aim: Option<FlashCut>,
+    /// The aimed cut has fallen and no run has told so yet.
+    cut_unseen: bool,
+    ride: FlashRide,
+    consumption: Consumption,
+    pins: Vec<WiredPin>,
+    load: Current,
+    power_fail: Option<Voltage>,
+    power_on_delay: Span,
+    console_rate: Baud,
+    boots: u64,
+    log: Vec<LifeRecord>,
+}
+
+impl Board {
+    /// A board with `image` at the beginning of its flash and its source just plugged in: the clock is at the start and the rail
+    /// begins to rise.
+    pub fn new(config: BoardConfig, image: &[u8]) -> Result<Self, OutsideFlash> {
+        let BoardConfig { chip, cells, uart, ram, seed, supply: profile, source, consumption, pins, console_rate } =
+            config;
+        let watched = pins.iter().map(|wired| wired.pin).collect();
+        let mut soc = Soc::new(chip, SocOptions { cells, uart, ram, seed, watched });
+        soc.flash_mut().write_raw(0, image)?;
+        let mut supply = Supply::new(profile);
+        supply.connect(Instant::START, source);
+        // No debugger is attached: BKPT faults and a lock-up resets the chip.
+        let core = Core::new(CoreOptions { halting_debug: false, ..chip.core() });
+        Ok(Self {
+            core,
+            soc,
+            supply,
+            life: Life::Off,
+            reset_line: ResetLine::Released,
+            pause_on: PauseOn::Nothing,
+            aim: None,
+            cut_unseen: false,
+            ride: FlashRide::default(),
+            consumption,
+            pins,
+            load: Current::new(0),
+            power_fail: None,
+            power_on_delay: profile.power_on_delay,
+            console_rate,
+            boots: 0,
+            log: Vec::new(),
+        })
+    }
+
+    /// The board's clock. It goes on while the board is off.
+    pub fn now(&self) -> Instant {
+        self.instant(self.core.clock.cycle)
+    }
+
+    /// Lets time pass until `until`, or until something happens that [`Board::pause_on`] asked for.
+    pub fn run_until(&mut self, until: Instant) -> Pause {
+        let end = self.cycle(until);
+        loop {
+            if self.take_due_supply_event() {
+                continue;
+            }
+            if let Some(pause) = self.pending_pause() {
+                return pause;
+            }
+            if std::mem::take(&mut self.cut_unseen) {
+                return Pause::PowerCut;
+            }
+            if self.core.clock.cycle >= end {
+                return Pause::Reached;
+            }
+            let bound = end.min(self.next_supply_cycle());
+            match self.life {
+                Life::Running => self.run_chip(bound),
+                Life::Starting { due, cause } => {
+                    self.core.clock.cycle = bound.min(due);
+                    if due <= bound {
+                        self.boot(cause);
+                    }
+                }
+                Life::Off | Life::Cut | Life::Held { .. } | Life::SystemOff if bound == u64::MAX => {
+                    return Pause::Quiet;
+                }
+                Life::Off | Life::Cut | Life::Held { .. } | Life::SystemOff => self.core.clock.cycle = bound,
+            }
+        }
+    }
+
+    /// Chooses what a run stops for.
+    pub fn pause_on(&mut self, what: PauseOn) {
+        self.pause_on = what;
+    }
+
+    /// Sends a byte to the chip's console. Its start bit comes at `at`, or now if that is past, or when the byte before it has
+    /// ended. Answers when it will have arrived.
+    pub fn console_input(&mut self, at: Instant, byte: u8) -> Instant {
+        let start = self.cycle(at).max(self.core.clock.cycle);
+        let end = self.soc.feed_console(start, byte, self.console_rate, &mut self.core.clock);
+        self.instant(end)
+    }
+
+    /// Takes the bytes that the console sent.
+    pub fn take_console(&mut self) -> Vec<ConsoleByte> {
+        self.soc.take_console()
+    }
+
+    /// Takes the edges of the wired pins.
+    pub fn take_pin_edges(&mut self) -> Vec<PinEdge> {
+        self.soc.take_pin_edges()
+    }
+
+    /// Takes the record of flash operations.
+    pub fn take_flash_log(&mut self) -> Vec<FlashRecord> {
+        self.soc.flash_mut().take_log()
+    }
+
+    /// Takes the record of boots, resets and losses of power.
+    pub fn take_life_log(&mut self) -> Vec<LifeRecord> {
+        std::mem::take(&mut self.log)
+    }
+
+    /// Does something to a pin from outside.
+    pub fn set_pin(&mut self, pin: Pin, level: Level) {
+        self.soc.drive_from_outside(pin, level, &mut self.core.clock);
+        if self.life == Life::SystemOff && self.soc.detects() {
+            self.begin_reset(ResetCause::WakeFromOff);
+        }
+    }
+
+    /// What the chip does to a pin.
+    pub fn drive(&self, pin: Pin) -> Drive {
+        self.soc.drive(pin)
+    }
+
+    /// Plugs in another source, now.
+    pub fn connect(&mut self, source: Source) {
+        self.supply.connect(self.now(), source);
+    }
+
+    /// Schedules a fault of the supply for `at`, now or later.
+    pub fn inject(&mut self, at: Instant, fault: Fault) -> FaultId {
+        self.supply.inject(at.max(self.now()), fault)
+    }
+
+    /// Takes the supply faults that have ended.
+    pub fn take_achieved(&mut self) -> Vec<Achieved> {
+        self.supply.take_achieved()
+    }
+
+    /// The rail, now.
+    pub fn rail(&self) -> Voltage {
+        self.supply.rail(self.now())
+    }
+
+    /// The supply, to be looked at.
+    pub fn supply(&self) -> &Supply {
+        &self.supply
+    }
+
+    /// Removes the power at exactly one place of one flash operation; the run that gets there stops with [`Pause::PowerCut`]. One
+    /// cut at a time: a new one replaces the old.
+    pub fn aim(&mut self, cut: FlashCut) {
+        self.aim = Some(cut);
+    }
+
+    /// The flash.
+    pub fn flash(&self) -> &Flash {
+        self.soc.flash()
+    }
+
+    /// Puts bytes into flash as a programmer would, in no time.
+    pub fn write_flash(&mut self, address: u32, bytes: &[u8]) -> Result<(), OutsideFlash> {
+        self.soc.flash_mut().write_raw(address, bytes)
+    }
+
+    /// Copies RAM out; `None` outside.
+    pub fn read_ram(&mut self, address: u32, into: &mut [u8]) -> Option<()> {
+        self.soc.read_ram(address, into)
+    }
+
+    /// The core, to be looked at.
+    pub fn core(&self) -> &Core {
+        &self.core
+    }
+
+    /// The chip, to be looked at.
+    pub fn soc(&self) -> &Soc {
+        &self.soc
+    }
+
+    /// Puts devices on two-wire bus 0 or 1.
+    pub fn attach(&mut self, bus: usize, device: Box<dyn TwoWireDevice>) {
+        self.soc.attach(bus, device);
+    }
+
+    fn instant(&self, cycle: u64) -> Instant {
+        self.soc.chip().rate().instant(cycle)
+    }
+
+    fn cycle(&self, instant: Instant) -> u64 {
+        self.soc.chip().rate().cycle_at(instant)
+    }
+
+    fn next_supply_cycle(&self) -> u64 {
+        self.supply.next_event().map_or(u64::MAX, |(due, _)| self.cycle(due))
+    }
+
+    fn pending_pause(&mut self) -> Option<Pause> {
+        match self.pause_on {
+            PauseOn::Nothing => None,
+            PauseOn::ConsoleByte => self.soc.take_console_byte().map(Pause::ConsoleByte),
+        }
+    }
+
+    /// Acts on the supply's next event if it is due; whether it was.
+    fn take_due_supply_event(&mut self) -> bool {
+        let Some((due, event)) = self.supply.next_event() else { return false };
+        if self.cycle(due) > self.core.clock.cycle {
+            return false;
+        }
+        self.supply.advance(due);
+        match event {
+            SupplyEvent::BrownOutReset => self.brown_out(),
+            SupplyEvent::PowerOnReset => self.power_good(),
+            SupplyEvent::PowerFailWarning => self.soc.warn_of_power_failure(&mut self.core.clock),
+            SupplyEvent::PowerFailCleared => self.soc.power_failure_cleared(),
+            SupplyEvent::Turn => {}
+        }
+        true
+    }
+
+    /// Runs the chip to `bound` or until the board has something to do.
+    fn run_chip(&mut self, bound: u64) {
+        let load = self.supply.feels_load();
+        self.soc.set_watch(Watch { console: self.pause_on == PauseOn::ConsoleByte, load });
+        self.soc.resume();
+        if self.soc.flash().under_way().is_some() {
+            self.ride_flash(bound);
+        } else {
+            let stop = self.core.run(&mut self.soc, bound);
+            self.act_on(stop, bound);
+        }
+        self.report_load();
+    }
+
+    fn act_on(&mut self, stop: Stop, bound: u64) {
+        match stop {
+            Stop::Reached | Stop::Breakpoint(_) => {}
+            Stop::Halted(Halt::Paused) => self.look(),
+            Stop::Halted(Halt::Reset) => self.begin_reset(ResetCause::Watchdog),
+            Stop::Halted(Halt::PowerLost) => self.life = Life::Off,
+            Stop::Lockup { .. } => self.begin_reset(ResetCause::Lockup),
+            Stop::ResetRequested => self.begin_reset(ResetCause::Software),
+            Stop::Asleep => self.core.clock.cycle = bound,
+        }
+    }
+
+    /// The chip paused for the board: finds out why.
+    fn look(&mut self) {
+        if let Some(under_way) = self.soc.flash().under_way() {
+            // Every store of ARMv6-M is one halfword long.
+            let pc = self.core.pc().wrapping_sub(2);
+            self.soc.flash_mut().attribute(pc);
+            self.ride = FlashRide::begin(under_way.start, self.now());
+        }
+        let power_fail = self.soc.power_fail_threshold();
+        if power_fail != self.power_fail {
+            self.power_fail = power_fail;
+            self.supply.set_power_fail(self.now(), power_fail);
+        }
+        if self.soc.is_off_requested() {
+            self.life = Life::SystemOff;
+            self.record(LifeEvent::SystemOff);
+        }
+    }
+
+    /// Lets a flash operation go on, at most to `bound`, while the core stalls.
+    fn ride_flash(&mut self, bound: u64) {
+        let Some(under_way) = self.soc.flash().under_way() else { return };
+        let aimed = self.aim.filter(|cut| cut.operation == under_way.index).map(|cut| cut.at);
+        let lasts = aimed.map_or(under_way.needed, |at| at.time_into(under_way.needed));
+        let end = self.cycle(under_way.start + lasts).max(self.core.clock.cycle);
+        self.core.clock.cycle = end.min(bound).min(self.soc.next_event()).max(self.core.clock.cycle);
+        self.ride.go_on(&self.supply, self.instant(self.core.clock.cycle));
+        self.soc.tick(&mut self.core.clock);
+        if self.soc.halt() == Some(Halt::Reset) {
+            return self.begin_reset(ResetCause::Watchdog);
+        }
+        if self.core.clock.cycle < end {
+            return;
+        }
+        // The place is exact; the clock only came to the next whole cycle.
+        let share = self.ride.share(under_way.needed).min(aimed.map_or(COMPLETE, CutPoint::share));
+        self.soc.finish_flash(share, &mut self.core.clock);
+        if aimed.is_some() {
+            self.cut_power();
+        }
+    }
+
+    fn report_load(&mut self) {
+        let load = self.present_load();
+        if load != self.load {
+            self.load = load;
+            self.supply.set_load(self.now(), load);
+        }
+    }
+
+    fn present_load(&self) -> Current {
+        match self.life {
+            Life::Running => {}
+            Life::Off | Life::Cut => return Current::new(0),
+            Life::Starting { .. } | Life::Held { .. } | Life::SystemOff => return self.consumption.off,
+        }
+        let flash = if self.soc.flash().under_way().is_some() { self.consumption.flash.get() } else { 0 };
+        let lit = self.pins.iter().filter(|wired| self.soc.drive(wired.pin) == Drive::High);
+        let pins: i64 = lit.map(|wired| wired.when_high.get()).sum();
+        Current::new(self.consumption.core(self.soc.activity()).get() + flash + pins)
+    }
+}

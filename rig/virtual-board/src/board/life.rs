@@ -1,0 +1,198 @@
+//! Booting, being reset, losing power.
+//!
+//! Boundary: the transitions. When they happen is decided by the supply, the lines and the chip.
+
+use brickproof_units::{Instant, Ratio, Span};
+
+use crate::board::Board;
+use crate::nrf::ResetCause;
+use crate::supply::ChipPower;
+
+/// From the end of a reset other than by power to the first instruction. An assumption for both parts; it also keeps a chip with
+/// nothing in its flash, which locks up at once and for ever, from occupying the host.
+const RESET_TIME: Span = Span::micros(100);
+
+/// What the board is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Life {
+    /// The supply is not good.
+    Off,
+    /// An aimed cut took the power away.
+    Cut,
+    /// Reset ends at the cycle `due`.
+    Starting {
+        due: u64,
+        cause: ResetCause,
+    },
+    /// The RESET line holds the chip, which will then start for `cause`.
+    Held {
+        cause: ResetCause,
+    },
+    Running,
+    /// Firmware switched the chip off; a pin wakes it.
+    SystemOff,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ResetLine {
+    Released,
+    Pressed,
+}
+
+/// What a board is doing, seen from outside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum BoardState {
+    /// Without power.
+    Off,
+    /// With power, held in reset or coming out of it.
+    InReset,
+    /// Executing or asleep.
+    Running,
+    /// Switched off by its firmware, waiting for a pin.
+    SystemOff,
+}
+
+/// Something that happened to the board as a whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum LifeEvent {
+    /// The first instruction after a reset.
+    Boot(ResetCause),
+    /// A reset began.
+    Reset(ResetCause),
+    /// The supply fell below what the chip runs on.
+    BrownOut,
+    /// The aimed cut took the power away.
+    PowerCut,
+    /// Firmware switched the chip off.
+    SystemOff,
+}
+
+/// A [`LifeEvent`] and when it happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct LifeRecord {
+    /// When.
+    pub at: Instant,
+    /// What.
+    pub event: LifeEvent,
+}
+
+impl Board {
+    /// What the board is doing.
+    pub fn state(&self) -> BoardState {
+        match self.life {
+            Life::Off | Life::Cut => BoardState::Off,
+            Life::Starting { .. } | Life::Held { .. } => BoardState::InReset,
+            Life::Running => BoardState::Running,
+            Life::SystemOff => BoardState::SystemOff,
+        }
+    }
+
+    /// How often the first instruction was executed.
+    pub fn boots(&self) -> u64 {
+        self.boots
+    }
+
+    /// Pulls the RESET line low. The chip is in reset until it is released.
+    pub fn press_reset(&mut self) {
+        self.reset_line = ResetLine::Pressed;
+        if !matches!(self.life, Life::Off | Life::Cut) {
+            self.record(LifeEvent::Reset(ResetCause::Pin));
+            self.soc.reset(ResetCause::Pin, &mut self.core.clock);
+            self.life = Life::Held { cause: ResetCause::Pin };
+            self.follow_reset();
+        }
+    }
+
+    /// Lets the RESET line go.
+    pub fn release_reset(&mut self) {
+        self.reset_line = ResetLine::Released;
+        if let Life::Held { cause } = self.life {
+            self.start_after(RESET_TIME, cause);
+        }
+    }
+
+    /// Brings the power back after an aimed cut; the chip starts after its power-on delay. Without a cut nothing happens.
+    pub fn power_on(&mut self) {
+        if self.life == Life::Cut {
+            self.start_after(self.power_on_delay, ResetCause::PowerOn);
+        }
+    }
+
+    /// The supply has been good for the power-on delay.
+    pub(super) fn power_good(&mut self) {
+        match (self.life, self.reset_line) {
+            (Life::Cut, _) => {}
+            (_, ResetLine::Pressed) => self.life = Life::Held { cause: ResetCause::PowerOn },
+            (_, ResetLine::Released) => self.boot(ResetCause::PowerOn),
+        }
+    }
+
+    /// The supply fell below what the chip runs on.
+    pub(super) fn brown_out(&mut self) {
+        if matches!(self.life, Life::Off | Life::Cut) {
+            return;
+        }
+        self.record(LifeEvent::BrownOut);
+        let share = self.soc.flash().under_way().map(|under_way| self.ride.share(under_way.needed));
+        self.lose_power(share);
+        self.life = Life::Off;
+        self.report_load();
+    }
+
+    /// The aimed cut takes the power away, wherever the supply is.
+    pub(super) fn cut_power(&mut self) {
+        self.aim = None;
+        self.cut_unseen = true;
+        self.record(LifeEvent::PowerCut);
+        self.lose_power(None);
+        self.life = Life::Cut;
+        self.report_load();
+    }
+
+    fn lose_power(&mut self, torn: Option<Ratio>) {
+        if let Some(share) = torn {
+            self.soc.finish_flash(share, &mut self.core.clock);
+        }
+        let now = self.now();
+        self.soc.lose_power(now);
+        self.power_fail = None;
+    }
+
+    /// A reset other than by power begins.
+    pub(super) fn begin_reset(&mut self, cause: ResetCause) {
+        self.record(LifeEvent::Reset(cause));
+        self.soc.reset(cause, &mut self.core.clock);
+        self.start_after(RESET_TIME, cause);
+        self.follow_reset();
+    }
+
+    fn start_after(&mut self, delay: Span, cause: ResetCause) {
+        let due = self.core.clock.cycle + self.soc.chip().rate().cycles(delay);
+        self.life = Life::Starting { due, cause };
+    }
+
+    /// The first instruction.
+    pub(super) fn boot(&mut self, cause: ResetCause) {
+        if cause == ResetCause::PowerOn {
+            self.soc.reset(cause, &mut self.core.clock);
+            self.follow_reset();
+        }
+        self.boots += 1;
+        self.record(LifeEvent::Boot(cause));
+        self.core.reset(&mut self.soc);
+        self.life = Life::Running;
+        self.report_load();
+    }
+
+    /// A reset disarmed the power-fail comparator and changed what the chip draws.
+    fn follow_reset(&mut self) {
+        if self.power_fail.take().is_some() && self.supply.chip_power() == ChipPower::Good {
+            self.supply.set_power_fail(self.now(), None);
+        }
+        self.report_load();
+    }
+
+    pub(super) fn record(&mut self, event: LifeEvent) {
+        self.log.push(LifeRecord { at: self.now(), event });
+    }
+}

@@ -1,0 +1,428 @@
+//! The whole board, driven by the reference firmware and by programs of a few instructions.
+
+use brickproof_units::{Capacitance, Charge, Ratio, Resistance, Slew};
+use proptest::prelude::*;
+
+use super::*;
+use crate::flash::FlashOperation;
+use crate::supply::{Battery, BrownOut, Rail};
+
+const LANTERN: &[u8] = include_bytes!("../../../../fixtures/firmware/images/lantern-no-heal.bin");
+const CHIPS: [Chip; 2] = [Chip::Nrf51822, Chip::Nrf52840];
+
+/// A program for the bare chip, put together from steps of sixteen bytes each.
+#[derive(Default)]
+struct Program(Vec<u8>);
+
+impl Program {
+    fn step(mut self, code: [u16; 4], literals: [u32; 2]) -> Self {
+        self.0.extend(code.iter().flat_map(|halfword| halfword.to_le_bytes()));
+        self.0.extend(literals.iter().flat_map(|literal| literal.to_le_bytes()));
+        self
+    }
+
+    /// ldr r0, =address; ldr r1, =value; str r1, [r0]; b over the literals
+    fn write(self, address: u32, value: u32) -> Self {
+        self.step([0x4801, 0x4902, 0x6001, 0xE003], [address, value])
+    }
+
+    /// ldr r0, =from; ldr r1, =to; b to the next step, which moves
+    fn copy(self, from: u32, to: u32) -> Self {
+        // ldr r0, [pc, 4]; ldr r0, [r0]; ldr r1, [pc, 4]; b to str at +16; then str r0, [r1] and on.
+        self.step([0x4801, 0x6800, 0x4901, 0xE003], [from, to]).step([0x6008, 0xE005, 0xBF00, 0xBF00], [0, 0])
+    }
+
+    /// Loops until the word at `address` is not zero.
+    fn await_event(self, address: u32) -> Self {
+        self.step([0x4802, 0x6801, 0x2900, 0xD0FC], [0xBF00_E001, address])
+    }
+
+    fn sleep(self) -> Self {
+        self.step([0xBF30, 0xE005, 0xBF00, 0xBF00], [0, 0])
+    }
+
+    fn stay(self) -> Self {
+        self.step([0xE7FE, 0xBF00, 0xBF00, 0xBF00], [0, 0])
+    }
+
+    /// The image: a vector table of 48 entries whose handlers all lead to the last step, and the steps.
+    fn image(self) -> Vec<u8> {
+        const TABLE: u32 = 48 * 4;
+        let last = TABLE + self.0.len() as u32 - 16;
+        let mut image = 0x2000_4000u32.to_le_bytes().to_vec();
+        image.extend((TABLE | 1).to_le_bytes());
+        image.extend(std::iter::repeat_n((last | 1).to_le_bytes(), 46).flatten());
+        image.extend(self.0);
+        image
+    }
+
+    fn on(self, chip: Chip) -> Board {
+        Board::new(BoardConfig::new(chip), &self.image()).unwrap()
+    }
+}
+
+const UART: u32 = 0x4000_2000;
+const NVMC: u32 = 0x4001_E000;
+const POWER: u32 = 0x4000_0000;
+const WDT: u32 = 0x4001_0000;
+const TIMER0: u32 = 0x4000_8000;
+const GPIO: u32 = 0x5000_0000;
+const AIRCR: u32 = 0xE000_ED0C;
+const PAGE: u32 = 0x3_F000;
+
+fn console() -> Program {
+    Program::default().write(UART + 0x500, 4).write(UART + 0x524, 0x01D7_E000).write(UART + 8, 1).write(UART, 1)
+}
+
+fn at(micros: u64) -> Instant {
+    Instant::START + Span::micros(micros)
+}
+
+fn text(board: &mut Board) -> String {
+    String::from_utf8_lossy(&board.take_console().iter().map(|byte| byte.value).collect::<Vec<_>>()).into_owned()
+}
+
+fn events(board: &mut Board) -> Vec<LifeEvent> {
+    board.take_life_log().iter().map(|record| record.event).collect()
+}
+
+fn word(board: &Board, address: u32) -> u32 {
+    let mut bytes = [0; 4];
+    board.flash().read_raw(address, &mut bytes).unwrap();
+    u32::from_le_bytes(bytes)
+}
+
+fn lantern(chip: Chip) -> Board {
+    Board::new(BoardConfig::new(chip), LANTERN).unwrap()
+}
+
+#[test]
+fn the_reference_firmware_boots_and_blinks_on_both_parts() {
+    for (chip, page) in CHIPS.into_iter().zip(["1024", "4096"]) {
+        let mut board = lantern(chip);
+        assert_eq!(board.run_until(at(3_000_000)), Pause::Reached);
+        let log = text(&mut board);
+        assert!(log.contains("lantern") && log.contains(page), "{chip:?}: {log}");
+        assert!(!board.take_pin_edges().is_empty());
+        assert_eq!((board.boots(), board.state()), (1, BoardState::Running), "{log}");
+    }
+}
+
+#[test]
+fn two_runs_are_the_same_and_pauses_do_not_change_them() {
+    let run = |pause| {
+        let mut board = lantern(Chip::Nrf51822);
+        board.pause_on(pause);
+        let mut bytes = Vec::new();
+        loop {
+            match board.run_until(at(2_000_000)) {
+                Pause::ConsoleByte(byte) => bytes.push(byte),
+                _ => break,
+            }
+        }
+        bytes.extend(board.take_console());
+        let edges: Vec<_> = board.take_pin_edges();
+        (bytes, edges, board.core().instructions())
+    };
+    let whole = run(PauseOn::Nothing);
+    assert!(whole.0.len() > 50);
+    assert_eq!(whole, run(PauseOn::Nothing));
+    assert_eq!(whole, run(PauseOn::ConsoleByte));
+}
+
+#[test]
+fn a_fork_goes_on_as_the_original_would() {
+    let mut original = lantern(Chip::Nrf52840);
+    original.run_until(at(700_000));
+    let mut fork = original.clone();
+    fork.run_until(at(1_500_000));
+    original.run_until(at(900_000));
+    original.run_until(at(1_500_000));
+    assert_eq!(original.take_console(), fork.take_console());
+    assert_eq!(original.take_pin_edges(), fork.take_pin_edges());
+}
+
+#[test]
+fn a_console_byte_pauses_right_after_its_stop_bit() {
+    let mut board = console().write(UART + 0x51C, 0x41).await_event(UART + 0x11C).stay().on(Chip::Nrf51822);
+    board.pause_on(PauseOn::ConsoleByte);
+    let Pause::ConsoleByte(byte) = board.run_until(at(1_000_000)) else { panic!("no byte came") };
+    assert_eq!(byte.value, 0x41);
+    assert!(board.now().since(byte.at) < Span::nanos(500), "paused {} after the byte", board.now().since(byte.at));
+    assert_eq!(board.run_until(at(1_000_000)), Pause::Reached);
+}
+
+#[test]
+fn console_input_arrives_at_line_rate() {
+    let echo = console().await_event(UART + 0x108).copy(UART + 0x518, UART + 0x51C).await_event(UART + 0x11C).stay();
+    let mut board = echo.on(Chip::Nrf52840);
+    board.run_until(at(5_000));
+    let arrives = board.console_input(at(6_000), b'x');
+    assert_eq!(arrives.since(at(6_000)).as_nanos() / 100, 868, "ten bits at 115200 baud");
+    board.run_until(at(10_000));
+    assert_eq!(text(&mut board), "x");
+}
+
+fn rewriter() -> Program {
+    Program::default()
+        .write(NVMC + 0x504, 2)
+        .write(NVMC + 0x508, PAGE)
+        .write(NVMC + 0x504, 1)
+        .write(PAGE, 0x1234_5678)
+        .write(NVMC + 0x504, 0)
+        .stay()
+}
+
+#[test]
+fn flash_operations_take_their_time_and_are_logged_with_their_instruction() {
+    for chip in CHIPS {
+        let mut board = rewriter().on(chip);
+        board.write_flash(PAGE, &[0; 4]).unwrap();
+        board.run_until(at(200_000));
+        assert_eq!(word(&board, PAGE), 0x1234_5678);
+        let log = board.take_flash_log();
+        let spans: Vec<u64> = log.iter().map(|record| record.end.since(record.start).as_nanos()).collect();
+        let geometry = chip.flash();
+        let slack = |span: u64, wanted: Span| span.abs_diff(wanted.as_nanos()) <= 63;
+        assert!(slack(spans[0], geometry.erase_page) && slack(spans[1], geometry.program), "{spans:?}");
+        assert_eq!(log.iter().map(|record| record.pc).collect::<Vec<_>>(), [48 * 4 + 16 + 4, 48 * 4 + 48 + 4]);
+        assert!(log.iter().all(FlashRecord::is_complete));
+        assert_eq!(log[1].operation, FlashOperation::Program { address: PAGE, value: 0x1234_5678 });
+    }
+}
+
+#[test]
+fn an_aimed_cut_removes_the_power_at_its_place() {
+    let half = CutPoint::Fraction { numerator: 1, denominator: 2 };
+    let cuts = [(0, CutPoint::Before), (0, half), (0, CutPoint::After), (1, half), (1, CutPoint::After)];
+    let after: Vec<_> = cuts
+        .into_iter()
+        .map(|(operation, at_point)| {
+            let mut board = rewriter().on(Chip::Nrf51822);
+            board.write_flash(PAGE, &[0; 1024]).unwrap();
+            board.aim(FlashCut { operation, at: at_point });
+            assert_eq!(board.run_until(at(200_000)), Pause::PowerCut);
+            assert_eq!(board.state(), BoardState::Off);
+            let log = board.take_flash_log();
+            assert_eq!(log.len() as u64, operation + 1);
+            let completed = log.last().map(|record| record.completed.get());
+            assert_eq!(board.run_until(at(200_000)), Pause::Reached, "told only once");
+            let mut page = [0; 1024];
+            board.flash().read_raw(PAGE, &mut page).unwrap();
+            let ones: u32 = page.iter().map(|byte| byte.count_ones()).sum();
+            board.power_on();
+            board.run_until(at(500_000));
+            assert_eq!((word(&board, PAGE), board.boots()), (0x1234_5678, 2), "the second boot gets through");
+            (completed, ones)
+        })
+        .collect();
+    assert_eq!(after[0], (Some(0), 0));
+    assert!((3_800..4_400).contains(&after[1].1) && after[1].0 == Some(500_000), "{after:?}");
+    assert_eq!(after[2], (Some(1_000_000), 8192));
+    assert!(after[3].0 == Some(500_000) && after[3].1 > 8192 - 19, "{after:?}");
+    assert_eq!(after[4], (Some(1_000_000), 8192 - 19));
+}
+
+fn brown_out(floor_millivolts: i64) -> Fault {
+    Fault::BrownOut(BrownOut {
+        rail: Rail::Logic,
+        floor: Voltage::new(floor_millivolts * 1000),
+        fall: Slew::new(50_000),
+        hold: Span::millis(20),
+        rise: Slew::new(50_000),
+        bump: None,
+    })
+}
+
+#[test]
+fn a_brown_out_tears_the_operation_under_way_and_the_board_comes_back() {
+    let mut board = rewriter().on(Chip::Nrf51822);
+    board.write_flash(PAGE, &[0; 1024]).unwrap();
+    board.run_until(at(10_000));
+    assert!(board.flash().under_way().is_some(), "the erase runs from about 2 ms to 24 ms");
+    board.inject(at(13_000), brown_out(1_200));
+    board.run_until(at(25_000));
+    assert_eq!(board.state(), BoardState::Off);
+    let log = board.take_flash_log();
+    let completed = log[0].completed.get();
+    assert!((300_000..600_000).contains(&completed), "{log:?}");
+    board.run_until(at(200_000));
+    let happened = events(&mut board);
+    let power_on = LifeEvent::Boot(ResetCause::PowerOn);
+    assert_eq!(happened, [power_on, LifeEvent::BrownOut, power_on]);
+    assert_eq!(board.soc().reset_reasons(), 0, "RESETREAS shows nothing after a loss of power");
+    assert_eq!(board.take_achieved().len(), 1);
+}
+
+#[test]
+fn a_sag_above_the_brown_out_threshold_disturbs_nothing() {
+    let mut board = rewriter().on(Chip::Nrf51822);
+    board.run_until(at(10_000));
+    board.inject(at(13_000), brown_out(2_000));
+    board.run_until(at(200_000));
+    assert!(board.take_flash_log().iter().all(FlashRecord::is_complete));
+    assert_eq!((word(&board, PAGE), board.boots()), (0x1234_5678, 1));
+}
+
+#[test]
+fn ram_survives_a_reset_but_not_the_loss_of_power() {
+    let keep = 0x2000_0100;
+    let mut board = Program::default().write(keep, 0xCAFE_F00D).stay().on(Chip::Nrf51822);
+    let ram = |board: &mut Board| {
+        let mut bytes = [0; 4];
+        board.read_ram(keep, &mut bytes).unwrap();
+        u32::from_le_bytes(bytes)
+    };
+    board.run_until(at(10_000));
+    board.press_reset();
+    board.run_until(at(11_000));
+    assert_eq!((ram(&mut board), board.state()), (0xCAFE_F00D, BoardState::InReset));
+    board.release_reset();
+    board.run_until(at(12_000));
+    assert_eq!((board.state(), board.soc().reset_reasons()), (BoardState::Running, 1));
+    board.connect(Source::None);
+    board.run_until(at(2_000_000));
+    assert_eq!(board.state(), BoardState::Off);
+    assert!(board.rail() < Voltage::new(1_700_000));
+}
+
+#[test]
+fn resets_leave_their_reasons() {
+    let software = Program::default().write(AIRCR, 0x05FA_0004).stay();
+    let watchdog = Program::default().write(WDT + 0x504, 327).write(WDT, 1).stay();
+    let lockup = Program::default().write(0x3000_0000, 0).write(0x3000_0000, 0);
+    for (program, cause, reasons) in [
+        (software, ResetCause::Software, 0b100),
+        (watchdog, ResetCause::Watchdog, 0b010),
+        (lockup, ResetCause::Lockup, 0b1000),
+    ] {
+        let mut board = program.on(Chip::Nrf51822);
+        board.run_until(at(20_000));
+        let happened = events(&mut board);
+        assert_eq!(happened[1..3], [LifeEvent::Reset(cause), LifeEvent::Boot(cause)], "{happened:?}");
+        assert_eq!(board.soc().reset_reasons(), reasons);
+    }
+}
+
+#[test]
+fn an_erased_chip_locks_up_for_ever_without_occupying_the_host() {
+    let mut board = Board::new(BoardConfig::new(Chip::Nrf51822), &[]).unwrap();
+    board.run_until(at(1_000_000));
+    assert!((5_000..10_001).contains(&board.boots()), "{}", board.boots());
+}
+
+#[test]
+fn system_off_ends_with_a_sensed_pin() {
+    let off = Program::default().write(GPIO + 0x744, 3 << 2 | 3 << 16).write(POWER + 0x500, 1).stay();
+    let mut board = off.on(Chip::Nrf51822);
+    board.run_until(at(10_000));
+    assert_eq!(board.state(), BoardState::SystemOff);
+    board.set_pin(Pin::p0(17), Level::Low);
+    board.run_until(at(10_200));
+    assert_eq!(board.soc().reset_reasons(), 1 << 16);
+}
+
+#[test]
+fn the_ppi_toggles_a_pin_from_a_timer_while_the_core_sleeps() {
+    let blink = Program::default()
+        .write(0x4000_6510, 3 | 13 << 8 | 3 << 16)
+        .write(TIMER0 + 0x540, 500)
+        .write(TIMER0 + 0x200, 1)
+        .write(0x4001_F510, TIMER0 + 0x140)
+        .write(0x4001_F514, 0x4000_6000)
+        .write(0x4001_F504, 1)
+        .write(TIMER0, 1)
+        .sleep()
+        .stay();
+    let mut board = blink.on(Chip::Nrf52840);
+    board.run_until(at(20_000));
+    let edges: Vec<_> = board.take_pin_edges().into_iter().skip(1).collect();
+    assert!(edges.len() > 30);
+    assert!(
+        edges
+            .windows(2)
+            .all(|pair| pair[1].at.since(pair[0].at) == Span::micros(500) && pair[0].drive != pair[1].drive)
+    );
+}
+
+#[test]
+fn a_failing_supply_warns_the_firmware_that_asked_for_it() {
+    let armed = console()
+        .write(POWER + 0x510, 0b111)
+        .await_event(POWER + 0x108)
+        .write(UART + 0x51C, u32::from(b'!'))
+        .await_event(UART + 0x11C)
+        .stay();
+    let mut board = armed.on(Chip::Nrf51822);
+    board.run_until(at(10_000));
+    board.inject(at(11_000), brown_out(2_300));
+    board.run_until(at(40_000));
+    assert_eq!((text(&mut board).as_str(), board.boots()), ("!", 1));
+}
+
+#[test]
+fn a_worn_cell_and_a_hungry_pin_make_a_brown_out_loop() {
+    let hungry = Program::default().write(GPIO + 0x518, 1 << 16).write(GPIO + 0x508, 1 << 16).stay();
+    let mut config = BoardConfig::new(Chip::Nrf51822);
+    config.pins.push(WiredPin { pin: Pin::p0(16), when_high: Current::new(400_000) });
+    let board_on = |battery| {
+        let mut config = config.clone();
+        config.source = Source::Battery(battery);
+        config.supply.bulk = Capacitance::new(47_000_000);
+        Board::new(config, &Program(hungry.0.clone()).image()).unwrap()
+    };
+    let mut fresh = board_on(Battery::fresh(Charge::new(2_000_000), Ratio::new(500_000)));
+    fresh.run_until(at(500_000));
+    assert_eq!(fresh.boots(), 1);
+    let mut worn = board_on(Battery::aged(Charge::new(600_000), Ratio::new(60_000)));
+    worn.run_until(at(500_000));
+    let happened = events(&mut worn);
+    assert!(worn.boots() > 3, "{happened:?}");
+    assert!(happened.iter().filter(|event| **event == LifeEvent::BrownOut).count() + 1 >= worn.boots() as usize);
+}
+
+#[test]
+fn nothing_to_come_is_told_when_the_end_is_never() {
+    let mut board = Program::default().sleep().stay().on(Chip::Nrf51822);
+    board.connect(Source::Bench { voltage: Voltage::new(0), current_limit: Current::new(0) });
+    assert_eq!(board.run_until(Instant::NEVER), Pause::Quiet);
+}
+
+#[test]
+fn quantities_of_the_default_board_are_its_documented_ones() {
+    let config = BoardConfig::new(Chip::Nrf52840);
+    let usb = Source::Usb { voltage: Voltage::new(5_000_000), cable: Resistance::new(200_000) };
+    assert_eq!((config.source, config.pins.len()), (usb, 3));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn any_firmware_and_any_cut_leave_a_board_that_still_runs(image in prop::collection::vec(any::<u16>(), 0..256), cut in 0u64..40_000) {
+        let mut bytes = vec![0x00, 0x40, 0x00, 0x20, 0xC1, 0x00, 0x00, 0x00];
+        bytes.resize(192, 0xC1);
+        bytes.extend(image.iter().flat_map(|halfword| halfword.to_le_bytes()));
+        let mut board = Board::new(BoardConfig::new(Chip::Nrf52840), &bytes).unwrap();
+        board.inject(at(cut), brown_out(900));
+        board.run_until(at(60_000));
+        prop_assert!(board.now() >= at(60_000));
+    }
+
+    #[test]
+    fn how_a_run_is_cut_into_pieces_makes_no_difference(mut stops in prop::collection::vec(2_000u64..60_000, 1..12)) {
+        stops.sort_unstable();
+        let run = |stops: &[u64]| {
+            let mut board = rewriter().on(Chip::Nrf51822);
+            board.inject(at(14_000), brown_out(1_500));
+            for stop in stops {
+                board.run_until(at(*stop));
+            }
+            board.run_until(at(70_000));
+            let mut page = [0; 1024];
+            board.flash().read_raw(PAGE, &mut page).unwrap();
+            (page.to_vec(), board.take_life_log())
+        };
+        prop_assert_eq!(run(&stops), run(&[]));
+    }
+}

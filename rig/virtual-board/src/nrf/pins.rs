@@ -1,0 +1,544 @@
+//! GPIO ports and GPIOTE: what the chip drives, what it is driven by, and tasks and events on pins.
+//!
+//! Boundary: levels, not currents. A pin is driven high, driven low or not at all; what hangs on it is the board's. Source: nRF51
+//! reference manual v3.0, GPIO and GPIOTE; nRF52840 product specification v1.1 for the second port, LATCH, and SET and CLR tasks.
+
+use brickproof_units::Instant;
+
+use crate::nrf::peripheral::{EventSet, Events, NEVER, NONE, Peripheral, bits, event};
+
+const PORT_EVENT: EventSet = event(0x17C);
+const IN0: EventSet = event(0x100);
+const CHANNELS: usize = 8;
+
+/// A pin: P0.00 to P0.31, then P1.00 to P1.15 on parts that have them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Pin(u8);
+
+impl Pin {
+    /// Pin `number` of port 0.
+    pub const fn p0(number: u8) -> Self {
+        Self(number & 31)
+    }
+
+    /// Pin `number` of port 1.
+    pub const fn p1(number: u8) -> Self {
+        Self(32 + (number & 31))
+    }
+
+    /// The port and the number within it.
+    pub const fn place(self) -> (usize, u32) {
+        ((self.0 / 32) as usize, (self.0 % 32) as u32)
+    }
+
+    const fn bit(self) -> u64 {
+        1 << self.0
+    }
+}
+
+/// A set of pins.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PinSet(u64);
+
+impl PinSet {
+    /// Whether `pin` is in it.
+    pub const fn contains(self, pin: Pin) -> bool {
+        self.0 & pin.bit() != 0
+    }
+}
+
+impl FromIterator<Pin> for PinSet {
+    fn from_iter<I: IntoIterator<Item = Pin>>(pins: I) -> Self {
+        Self(pins.into_iter().fold(0, |set, pin| set | pin.bit()))
+    }
+}
+
+/// What the chip does to a pin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Drive {
+    /// Nothing: an input, or the released half of an open-drain output.
+    Released,
+    /// Connected to ground.
+    Low,
+    /// Connected to the supply.
+    High,
+}
+
+/// What the world outside does to a pin.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Level {
+    /// Nothing; a pull resistor in the chip decides, else it reads as low.
+    #[default]
+    Floating,
+    /// Connected to ground.
+    Low,
+    /// Connected to the supply.
+    High,
+}
+
+/// The chip changed what it does to a pin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PinEdge {
+    /// When.
+    pub at: Instant,
+    /// Which.
+    pub pin: Pin,
+    /// What it does from then on.
+    pub drive: Drive,
+}
+
+const DIRECTION: u32 = 1 << 0;
+const INPUT_DISCONNECTED: u32 = 1 << 1;
+/// The reset value of PIN_CNF: input, buffer disconnected.
+const PIN_RESET: u32 = INPUT_DISCONNECTED;
+
+/// One port of 32 pins.
+#[derive(Clone, Debug)]
+struct Port {
+    out: u32,
+    config: [u32; 32],
+    direction: u32,
+    buffered: u32,
+    pulled_up: u32,
+    /// Pins whose output a GPIOTE channel in task mode owns, and what it makes of it.
+    claimed: u32,
+    claimed_out: u32,
+    /// What the outside does.
+    driven: u32,
+    driven_high: u32,
+    sense_high: u32,
+    sense_low: u32,
+    latch: u32,
+    detect_mode: u32,
+    detected: bool,
+}
+
+impl Port {
+    fn new() -> Self {
+        Self {
+            out: 0,
+            config: [PIN_RESET; 32],
+            direction: 0,
+            buffered: 0,
+            pulled_up: 0,
+            claimed: 0,
+            claimed_out: 0,
+            driven: 0,
+            driven_high: 0,
+            sense_high: 0,
+            sense_low: 0,
+            latch: 0,
+            detect_mode: 0,
+            detected: false,
+        }
+    }
+
+    fn reset(&mut self) {
+        *self = Self { driven: self.driven, driven_high: self.driven_high, ..Self::new() };
+    }
+
+    fn output(&self) -> u32 {
+        self.out & !self.claimed | self.claimed_out & self.claimed
+    }
+
+    /// Pins that are driven high and pins that are driven low.
+    fn drives(&self) -> (u32, u32) {
+        let (output, driving) = (self.output(), self.direction | self.claimed);
+        let (mut high, mut low) = (output & driving, !output & driving);
+        // DRIVE 4 and 5 disconnect the low side, 6 and 7 the high side. Rare: only looked at where configured.
+        for pin in bits(driving).filter(|pin| self.config[*pin as usize] & 0x400 != 0) {
+            if self.config[pin as usize] & 0x200 != 0 { high &= !(1 << pin) } else { low &= !(1 << pin) }
+        }
+        (high, low)
+    }
+
+    fn levels(&self) -> u32 {
+        let (high, low) = self.drives();
+        let outside = self.driven & self.driven_high | !self.driven & self.pulled_up;
+        high | !low & outside
+    }
+
+    fn configure(&mut self, pin: usize, value: u32) {
+        let bit = 1u32 << pin;
+        self.config[pin] = value & 0x3_070F;
+        let place = |set: &mut u32, member: bool| *set = if member { *set | bit } else { *set & !bit };
+        place(&mut self.direction, value & DIRECTION != 0);
+        place(&mut self.buffered, value & INPUT_DISCONNECTED == 0);
+        place(&mut self.pulled_up, value >> 2 & 3 == 3);
+        place(&mut self.sense_high, value >> 16 & 3 == 2);
+        place(&mut self.sense_low, value >> 16 & 3 == 3);
+    }
+
+    fn set_direction(&mut self, direction: u32) {
+        for pin in bits(self.direction ^ direction) {
+            self.config[pin as usize] ^= DIRECTION;
+        }
+        self.direction = direction;
+    }
+
+    /// Pins whose SENSE condition is met.
+    fn sensed(&self) -> u32 {
+        if self.sense_high | self.sense_low == 0 {
+            return 0;
+        }
+        let levels = self.levels();
+        levels & self.sense_high | !levels & self.sense_low
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Channel {
+    Disabled,
+    Event { pin: Pin, polarity: Polarity },
+    Task { pin: Pin, polarity: Polarity },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Polarity {
+    None,
+    Rising,
+    Falling,
+    Toggle,
+}
+
+/// How a GPIOTE task changes its pin.
+#[derive(Clone, Copy)]
+enum PinTask {
+    Polarity,
+    Set,
+    Clear,
+}
+
+/// All ports and GPIOTE.
+#[derive(Clone, Debug)]
+pub(crate) struct Pins {
+    events: Events,
+    ports: Vec<Port>,
+    channels: [Channel; CHANNELS],
+    channel_registers: [u32; CHANNELS],
+    /// What event channels saw last.
+    levels: [u32; 2],
+    watched: PinSet,
+    /// Which of the watched pins are driven high, and which low, as last logged.
+    logged: [(u32, u32); 2],
+    edges: Vec<PinEdge>,
+}
+
+impl Pins {
+    pub(crate) fn new(ports: usize, watched: PinSet) -> Self {
+        Self {
+            events: Events::default(),
+            ports: vec![Port::new(); ports],
+            channels: [Channel::Disabled; CHANNELS],
+            channel_registers: [0; CHANNELS],
+            levels: [0; 2],
+            watched,
+            logged: [(0, 0); 2],
+            edges: Vec::new(),
+        }
+    }
+
+    /// The chip was reset: every pin is released. What the outside does stays.
+    pub(crate) fn reset(&mut self, at: Instant) {
+        self.ports.iter_mut().for_each(Port::reset);
+        self.events = Events { routed: self.events.routed, ..Events::default() };
+        self.channels = [Channel::Disabled; CHANNELS];
+        self.channel_registers = [0; CHANNELS];
+        (0..self.ports.len()).for_each(|port| self.log(port, at));
+    }
+
+    /// Changes what the outside does to a pin. A pin that the part does not have is nobody's.
+    pub(crate) fn drive_from_outside(&mut self, pin: Pin, level: Level) -> EventSet {
+        let (port_number, number) = pin.place();
+        let Some(port) = self.ports.get_mut(port_number) else { return NONE };
+        let bit = 1 << number;
+        port.driven = if level == Level::Floating { port.driven & !bit } else { port.driven | bit };
+        port.driven_high = if level == Level::High { port.driven_high | bit } else { port.driven_high & !bit };
+        self.observe()
+    }
+
+    /// What the chip does to `pin`.
+    pub(crate) fn drive(&self, pin: Pin) -> Drive {
+        let (port, number) = pin.place();
+        let (high, low) = self.ports.get(port).map_or((0, 0), Port::drives);
+        match (high >> number & 1, low >> number & 1) {
+            (1, _) => Drive::High,
+            (_, 1) => Drive::Low,
+            _ => Drive::Released,
+        }
+    }
+
+    /// Whether a pin meets its SENSE condition, which wakes the chip from System OFF.
+    pub(crate) fn detects(&self) -> bool {
+        self.ports.iter().any(|port| port.sensed() != 0)
+    }
+
+    pub(crate) fn edges(&self) -> &[PinEdge] {
+        &self.edges
+    }
+
+    pub(crate) fn take_edges(&mut self) -> Vec<PinEdge> {
+        std::mem::take(&mut self.edges)
+    }
+
+    /// Reads a register of GPIO port `port`.
+    pub(crate) fn read_port(&mut self, port: usize, offset: u32) -> u32 {
+        let Some(port) = self.ports.get_mut(port) else { return 0 };
+        match offset {
+            0x504 | 0x508 | 0x50C => port.out,
+            0x510 => port.levels() & port.buffered,
+            0x514 | 0x518 | 0x51C => port.direction,
+            0x520 => port.latch,
+            0x524 => port.detect_mode,
+            0x700..=0x77C => port.config[(offset as usize - 0x700) / 4],
+            _ => 0,
+        }
+    }
+
+    /// Writes a register of GPIO port `number`. Answers GPIOTE's events and whether a watched pin changed.
+    pub(crate) fn write_port(&mut self, number: usize, offset: u32, value: u32, at: Instant) -> EventSet {
+        let Some(port) = self.ports.get_mut(number) else { return NONE };
+        match offset {
+            0x504 => port.out = value,
+            0x508 => port.out |= value,
+            0x50C => port.out &= !value,
+            0x514 => port.set_direction(value),
+            0x518 => port.set_direction(port.direction | value),
+            0x51C => port.set_direction(port.direction & !value),
+            0x520 => port.latch &= !value,
+            0x524 => port.detect_mode = value & 1,
+            0x700..=0x77C => port.configure((offset as usize - 0x700) / 4, value),
+            _ => return NONE,
+        }
+        self.log(number, at);
+        self.observe()
+    }
+
+    /// Triggers a GPIOTE task at the register `offset`.
+    pub(crate) fn pin_task(&mut self, offset: u32, at: Instant) -> EventSet {
+        let (channel, task) = match offset {
+            0x000..=0x01C => (offset / 4, PinTask::Polarity),
+            0x030..=0x04C => ((offset - 0x30) / 4, PinTask::Set),
+            0x060..=0x07C => ((offset - 0x60) / 4, PinTask::Clear),
+            _ => return NONE,
+        };
+        let Channel::Task { pin, polarity } = self.channels[channel as usize] else { return NONE };
+        let (number, bit) = pin.place();
+        let Some(port) = self.ports.get_mut(number) else { return NONE };
+        let was = port.claimed_out >> bit & 1;
+        let high = match (task, polarity) {
+            (PinTask::Set, _) | (PinTask::Polarity, Polarity::Rising) => 1,
+            (PinTask::Clear, _) | (PinTask::Polarity, Polarity::Falling) => 0,
+            (PinTask::Polarity, Polarity::Toggle) => was ^ 1,
+            (PinTask::Polarity, Polarity::None) => was,
+        };
+        port.claimed_out = port.claimed_out & !(1 << bit) | high << bit;
+        self.log(number, at);
+        self.observe()
+    }
+
+    /// Writes CONFIG of a GPIOTE channel: MODE, PSEL (with the port in bit 13), POLARITY, OUTINIT.
+    fn configure_channel(&mut self, channel: usize, value: u32) {
+        if let Channel::Task { pin, .. } = self.channels[channel] {
+            let (port, bit) = pin.place();
+            self.ports[port].claimed &= !(1 << bit);
+        }
+        self.channel_registers[channel] = value;
+        let number = (value >> 8 & 31) as u8;
+        let wanted = if value >> 13 & 1 == 1 && self.ports.len() > 1 { Pin::p1(number) } else { Pin::p0(number) };
+        let polarity =
+            [Polarity::None, Polarity::Rising, Polarity::Falling, Polarity::Toggle][(value >> 16 & 3) as usize];
+        self.channels[channel] = match value & 3 {
+            1 => Channel::Event { pin: wanted, polarity },
+            3 => {
+                let (port, bit) = wanted.place();
+                let port = &mut self.ports[port];
+                port.claimed |= 1 << bit;
+                port.claimed_out = port.claimed_out & !(1 << bit) | (value >> 20 & 1) << bit;
+                Channel::Task { pin: wanted, polarity }
+            }
+            _ => Channel::Disabled,
+        };
+    }
+
+    /// Compares the pins with what was seen last; answers the events of what changed.
+    fn observe(&mut self) -> EventSet {
+        let mut happened = NONE;
+        let before = self.levels;
+        for (number, port) in self.ports.iter_mut().enumerate() {
+            self.levels[number] = port.levels();
+            let sensed = port.sensed();
+            port.latch |= sensed;
+            // DETECT is the "or" of all pins, so a second pin that joins raises no second event.
+            if sensed != 0 && !port.detected {
+                happened |= PORT_EVENT;
+            }
+            port.detected = sensed != 0;
+        }
+        if before != self.levels {
+            happened |= self.channel_events(before);
+        }
+        self.events.happened |= happened;
+        happened
+    }
+
+    fn channel_events(&self, before: [u32; 2]) -> EventSet {
+        let mut happened = NONE;
+        for (number, channel) in self.channels.iter().enumerate() {
+            let Channel::Event { pin, polarity } = channel else { continue };
+            let (port, bit) = pin.place();
+            let (was, is) = (before[port] >> bit & 1, self.levels[port] >> bit & 1);
+            let counts = match polarity {
+                Polarity::None => false,
+                Polarity::Rising => was < is,
+                Polarity::Falling => was > is,
+                Polarity::Toggle => was != is,
+            };
+            happened |= if counts { IN0 << number } else { NONE };
+        }
+        happened
+    }
+
+    /// Logs what changed on watched pins of port `number`.
+    fn log(&mut self, number: usize, at: Instant) {
+        let watched = (self.watched.0 >> (32 * number)) as u32;
+        if watched == 0 {
+            return;
+        }
+        let (high, low) = self.ports[number].drives();
+        let (high, low) = (high & watched, low & watched);
+        let (was_high, was_low) = std::mem::replace(&mut self.logged[number], (high, low));
+        for bit in bits((high ^ was_high) | (low ^ was_low)) {
+            let drive = match (high >> bit & 1, low >> bit & 1) {
+                (1, _) => Drive::High,
+                (_, 1) => Drive::Low,
+                _ => Drive::Released,
+            };
+            self.edges.push(PinEdge { at, pin: Pin(32 * number as u8 + bit as u8), drive });
+        }
+    }
+}
+
+impl Peripheral for Pins {
+    fn events(&mut self) -> &mut Events {
+        &mut self.events
+    }
+
+    /// Tasks need the instant and are triggered through [`Pins::pin_task`].
+    fn task(&mut self, _: u32, _: u64) -> EventSet {
+        NONE
+    }
+
+    fn read(&mut self, offset: u32, _: u64) -> u32 {
+        match offset {
+            0x510..=0x52C => self.channel_registers[(offset as usize - 0x510) / 4],
+            _ => 0,
+        }
+    }
+
+    fn write(&mut self, offset: u32, value: u32, _: u64) -> EventSet {
+        if let 0x510..=0x52C = offset {
+            self.configure_channel((offset as usize - 0x510) / 4, value);
+            self.observe();
+        }
+        NONE
+    }
+
+    fn due(&self) -> u64 {
+        NEVER
+    }
+
+    fn advance(&mut self, _: u64) -> EventSet {
+        NONE
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LED: Pin = Pin::p0(13);
+    const NOW: Instant = Instant::START;
+
+    fn pins() -> Pins {
+        Pins::new(2, [LED, Pin::p1(2)].into_iter().collect())
+    }
+
+    fn drives(pins: &mut Pins) -> Vec<(Pin, Drive)> {
+        pins.take_edges().iter().map(|edge| (edge.pin, edge.drive)).collect()
+    }
+
+    #[test]
+    fn only_watched_pins_that_change_make_edges() {
+        let mut pins = pins();
+        pins.write_port(0, 0x508, 1 << 13 | 1 << 14, NOW);
+        assert_eq!(drives(&mut pins), [], "not an output yet");
+        pins.write_port(0, 0x518, 1 << 13 | 1 << 14, NOW);
+        pins.write_port(0, 0x508, 1 << 13, NOW);
+        pins.write_port(0, 0x50C, 1 << 13, NOW);
+        pins.write_port(1, 0x708, 1, NOW);
+        pins.reset(NOW);
+        let p1 = Pin::p1(2);
+        let expected =
+            [(LED, Drive::High), (LED, Drive::Low), (p1, Drive::Low), (LED, Drive::Released), (p1, Drive::Released)];
+        assert_eq!(drives(&mut pins), expected);
+    }
+
+    #[test]
+    fn an_open_drain_output_releases_instead_of_driving_high() {
+        let mut pins = pins();
+        pins.write_port(0, 0x734, 1 | 6 << 8, NOW);
+        pins.write_port(0, 0x508, 1 << 13, NOW);
+        assert_eq!(drives(&mut pins), [(LED, Drive::Low), (LED, Drive::Released)]);
+    }
+
+    #[test]
+    fn an_input_reads_what_is_outside_or_its_pull_and_only_when_connected() {
+        let mut pins = pins();
+        let button = Pin::p0(17);
+        let read = |pins: &mut Pins| pins.read_port(0, 0x510) >> 17 & 1;
+        pins.write_port(0, 0x744, 3 << 2, NOW);
+        assert_eq!(read(&mut pins), 1, "pulled up");
+        pins.drive_from_outside(button, Level::Low);
+        assert_eq!(read(&mut pins), 0);
+        pins.drive_from_outside(button, Level::Floating);
+        pins.write_port(0, 0x744, 0, NOW);
+        assert_eq!(read(&mut pins), 0, "floating");
+        pins.drive_from_outside(button, Level::High);
+        assert_eq!(read(&mut pins), 1);
+        pins.write_port(0, 0x744, INPUT_DISCONNECTED, NOW);
+        assert_eq!(read(&mut pins), 0, "the input buffer is off");
+    }
+
+    #[test]
+    fn direction_and_pin_configuration_are_the_same_bit() {
+        let mut pins = pins();
+        pins.write_port(0, 0x518, 1 << 5, NOW);
+        assert_eq!(pins.read_port(0, 0x714), PIN_RESET | DIRECTION);
+        pins.write_port(0, 0x714, 0, NOW);
+        assert_eq!(pins.read_port(0, 0x514), 0);
+    }
+
+    #[test]
+    fn a_task_channel_owns_its_pin() {
+        let mut pins = pins();
+        pins.write(0x510, 3 | 13 << 8 | 3 << 16 | 1 << 20, 0);
+        pins.pin_task(0x000, NOW);
+        pins.write_port(0, 0x508, 1 << 13, NOW);
+        pins.pin_task(0x030, NOW);
+        pins.pin_task(0x060, NOW);
+        assert_eq!(drives(&mut pins), [(LED, Drive::Low), (LED, Drive::High), (LED, Drive::Low)]);
+    }
+
+    #[test]
+    fn event_channels_follow_their_polarity_and_port_events_the_sense() {
+        let mut pins = pins();
+        let button = Pin::p0(17);
+        pins.write_port(0, 0x744, 3 << 2 | 3 << 16, NOW);
+        pins.write(0x514, 1 | 17 << 8 | 2 << 16, 0);
+        assert_eq!(pins.drive_from_outside(button, Level::Low), PORT_EVENT | IN0 << 1);
+        assert_eq!(pins.drive_from_outside(button, Level::High), NONE);
+        assert_eq!(pins.read_port(0, 0x520), 1 << 17, "latched");
+        assert!(!pins.detects());
+    }
+}

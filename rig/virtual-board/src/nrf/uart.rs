@@ -1,0 +1,372 @@
+//! UART (the register set without DMA): bytes at line rate, in and out.
+//!
+//! Boundary: frames and registers. Pins are not looked at: whatever PSELTXD and PSELRXD say is wired to the console. Flow control
+//! lines are never asserted against the chip. Source: nRF51 reference manual v3.0, chapter UART.
+
+use std::collections::VecDeque;
+
+use brickproof_units::{Baud, Instant};
+
+use crate::nrf::peripheral::{EventSet, Events, NEVER, NONE, Peripheral, event};
+use crate::nrf::time::CoreRate;
+
+const RECEIVED: EventSet = event(0x108);
+const SENT: EventSet = event(0x11C);
+const ERROR: EventSet = event(0x124);
+const RECEIVER_TIMEOUT: EventSet = event(0x144);
+
+const OVERRUN: u32 = 1 << 0;
+const FRAMING: u32 = 1 << 2;
+
+const FIFO: usize = 6;
+const ENABLED: u32 = 4;
+/// Start bit, eight data bits, stop bit.
+const FRAME_BITS: u64 = 10;
+
+/// Whether bytes take time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum UartTiming {
+    /// Each byte takes its ten bits at the baud rate that firmware set.
+    #[default]
+    Timed,
+    /// Bytes are sent and received in no time: for sweeps in which the console is only a witness.
+    Instant,
+}
+
+/// A byte that the chip sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ConsoleByte {
+    /// The end of its stop bit.
+    pub at: Instant,
+    /// The byte.
+    pub value: u8,
+}
+
+/// UART0.
+#[derive(Clone, Debug)]
+pub(crate) struct Uart {
+    events: Events,
+    rate: CoreRate,
+    timing: UartTiming,
+    enable: u32,
+    baud: u32,
+    config: u32,
+    pins: [u32; 4],
+    shorts: u32,
+    error_source: u32,
+    sending: Sending,
+    receiving: Receiving,
+    receiver_timeout: u64,
+    received: VecDeque<u8>,
+    /// Frames on their way in, with the cycle at which each ends and the rate it is sent at.
+    incoming: VecDeque<(u64, Frame)>,
+    sent: VecDeque<ConsoleByte>,
+    lost: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Frame {
+    value: u8,
+    rate: Baud,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sending {
+    Off,
+    Idle,
+    Byte { value: u8, end: u64 },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Receiving {
+    Off,
+    On,
+}
+
+impl Uart {
+    pub(crate) fn new(rate: CoreRate, timing: UartTiming) -> Self {
+        Self {
+            events: Events::default(),
+            rate,
+            timing,
+            enable: 0,
+            // 250000 baud, the reset value.
+            baud: 0x0400_0000,
+            config: 0,
+            pins: [u32::MAX; 4],
+            shorts: 0,
+            error_source: 0,
+            sending: Sending::Off,
+            receiving: Receiving::Off,
+            receiver_timeout: NEVER,
+            received: VecDeque::new(),
+            incoming: VecDeque::new(),
+            sent: VecDeque::new(),
+            lost: 0,
+        }
+    }
+
+    /// The chip was reset: registers are lost, what is on the line or was seen outside is not.
+    pub(crate) fn reset(&mut self) {
+        let fresh = Self::new(self.rate, self.timing);
+        let (incoming, sent) = (std::mem::take(&mut self.incoming), std::mem::take(&mut self.sent));
+        *self = Self { incoming, sent, lost: self.lost, ..fresh };
+    }
+
+    /// A byte starts to arrive at `start`, or when the one before it has ended. Answers when it will have arrived.
+    pub(crate) fn feed(&mut self, start: u64, value: u8, rate: Baud) -> u64 {
+        let line_free = self.incoming.back().map_or(0, |(end, _)| *end);
+        let frame = match self.timing {
+            UartTiming::Instant => 0,
+            UartTiming::Timed => (FRAME_BITS * self.second()).div_ceil(u64::from(rate.get().max(1))),
+        };
+        let end = start.max(line_free) + frame;
+        self.incoming.push_back((end, Frame { value, rate }));
+        end
+    }
+
+    /// Takes what was sent since the last call.
+    pub(crate) fn take_sent(&mut self) -> Vec<ConsoleByte> {
+        std::mem::take(&mut self.sent).into()
+    }
+
+    /// Takes the oldest byte that was sent.
+    pub(crate) fn take_first_sent(&mut self) -> Option<ConsoleByte> {
+        self.sent.pop_front()
+    }
+
+    /// Whether something was sent and not taken.
+    pub(crate) fn has_sent(&self) -> bool {
+        !self.sent.is_empty()
+    }
+
+    /// Bytes that reached the pins while the receiver was off or full, and bytes written while another was being sent.
+    pub(crate) fn lost(&self) -> u64 {
+        self.lost
+    }
+
+    fn second(&self) -> u64 {
+        16_000_000 << self.rate.tick_shift()
+    }
+
+    /// Core cycles of one frame at the rate that firmware set: the register is the rate times 2^32 / 16 MHz.
+    fn frame(&self) -> u64 {
+        let cycles = (FRAME_BITS << 32 << self.rate.tick_shift()) / u64::from(self.baud.max(1));
+        match self.timing {
+            UartTiming::Timed => cycles,
+            UartTiming::Instant => 0,
+        }
+    }
+
+    fn is_enabled(&self) -> bool {
+        self.enable == ENABLED
+    }
+
+    fn send(&mut self, value: u8, at: u64) -> EventSet {
+        match self.sending {
+            Sending::Idle if self.is_enabled() => {
+                self.sending = Sending::Byte { value, end: at + self.frame() };
+                if self.timing == UartTiming::Instant { self.finish_sending() } else { NONE }
+            }
+            // Undocumented; the byte is taken as lost, as firmware must wait for TXDRDY.
+            Sending::Byte { .. } => {
+                self.lost += 1;
+                NONE
+            }
+            _ => NONE,
+        }
+    }
+
+    fn finish_sending(&mut self) -> EventSet {
+        let Sending::Byte { value, end } = self.sending else { return NONE };
+        self.sent.push_back(ConsoleByte { at: self.rate.instant(end), value });
+        self.sending = Sending::Idle;
+        self.happen(SENT)
+    }
+
+    fn happen(&mut self, events: EventSet) -> EventSet {
+        self.events.happened |= events;
+        events
+    }
+
+    fn receive(&mut self, frame: Frame) -> EventSet {
+        if self.receiving == Receiving::Off || !self.is_enabled() {
+            self.lost += 1;
+            return NONE;
+        }
+        if !self.understands(frame.rate) {
+            self.error_source |= FRAMING;
+            return self.happen(ERROR);
+        }
+        if self.received.len() == FIFO {
+            self.lost += 1;
+            self.error_source |= OVERRUN;
+            return self.happen(ERROR);
+        }
+        self.received.push_back(frame.value);
+        // RXDRDY announces a byte in RXD; those behind it in the FIFO are announced as they move up.
+        if self.received.len() == 1 { self.happen(RECEIVED) } else { NONE }
+    }
+
+    /// The last bit of a frame is sampled in its middle: the rates may differ by half a bit in nine and a half.
+    fn understands(&self, rate: Baud) -> bool {
+        let own = u64::from(self.baud) * 16_000_000 >> 32;
+        self.timing == UartTiming::Instant || own.abs_diff(u64::from(rate.get())) * 20 <= own
+    }
+}
+
+impl Peripheral for Uart {
+    fn events(&mut self) -> &mut Events {
+        &mut self.events
+    }
+
+    fn task(&mut self, offset: u32, at: u64) -> EventSet {
+        match offset {
+            0x000 if self.is_enabled() => self.receiving = Receiving::On,
+            // Up to four bytes are still taken after STOPRX; the time-out is that of five frames.
+            0x004 if self.receiving == Receiving::On => self.receiver_timeout = at + 5 * self.frame(),
+            0x008 if self.sending == Sending::Off => self.sending = Sending::Idle,
+            0x00C if self.sending == Sending::Idle => self.sending = Sending::Off,
+            0x01C => {
+                self.receiving = Receiving::Off;
+                self.receiver_timeout = NEVER;
+                if self.sending == Sending::Idle {
+                    self.sending = Sending::Off;
+                }
+            }
+            _ => {}
+        }
+        NONE
+    }
+
+    fn read(&mut self, offset: u32, _: u64) -> u32 {
+        match offset {
+            0x200 => self.shorts,
+            0x480 => self.error_source,
+            0x500 => self.enable,
+            0x508..=0x514 => self.pins[(offset as usize - 0x508) / 4],
+            0x518 => {
+                let value = self.received.pop_front().unwrap_or(0);
+                if !self.received.is_empty() {
+                    self.happen(RECEIVED);
+                }
+                u32::from(value)
+            }
+            0x524 => self.baud,
+            0x56C => self.config,
+            _ => 0,
+        }
+    }
+
+    fn write(&mut self, offset: u32, value: u32, at: u64) -> EventSet {
+        match offset {
+            0x200 => self.shorts = value,
+            0x480 => self.error_source &= !value,
+            0x500 => self.enable = value,
+            0x508..=0x514 => self.pins[(offset as usize - 0x508) / 4] = value,
+            0x51C => return self.send(value as u8, at),
+            0x524 => self.baud = value,
+            0x56C => self.config = value,
+            _ => {}
+        }
+        NONE
+    }
+
+    fn due(&self) -> u64 {
+        let sent = if let Sending::Byte { end, .. } = self.sending { end } else { NEVER };
+        let arrives = self.incoming.front().map_or(NEVER, |(end, _)| *end);
+        sent.min(arrives).min(self.receiver_timeout)
+    }
+
+    fn advance(&mut self, at: u64) -> EventSet {
+        let mut happened = NONE;
+        if matches!(self.sending, Sending::Byte { end, .. } if end <= at) {
+            happened |= self.finish_sending();
+        }
+        if let Some((_, frame)) = self.incoming.pop_front_if(|(end, _)| *end <= at) {
+            happened |= self.receive(frame);
+        }
+        if self.receiver_timeout <= at {
+            self.receiver_timeout = NEVER;
+            self.receiving = Receiving::Off;
+            happened |= self.happen(RECEIVER_TIMEOUT);
+        }
+        happened
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RATE: Baud = Baud::new(115_200);
+
+    fn open() -> Uart {
+        let mut uart = Uart::new(CoreRate::Mhz16, UartTiming::Timed);
+        uart.write(0x500, 4, 0);
+        uart.write(0x524, 0x01D7_E000, 0);
+        uart.task(0x000, 0);
+        uart.task(0x008, 0);
+        uart
+    }
+
+    #[test]
+    fn a_byte_takes_ten_bits() {
+        let mut uart = open();
+        uart.write(0x51C, 0x41, 1000);
+        assert_eq!(uart.due(), 1000 + 1388, "86.8 us at 16 MHz");
+        assert_eq!(uart.advance(2388), SENT);
+        assert_eq!(uart.take_sent(), [ConsoleByte { at: Instant::from_nanos(149_250), value: 0x41 }]);
+    }
+
+    #[test]
+    fn nothing_is_sent_before_start_or_while_disabled() {
+        let mut uart = Uart::new(CoreRate::Mhz16, UartTiming::Instant);
+        uart.write(0x51C, 1, 0);
+        uart.task(0x008, 0);
+        uart.write(0x51C, 2, 0);
+        assert!(!uart.has_sent());
+        uart.write(0x500, 4, 0);
+        assert_eq!(uart.write(0x51C, 3, 0), SENT);
+    }
+
+    #[test]
+    fn the_fifo_holds_six_bytes_and_announces_each() {
+        let mut uart = open();
+        let last = (0..7).map(|value| uart.feed(0, value, RATE)).max().unwrap();
+        assert_eq!(last, 7 * 1389);
+        let mut happened = Vec::new();
+        while uart.due() != NEVER {
+            happened.push(uart.advance(uart.due()));
+        }
+        assert_eq!(happened, [RECEIVED, NONE, NONE, NONE, NONE, NONE, ERROR]);
+        assert_eq!((uart.read(0x480, 0), uart.lost()), (OVERRUN, 1));
+        for value in 0..6 {
+            uart.events.happened = 0;
+            assert_eq!(uart.read(0x518, 0), value);
+            assert_eq!(uart.events.happened == RECEIVED, value < 5);
+        }
+    }
+
+    #[test]
+    fn a_wrong_rate_is_a_framing_error() {
+        let mut uart = open();
+        uart.feed(0, 0x55, Baud::new(57_600));
+        assert_eq!(uart.advance(uart.due()), ERROR);
+        assert_eq!(uart.read(0x480, 0), FRAMING);
+        uart.feed(0, 0x55, Baud::new(117_000));
+        assert_eq!(uart.advance(uart.due()), RECEIVED);
+    }
+
+    #[test]
+    fn stopping_takes_what_is_on_the_line_and_then_times_out() {
+        let mut uart = open();
+        uart.feed(0, 9, RATE);
+        uart.task(0x004, 10);
+        assert_eq!(uart.advance(uart.due()), RECEIVED);
+        assert_eq!(uart.advance(uart.due()), RECEIVER_TIMEOUT);
+        uart.feed(100_000, 9, RATE);
+        uart.advance(uart.due());
+        assert_eq!(uart.lost(), 1);
+    }
+}
