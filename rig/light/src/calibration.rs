@@ -4,6 +4,7 @@
 
 use crate::rgb::Rgb;
 use crate::sample::Sample;
+use crate::smoothing::{Exposure, Smoothing};
 
 /// What a calibration consists of, in integers, for a bench file to hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,11 +91,18 @@ impl Calibration {
     /// If the recording is empty or over the sensor's range.
     pub fn with_dark(mut self, dark: &[Sample]) -> Result<Self, CalibrationError> {
         self.dark = mean("the dark", dark)?;
-        let levels = || dark.iter().filter(|sample| sample.steps() > 0.0).map(|sample| self.light(sample).level());
-        // Neighbours are averaged as they will be later: mains flicker is far stronger in single samples than after it.
-        let averaged = || levels().zip(levels().skip(1)).zip(levels().skip(2)).map(|((a, b), c)| (a + b + c) / 3.0);
-        let squares: f32 = averaged().map(|level| level * level).sum();
-        let variance = squares / (averaged().count().max(1) as f32);
+        // Averaged as it will be later: mains flicker is far stronger in single samples.
+        let mut smoothing = Smoothing::new();
+        let (mut squares, mut count, mut before) = (0.0, 0.0, None);
+        for sample in dark.iter().filter(|sample| sample.steps() > 0.0) {
+            let gap = before.map_or(sample.integration, |before| sample.at.since(before));
+            before = Some(sample.at);
+            let (at, integration, light) = (sample.at, sample.integration, self.light(sample));
+            let level = smoothing.push(Exposure { at, integration, gap, light, clipped: false }).light.level();
+            squares += level * level;
+            count += 1.0;
+        }
+        let variance = squares / count;
         self.noise = square_root(variance).max(LEAST_NOISE);
         Ok(self)
     }
@@ -209,11 +217,15 @@ mod tests {
     }
 
     #[test]
-    fn flicker_raises_the_level_that_counts_as_off() {
-        let calm = Calibration::default().with_dark(&[sample([40; 3]); 60]).unwrap();
-        let flickering: Vec<_> = (0..60).map(|i| sample([if i % 6 < 3 { 20 } else { 60 }; 3])).collect();
-        let flickering = Calibration::default().with_dark(&flickering).unwrap();
-        assert!(flickering.off_below() > 3.0 * calm.off_below());
+    fn slow_flicker_raises_the_level_that_counts_as_off_and_mains_flicker_less_so() {
+        let recording = |period: u64| -> Vec<_> {
+            let at = |cycle: u64| Instant::START + Span::micros(4_800 * (cycle + 1));
+            let counts = |cycle: u64| if cycle % period < period / 2 { 20 } else { 60 };
+            (0..120).map(|cycle| Sample { at: at(cycle), ..sample([counts(cycle); 3]) }).collect()
+        };
+        let off_below = |period| Calibration::default().with_dark(&recording(period)).unwrap().off_below();
+        assert!(off_below(40) > 100.0);
+        assert!(off_below(2) < off_below(40) / 5.0);
     }
 
     #[test]

@@ -43,16 +43,22 @@ pub(crate) enum Slow {
 
 /// Light is averaged over this before it is judged: five periods of 50 Hz mains flicker, six of 60 Hz.
 const BLOCK: Span = Span::millis(50);
+/// Darkness and steadiness are judged over this: noise must not look like change.
+const QUARTER: Span = Span::millis(190);
 /// Darkness must last this long to be called off: longer than the dark phase of any blink of Device OS.
 const OFF_AFTER: Span = Span::millis(600);
-/// Steady light must last this long to be called solid: a breath of 8 s varies by 9 % meanwhile, even at its brightest.
-const SOLID_AFTER: Span = Span::millis(750);
+/// Steady light must last this long to be called solid: a breath of 8 s varies by 5 % meanwhile, even at its brightest.
+const SOLID_AFTER: Span = Span::millis(800);
+/// ... in so many of the parts in which it is judged.
+const SOLID_QUARTERS: f32 = 4.0;
 /// The same for light that has changed slowly before: a slow breath rests at its turning points.
 const SOLID_AFTER_CHANGE: Span = Span::secs(3);
 /// A fading LED stays below the noise for a while before it comes back: this share of the time of its fall.
 const DWELL: f32 = 0.3;
 /// Steady light varies by less than this share.
-const STEADY: f32 = 0.06;
+const STEADY: f32 = 0.03;
+/// Off is less than this share of the level at which a single reading could be told from noise; what lies between is unknown.
+const OFF: f32 = 0.4;
 /// Light between "off" and this many times as much is neither: too weak to tell its colour.
 const LIT_FACTOR: f32 = 1.6;
 /// A change of the channels' shares by more than this in sum is another colour, although no step led there.
@@ -63,6 +69,8 @@ const HUE_DRIFT: f32 = 0.12;
 pub(crate) struct Envelope {
     off_below: f32,
     block: Block,
+    /// Some blocks together, for what must be exact.
+    quarter: Block,
     began: Instant,
     hue: Option<Rgb>,
     sum: Rgb,
@@ -89,7 +97,7 @@ struct Flat {
     lowest: f32,
     highest: f32,
     sum: Rgb,
-    blocks: f32,
+    quarters: f32,
 }
 
 impl Block {
@@ -104,13 +112,14 @@ impl Envelope {
         Self {
             off_below,
             block: Block::at(Instant::START),
+            quarter: Block::at(Instant::START),
             began: Instant::START,
             hue: None,
             sum: Rgb::default(),
             clipped: false,
             dark_since: None,
             flat: None,
-            swell: Swell::new(Instant::START, Beginning::MidPattern),
+            swell: Swell::new(Instant::START, Beginning::MidPattern, faint(off_below)),
             answer: Slow::Undecided,
         }
     }
@@ -122,8 +131,12 @@ impl Envelope {
 
     /// A new stretch begins at `at`; what it shows is counted from `now` on.
     pub(crate) fn restart(&mut self, at: Instant, now: Instant, beginning: Beginning) {
-        *self =
-            Self { block: Block::at(now), began: at, swell: Swell::new(at, beginning), ..Self::new(self.off_below) };
+        *self = Self {
+            block: Block::at(now),
+            began: at,
+            swell: Swell::new(at, beginning, faint(self.off_below)),
+            ..Self::new(self.off_below)
+        };
     }
 
     pub(crate) fn answer(&self) -> Slow {
@@ -144,11 +157,12 @@ impl Envelope {
         if glimpse.at.since(self.block.start) >= BLOCK && self.block.millis > 0.0 {
             let block = self.block;
             self.block = Block::at(glimpse.at);
-            self.judge(&block, glimpse.at);
+            self.judge(&block, glimpse);
         }
     }
 
-    fn judge(&mut self, block: &Block, end: Instant) {
+    fn judge(&mut self, block: &Block, newest: &Glimpse) {
+        let end = newest.at;
         let light = block.sum.times(1.0 / block.millis);
         let level = light.level();
         if self.hue_drifts(light) {
@@ -156,10 +170,19 @@ impl Envelope {
         }
         self.sum = self.sum.plus(light);
         self.clipped |= block.clipped;
-        let middle = block.start + Span::nanos(end.since(block.start).get() / 2);
+        // A glimpse shows the light of the middle of its window.
+        let delay = newest.at.since(newest.from).get() / 2;
+        let middle = block.start + Span::nanos(end.since(block.start).get() / 2) - Span::nanos(delay);
         self.swell.feed(middle, level);
-        self.follow_dark(level, block.start);
-        self.follow_flat(light, block.start);
+        self.quarter.sum = self.quarter.sum.plus(block.sum);
+        self.quarter.millis += block.millis;
+        if end.since(self.quarter.start) >= QUARTER {
+            let quarter = self.quarter;
+            self.quarter = Block::at(end);
+            let light = quarter.sum.times(1.0 / quarter.millis);
+            self.follow_dark(light.level(), quarter.start);
+            self.follow_flat(light, quarter.start);
+        }
         self.answer = self.decide(level, end);
     }
 
@@ -172,11 +195,12 @@ impl Envelope {
         };
         let comparable = (level - reference.level()).abs() < 0.25 * reference.level();
         let shares = |light: Rgb| light.times(1.0 / light.level());
-        comparable && shares(light).distance(shares(reference)) > HUE_DRIFT
+        let drift = HUE_DRIFT + self.off_below / level;
+        comparable && shares(light).distance(shares(reference)) > drift
     }
 
     fn follow_dark(&mut self, level: f32, start: Instant) {
-        if level >= self.off_below {
+        if level >= OFF * self.off_below {
             self.dark_since = None;
         } else if self.dark_since.is_none() {
             let from_the_start = self.flat.is_none();
@@ -192,20 +216,20 @@ impl Envelope {
             lowest: level,
             highest: level,
             sum: Rgb::default(),
-            blocks: 0.0,
+            quarters: 0.0,
         });
         flat.lowest = flat.lowest.min(level);
         flat.highest = flat.highest.max(level);
-        if !first && flat.highest - flat.lowest > STEADY * flat.highest + 0.3 * self.off_below {
-            flat = Flat { since: start, lowest: level, highest: level, sum: Rgb::default(), blocks: 0.0 };
+        if !first && flat.highest - flat.lowest > STEADY * flat.highest + 0.1 * self.off_below {
+            flat = Flat { since: start, lowest: level, highest: level, sum: Rgb::default(), quarters: 0.0 };
         }
         flat.sum = flat.sum.plus(light);
-        flat.blocks += 1.0;
+        flat.quarters += 1.0;
         self.flat = Some(flat);
     }
 
     fn decide(&self, level: f32, now: Instant) -> Slow {
-        if let Some((since, period, halves)) = self.swell.verdict(now, level) {
+        if let Some((since, period, halves)) = self.swell.verdict(now) {
             return Slow::Swelling { since, period, halves, light: self.sum };
         }
         if let Some(since) = self.dark_since {
@@ -214,10 +238,10 @@ impl Envelope {
         }
         let Some(flat) = self.flat else { return Slow::Undecided };
         let patience = if flat.since == self.began { SOLID_AFTER } else { SOLID_AFTER_CHANGE };
-        if level < self.lit_from() || now.since(flat.since) < patience {
+        if level < self.lit_from() || now.since(flat.since) < patience || flat.quarters < SOLID_QUARTERS {
             return Slow::Undecided;
         }
-        Slow::Steady { since: flat.since, light: flat.sum.times(1.0 / flat.blocks) }
+        Slow::Steady { since: flat.since, light: flat.sum.times(1.0 / flat.quarters) }
     }
 
     /// How long a fading LED may stay dark before it is off.
@@ -228,6 +252,11 @@ impl Envelope {
         let fall = dark_since.since(self.swell.last_turn());
         Span::nanos((fall.get() as f32 * DWELL) as u64)
     }
+}
+
+/// A swell must clearly leave the noise.
+fn faint(off_below: f32) -> f32 {
+    2.0 * LIT_FACTOR * off_below
 }
 
 #[cfg(test)]
@@ -248,8 +277,8 @@ mod tests {
 
     #[test]
     fn solid_and_off_take_their_time() {
-        assert_eq!(judged(700, |_| 500.0), Slow::Undecided);
-        assert!(matches!(judged(800, |_| 500.0), Slow::Steady { since: Instant::START, .. }));
+        assert_eq!(judged(750, |_| 500.0), Slow::Undecided);
+        assert!(matches!(judged(850, |_| 500.0), Slow::Steady { since: Instant::START, .. }));
         assert_eq!(judged(550, |_| 3.0), Slow::Undecided);
         assert_eq!(judged(650, |_| 3.0), Slow::Dark { since: Instant::START });
     }

@@ -96,8 +96,17 @@ impl Reader {
         }
         self.level_before = stretch.light.level();
         let beat = Beat { kind, start: stretch.start, end: stretch.end, slack: stretch.slack };
-        self.beats.push(beat);
-        beat
+        match self.beats.newest_mut() {
+            // Noise or ambient light may step in the dark: it is one darkness.
+            Some(before) if before.kind == Kind::Dark && kind == Kind::Dark => {
+                before.end = beat.end;
+                *before
+            }
+            _ => {
+                self.beats.push(beat);
+                beat
+            }
+        }
     }
 
     /// The colour of light that has just begun, after taking away what was there before.
@@ -116,10 +125,10 @@ impl Reader {
     }
 
     fn kind(&self, stretch: &Stretch, next_level: f32) -> Kind {
-        if self.is_dark_beside(stretch.light, self.level_before.max(next_level)) {
-            return Kind::Dark;
-        }
+        let dark = self.is_dark_beside(stretch.light, self.level_before.max(next_level));
         match stretch.shape {
+            _ if stretch.light.level() < self.lit_from => Kind::Dark,
+            Shape::Flat if dark => Kind::Dark,
             Shape::Flat => Kind::On(stretch.colour(self.ambient)),
             Shape::Sloping => Kind::Other,
         }

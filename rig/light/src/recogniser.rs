@@ -205,16 +205,29 @@ impl Recogniser {
 
     fn follow_flashes(&mut self, beat: &Beat) {
         let Some(colour) = beat.lit() else { return };
-        if !matches!(self.telling, Telling::Unknown { .. }) {
-            return;
-        }
         match &mut self.flashes {
             Some(flashes) if flashes.colour() == colour => flashes.add(beat),
-            _ => {
-                self.conclude_flashes();
-                let watched_since = self.watched_since.unwrap_or_default();
-                self.flashes = Flashes::begin(self.reader.beats(), watched_since);
+            Some(_) => {}
+            None if matches!(self.telling, Telling::Unknown { .. }) => {
+                let told_until = self.past.newest_first().next().map(|sight| sight.until);
+                self.flashes = told_until.and_then(|until| Flashes::begin(self.reader.beats(), until));
             }
+            None => {}
+        }
+    }
+
+    /// Looks whether the flashes were all, and whether what followed them is clear: darkness, or a statement.
+    fn consider_flashes(&mut self, now: Instant) {
+        let Some(flashes) = &self.flashes else { return };
+        if !flashes.is_over(now) || !self.cutter.is_calm() {
+            return;
+        }
+        let dark_since_then = self.cutter.open_since() <= flashes.until() && matches!(self.open, OpenLight::Dark);
+        let told = !matches!(self.telling, Telling::Unknown { .. });
+        if matches!(self.open, OpenLight::Lit(colour) if colour == flashes.colour()) || flashes.is_stale(now) {
+            self.flashes = None;
+        } else if dark_since_then || told {
+            self.conclude_flashes();
         }
     }
 
@@ -231,15 +244,7 @@ impl Recogniser {
     /// Looks at what time alone has decided, without a step.
     fn consider(&mut self, now: Instant) {
         let open_since = self.cutter.open_since();
-        if let Some(flashes) = &self.flashes
-            && flashes.is_over(now)
-            && self.cutter.is_calm()
-        {
-            match self.open {
-                OpenLight::Lit(colour) if colour == flashes.colour() => self.flashes = None,
-                OpenLight::Lit(_) | OpenLight::Dark => self.conclude_flashes(),
-            }
-        }
+        self.consider_flashes(now);
         match &mut self.telling {
             Telling::Sos(sos) => {
                 let before = sos.sight(now).rhythm;

@@ -34,6 +34,10 @@ impl<T: Copy + Default, const N: usize> Ring<T, N> {
         (age < self.len).then(|| &self.items[(self.next + N - 1 - age) % N])
     }
 
+    pub(crate) fn newest_mut(&mut self) -> Option<&mut T> {
+        (self.len > 0).then(|| &mut self.items[(self.next + N - 1) % N])
+    }
+
     /// From the newest to the oldest.
     pub(crate) fn newest_first(&self) -> impl Iterator<Item = &T> + Clone {
         (0..self.len).filter_map(|age| self.get(age))

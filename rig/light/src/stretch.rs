@@ -42,6 +42,8 @@ pub(crate) struct Step {
 const STEP: f32 = 0.3;
 /// A change by this share may be the first part of a step: it is set aside until the next glimpse shows what it was.
 const STRAY: f32 = 0.12;
+/// Light that turns back before it has changed by this share has not stepped: it was ripple. A step gets there.
+const GLITCH: f32 = 0.6;
 /// The brightest moment of a stretch counts by this much: near the dark end of a breath every change is large in comparison.
 const PEAK: f32 = 0.7;
 /// How quickly the reference follows slow changes. A breath of 1 s moves by 8 % meanwhile.
@@ -98,6 +100,12 @@ impl Open {
         self.lowest = self.lowest.min(level);
         self.highest = self.highest.max(level);
         self.clipped |= glimpse.clipped;
+    }
+
+    /// The mean light, which is less noisy than the newest, unless the light has changed.
+    fn mean_if_flat(&self, newest: Rgb) -> Rgb {
+        let steady = self.highest - self.lowest <= FLAT * self.highest && self.weight > 10.0;
+        if steady { self.sum.times(1.0 / self.weight) } else { newest }
     }
 
     fn close(&self, end: Instant, end_slack: Span, noise: f32) -> Stretch {
@@ -193,26 +201,36 @@ impl Cutter {
     }
 
     fn cross(&mut self, glimpse: &Glimpse, recent: &Smoothing) -> Option<Step> {
-        let State::Crossing { origin, calm_at, triggered_at, farthest } = &mut self.state else { return None };
-        let (way, farthest_way) = (glimpse.light.distance(*origin), farthest.light.distance(*origin));
+        let State::Crossing { origin, calm_at, triggered_at, mut farthest } = self.state else { return None };
+        let (way, farthest_way) = (glimpse.light.distance(origin), farthest.light.distance(origin));
+        let scale = self.scale(origin, &farthest);
         // A glimpse wholly after the trigger cannot contain light from before the step; one that turns back is the next step.
         let turns_back = way < 0.9 * farthest_way;
-        if !turns_back && way > farthest_way {
-            *farthest = *glimpse;
-        }
-        if !turns_back && glimpse.from < *triggered_at {
+        let complete = glimpse.from >= triggered_at;
+        if !turns_back && !complete {
+            if way > farthest_way {
+                farthest = *glimpse;
+                self.state = State::Crossing { origin, calm_at, triggered_at, farthest };
+            }
             return None;
         }
-        let (origin, calm_at, farthest) = (*origin, *calm_at, *farthest);
-        let (at, slack) = instant_of_step(origin, &farthest, calm_at, recent.exposures());
+        let ripple = if turns_back { farthest_way < GLITCH * scale } else { way < STEP * scale };
+        if ripple {
+            self.state = State::Calm { reference: origin, stray: None, calm_at: glimpse.at };
+            self.stay_calm(glimpse);
+            return None;
+        }
+        // The farthest glimpse is one that ripple has made too large: if there is a later one, that is the better measure.
+        let arrival = if turns_back { farthest } else { *glimpse };
+        let (at, slack) = instant_of_step(self.open.mean_if_flat(origin), &arrival, calm_at, recent.exposures());
         let at = at.max(self.open.start);
         let ended = self.open.close(at, slack, self.noise);
         self.before = (ended.light.level(), at);
-        self.begin(at, slack, &farthest);
-        if glimpse.at > farthest.at {
+        self.begin(at, slack, &arrival);
+        if glimpse.at > arrival.at {
             self.stay_calm(glimpse);
         }
-        Some(Step { ended, next_light: farthest.light })
+        Some(Step { ended, next_light: arrival.light })
     }
 }
 
@@ -239,13 +257,14 @@ fn instant_of_step<'a>(
     let mut blind = Span::ZERO;
     let mut not_later = exposures.skip_while(|exposure| exposure.at > farthest.at).peekable();
     while let Some(exposure) = not_later.next_if(|exposure| exposure.at + LAG > calm_at) {
-        let share = share_of(exposure.light).clamp(0.0, 1.0);
+        // Not clamped: ripple and noise around both levels cancel in the sum.
+        let share = share_of(exposure.light);
         let earlier = not_later.peek().map_or(0.0, |earlier| share_of(earlier.light));
         let unseen = exposure.gap - exposure.integration;
         after += share * exposure.integration.get() as f32 + unseen_share(earlier, share) * unseen.get() as f32;
         blind = blind.max(unseen);
     }
-    let after = after as u64;
+    let after = after.max(0.0) as u64;
     (farthest.at - Span::nanos(after), Span::nanos(blind.get() / 2))
 }
 

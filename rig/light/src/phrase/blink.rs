@@ -13,9 +13,11 @@ const PHASES: usize = 6;
 /// Beats that could be letters of SOS must go on for longer than a letter.
 const PHASES_LIKE_SOS: usize = 8;
 /// Phases of one blink differ by less than this share of the period when it is recognised ...
-const EVEN: u64 = 8;
+const EVEN: u64 = 6;
 /// ... and by less than this once it is established: LED updates every 25 ms jitter, but a change of period must be seen.
 const EVEN_STILL: u64 = 12;
+/// A phase whose length is uncertain by more than this share of the period does not count towards the mean.
+const CERTAIN: u64 = 8;
 /// A step is known this much after it happened, at the slowest sampling.
 const KNOWN_AFTER: Span = Span::millis(80);
 
@@ -57,7 +59,7 @@ impl Blinking {
         let off = mean(newest().filter(|beat| beat.lit().is_none()).map(Beat::length));
         let since = beats.get(phases - 1)?.start;
         let blink = Self { colour, since, on, off, phases: phases as u32, lit_last: parity == 0 };
-        newest().all(|beat| blink.fits(beat, EVEN)).then_some(blink)
+        newest().all(|beat| blink.is_certain(beat) && blink.fits(beat, EVEN)).then_some(blink)
     }
 
     fn period(&self) -> Span {
@@ -67,6 +69,11 @@ impl Blinking {
     fn fits(&self, beat: &Beat, percent: u64) -> bool {
         let expected = if beat.lit().is_some() { self.on } else { self.off };
         beat.lasts(expected, percent_of(self.period(), percent))
+    }
+
+    /// Whether the sensor has seen the ends of `beat` well enough to measure with it: lost samples blur them.
+    fn is_certain(&self, beat: &Beat) -> bool {
+        beat.slack <= percent_of(self.period(), CERTAIN)
     }
 
     /// Letters of SOS: 150 ms or 300 ms on, 100 ms off (device-os v1.4.4 services/src/panic.c).
@@ -83,6 +90,9 @@ impl Blinking {
         }
         self.lit_last = !self.lit_last;
         self.phases += 1;
+        if !self.is_certain(beat) {
+            return true;
+        }
         // Each kind has half of the phases; older ones fade out of the mean, so that it follows a drifting oscillator.
         let averaged = (self.phases / 2).min(8) as u8;
         let length = if self.lit_last { &mut self.on } else { &mut self.off };

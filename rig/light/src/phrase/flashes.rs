@@ -4,7 +4,7 @@
 
 use brickproof_units::{Instant, Ratio, Span};
 
-use super::{Beat, Beats, average_of, percent_of};
+use super::{Beat, Beats, Kind, average_of, percent_of};
 use crate::colour::Colour;
 use crate::sight::{Rhythm, Sight};
 
@@ -12,6 +12,8 @@ use crate::sight::{Rhythm, Sight};
 const ALONE: Span = Span::millis(600);
 /// Light that lasts longer is no flash.
 const LONGEST: Span = Span::millis(700);
+/// After this long in disorder, flashes are forgotten. The slowest blink of Device OS is recognised within it.
+const UNCLEAR: Span = Span::millis(2_500);
 /// Flashes of one group differ by less than this percentage in length, and so do the pauses.
 const EVEN: u64 = 15;
 
@@ -28,15 +30,17 @@ pub(crate) struct Flashes {
 }
 
 impl Flashes {
-    /// The first flash, if the newest beat is one. `watched_since` is when the sensor began to look.
-    pub(crate) fn begin(beats: &Beats, watched_since: Instant) -> Option<Self> {
+    /// The first flash, if the newest beat is one: after `told_until`, the end of the last thing that could be told about the
+    /// light, there was nothing but darkness. A flash amid disorder is part of the disorder.
+    pub(crate) fn begin(beats: &Beats, told_until: Instant) -> Option<Self> {
         let flash = beats.get(0)?;
         let colour = flash.lit()?;
-        let same_before = beats.newest_first().skip(1).find(|beat| beat.lit() == Some(colour));
-        // If the ring is full of other colours, the last of the same colour was before all of them.
-        let absent_since = same_before.map_or(watched_since, |beat| beat.end);
-        let alone = flash.start.since(absent_since) >= ALONE;
-        (alone && flash.length() <= LONGEST).then_some(Self {
+        let before = || beats.newest_first().skip(1);
+        let in_order = before().take_while(|beat| beat.start >= told_until).all(|beat| beat.kind == Kind::Dark);
+        let same_before = before().find(|beat| beat.lit() == Some(colour));
+        let alone = same_before.is_none_or(|beat| flash.start.since(beat.end) >= ALONE);
+        let told = in_order && flash.start.since(told_until) < ALONE;
+        (told && alone && flash.length() <= LONGEST).then_some(Self {
             colour,
             since: flash.start,
             until: flash.end,
@@ -49,6 +53,11 @@ impl Flashes {
 
     pub(crate) fn colour(&self) -> Colour {
         self.colour
+    }
+
+    /// The end of the last flash.
+    pub(crate) fn until(&self) -> Instant {
+        self.until
     }
 
     /// Takes the next flash of the same colour.
@@ -66,6 +75,11 @@ impl Flashes {
     /// Whether no more flashes of this group can come, if the colour has not been seen since.
     pub(crate) fn is_over(&self, now: Instant) -> bool {
         now.since(self.until) >= ALONE
+    }
+
+    /// Whether what came after the flashes took too long to become clear.
+    pub(crate) fn is_stale(&self, now: Instant) -> bool {
+        now.since(self.until) >= UNCLEAR
     }
 
     /// The statement, if these flashes are worth one.

@@ -52,12 +52,11 @@ fn letter(index: usize) -> RangeInclusive<u64> {
     if (3..6).contains(&index) { LONG } else { SHORT }
 }
 
-fn millis(beat: &Beat) -> u64 {
-    (beat.length().get() + 500_000) / 1_000_000
-}
-
+/// Within `range`, give or take what the sensor could not see.
 fn is_within(beat: &Beat, range: &RangeInclusive<u64>) -> bool {
-    range.contains(&millis(beat))
+    let millis = |span: Span| (span.get() + 500_000) / 1_000_000;
+    let (length, slack) = (millis(beat.length()), millis(beat.slack));
+    range.start().saturating_sub(slack) <= length && length <= range.end().saturating_add(slack)
 }
 
 impl Sos {
