@@ -225,7 +225,7 @@ fn flash(decoder: &mut Decoder<'_>, node: &Node) -> Option<FlashGeometry> {
     let fields = decoder.fields(node, "`flash`", &["size", "page"])?;
     let (total, page) = (size(decoder, &fields, "size"), size(decoder, &fields, "page"));
     let geometry = FlashGeometry { size: total?, page: page? };
-    if geometry.page.0 == 0 || geometry.size.0 % geometry.page.0 != 0 {
+    if geometry.page.0 == 0 || !geometry.size.0.is_multiple_of(geometry.page.0) {
         let message = format!("{} of flash are not whole pages of {}", geometry.size, geometry.page);
         decoder.report(Mistake::new(MistakeKind::BeyondLimits, fields.place, message));
         return None;
@@ -361,3 +361,80 @@ fn address(decoder: &mut Decoder<'_>, node: &Node, flash: Option<FlashGeometry>)
 
 /// How a rail is called in messages.
 pub(crate) const RAIL: Names<'_> = Names { one: "a rail", many: "rails", nowhere: "the board has no such rail" };
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PROFILE: &str = include_str!("../../../hardware/boards/lantern-nrf51822.yaml");
+
+    #[test]
+    fn the_shipped_profiles_say_what_the_protocol_says() {
+        let profile = load("nrf51", PROFILE).unwrap();
+        assert_eq!((profile.name.as_str(), profile.mcu.as_str()), ("lantern-nrf51", "nRF51822"));
+        assert_eq!(profile.key_areas, [Address(0x3e000), Address(0x3f000)]);
+        assert_eq!(profile.light.len(), 20);
+        // The crate that reads and damages slots has the same table.
+        for slot in Slot::ALL {
+            let known = profile.key_slot(slot).unwrap();
+            assert_eq!((known.offset.0, known.length.0 as usize), (slot.dct_offset(), slot.size()), "{}", slot.name());
+        }
+    }
+
+    #[test]
+    fn both_profiles_show_the_same_vocabulary() {
+        let other = include_str!("../../../hardware/boards/lantern-nrf52840.yaml");
+        assert_eq!(load("nrf51", PROFILE).unwrap().light, load("nrf52840", other).unwrap().light);
+    }
+
+    #[test]
+    fn a_broken_profile_is_told_all_at_once() {
+        let broken = PROFILE
+            .replace("size: 256KiB", "size: 256")
+            .replace("0x3f000", "3f000")
+            .replace("nominal: 3.3V", "nominal: 3.9V")
+            .replace("cyan, breathe: 4s", "cyan, breath: 4s")
+            .replace("log: device-os", "log: syslog")
+            .replace("ram: 16KiB\n", "");
+        let found = load("nrf51", broken).unwrap_err();
+        let found: Vec<_> = found.mistakes().iter().map(|it| (it.kind(), it.to_string())).collect();
+        insta::assert_debug_snapshot!(found, @r#"
+    [
+        (
+            MissingKey,
+            "a board profile lacks `ram`",
+        ),
+        (
+            WrongQuantity,
+            "`256` is not a number of bytes",
+        ),
+        (
+            WrongQuantity,
+            "`3f000` is not an address",
+        ),
+        (
+            BeyondLimits,
+            "the nominal 3.9V of rail `3V3` is not between 1.8V and 3.6V",
+        ),
+        (
+            UnknownValue,
+            "`syslog` is not a log format",
+        ),
+        (
+            UnknownKey,
+            "unknown key `breath` in a look",
+        ),
+    ]
+    "#);
+    }
+
+    #[test]
+    fn sizes_need_a_unit_and_have_limits() {
+        assert_eq!(parse_size("192B"), Some(Bytes(192)));
+        assert_eq!(parse_size("1 MiB"), Some(Bytes(1 << 20)));
+        for text in ["192", "B", "1KB", "-1B", "4096MiB", ""] {
+            assert_eq!(parse_size(text), None, "{text}");
+        }
+        assert_eq!((Bytes(1 << 10).to_string(), Bytes(1000).to_string()), ("1KiB".into(), "1000B".into()));
+    }
+}

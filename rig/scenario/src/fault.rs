@@ -11,7 +11,7 @@ use crate::mistake::{Mistake, MistakeKind};
 use crate::plan::{Cause, Edge, Fault, Trigger};
 use crate::reader::Reader;
 use crate::suggest;
-use crate::tree::{Entry, Node};
+use crate::tree::Node;
 
 const FAULTS: [&str; 3] = ["brown_out", "power_cut", "load_step"];
 
@@ -47,31 +47,26 @@ impl Reader<'_, '_> {
     /// The body of `fault`: its delay and its shape.
     pub(crate) fn fault(&mut self, node: &Node) -> Option<(Span, Fault)> {
         let entries = self.decoder.entries(node, "a fault")?;
-        let Some(entry) = self.only_fault(node, &entries) else { return None };
-        match entry.key.as_str() {
-            "brown_out" => self.brown_out(&entry.value),
-            "power_cut" => self.power_cut(&entry.value),
-            _ => self.load_step(&entry.value),
-        }
-    }
-
-    fn only_fault<'t>(&mut self, node: &Node, entries: &[&'t Entry]) -> Option<&'t Entry> {
-        for entry in entries.iter().filter(|entry| !FAULTS.contains(&entry.key.as_str())) {
-            self.decoder.unknown_key(entry, "`fault`", &FAULTS);
-        }
-        let mut known = entries.iter().filter(|entry| FAULTS.contains(&entry.key.as_str()));
-        let first = known.next();
-        if let Some(second) = known.next() {
+        let keys = self.decoder.keys(&entries, "`fault`", &FAULTS);
+        let mut faults = keys.into_iter().zip(&entries).filter(|(key, _)| FAULTS.contains(key));
+        let first = faults.next();
+        if let Some((_, second)) = faults.next() {
             let two = Mistake::new(MistakeKind::NotOneVerb, second.key_place, "two faults in one step");
             self.decoder.report(two.label("second").help("write a step for each"));
             return None;
         }
-        if entries.is_empty() {
-            let none = Mistake::new(MistakeKind::Empty, node.place, "a fault without a kind");
-            let names = suggest::listed(FAULTS).unwrap_or_default();
-            self.decoder.report(none.help(format!("write one of {names}")));
+        match first {
+            Some(("brown_out", entry)) => self.brown_out(&entry.value),
+            Some(("power_cut", entry)) => self.power_cut(&entry.value),
+            Some((_, entry)) => self.load_step(&entry.value),
+            None if entries.is_empty() => {
+                let none = Mistake::new(MistakeKind::Empty, node.place, "a fault without a kind");
+                let names = suggest::listed(FAULTS).unwrap_or_default();
+                self.decoder.report(none.help(format!("write one of {names}")));
+                None
+            }
+            None => None,
         }
-        first.copied()
     }
 
     fn after(&mut self, fields: &Fields<'_>) -> Option<Span> {

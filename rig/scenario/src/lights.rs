@@ -193,9 +193,9 @@ fn look(decoder: &mut Decoder<'_>, node: &Node) -> Option<Look> {
         fields.missing(decoder, "a rhythm", &format!("say what the light does: {names}"));
         return None;
     };
-    for entry in KEYS.iter().filter_map(|key| fields.entry(key)) {
-        if entry.key != *rhythm && !companions.contains(&entry.key.as_str()) {
-            let message = format!("`{}` does not go with `{rhythm}`", entry.key);
+    for (key, entry) in KEYS.iter().filter_map(|key| Some((key, fields.entry(key)?))) {
+        if key != rhythm && !companions.contains(key) {
+            let message = format!("`{key}` does not go with `{rhythm}`");
             decoder.report(Mistake::new(MistakeKind::Misplaced, entry.key_place, message));
         }
     }
@@ -249,4 +249,43 @@ fn colour(decoder: &mut Decoder<'_>, node: &Node) -> Option<Colour> {
         ("white", Colour::White),
     ];
     decoder.choice(node, "a colour", &colours)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn red(shown: Shown) -> Look {
+        Look { colour: Colour::Red, shown }
+    }
+
+    #[test]
+    fn a_look_takes_as_long_as_it_shows_itself_once() {
+        let (on, off) = (Span::millis(250), Span::millis(250));
+        assert_eq!(red(Shown::Solid).period(), None);
+        assert_eq!(red(Shown::Blink { period: Span::millis(100) }).period(), Some(Span::millis(100)));
+        assert_eq!(red(Shown::Flash { count: 1, on, off }).period(), Some(Span::millis(250)));
+        assert_eq!(red(Shown::Flash { count: 3, on, off }).period(), Some(Span::millis(1250)));
+        // 3 x 250 + 3 x 400 + 3 x 250 + 900, and ten flashes of 600 ms.
+        assert_eq!(red(Shown::Sos { code: Some(10) }).period(), Some(Span::millis(9_600)));
+    }
+
+    #[test]
+    fn a_look_asks_the_light_model_for_no_more_than_it_says() {
+        assert_eq!(red(Shown::Solid).pattern(), Pattern::solid(Colour::Red));
+        assert_eq!(red(Shown::Sos { code: None }).pattern(), Pattern::sos());
+        let flash = red(Shown::Flash { count: 2, on: Span::millis(250), off: Span::millis(250) });
+        let rhythm = RhythmPattern::Burst { count: Some(2), on: Some(Near::about(Span::millis(250))) };
+        assert_eq!(flash.pattern(), Pattern { colours: Colour::Red.into(), rhythm });
+        assert_eq!(flash.to_string(), "2 red flashes of 250ms");
+    }
+
+    #[test]
+    fn what_passes_cannot_hold_longer_than_it_lasts() {
+        assert_eq!(red(Shown::Solid).duration(), Duration::Lasting);
+        let flash = Shown::Flash { count: 1, on: Span::millis(250), off: Span::millis(250) };
+        assert_eq!(red(flash).duration(), Duration::AtMost(Span::millis(250)));
+        // Twice: 3.6 s, one flash, a pause of 0.8 s.
+        assert_eq!(red(Shown::Sos { code: Some(1) }).duration(), Duration::AtMost(Span::secs(10)));
+    }
 }

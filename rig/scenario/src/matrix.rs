@@ -291,3 +291,49 @@ fn no_references(node: &Node, mistakes: &mut Mistakes) {
         Value::Text(_) | Value::Broken => {}
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tree;
+
+    fn matrix(text: &str) -> (Matrix, Mistakes) {
+        let mut mistakes = Mistakes::default();
+        let (root, _) = tree::parse(text, &mut mistakes).unwrap();
+        let Value::Map(entries) = &root.value else { panic!("a mapping") };
+        let value_of = |key: &str| entries.iter().find(|entry| entry.key == key).map(|entry| &entry.value);
+        (Matrix::read(value_of("matrix"), value_of("exclude"), &mut mistakes), mistakes)
+    }
+
+    fn words(cells: &[Cell]) -> Vec<String> {
+        cells.iter().map(|cell| cell.iter().map(|(_, value)| value.as_str()).collect::<Vec<_>>().join(" ")).collect()
+    }
+
+    #[test]
+    fn the_last_axis_changes_fastest_and_excluded_cells_are_left_out() {
+        let (matrix, mistakes) = matrix("matrix: { a: [1, 2], b: [x, y, z] }\nexclude: [{ a: 2, b: [x, z] }]");
+        assert!(!mistakes.is_any());
+        assert_eq!(words(&matrix.cells()), ["1 x", "1 y", "1 z", "2 y"]);
+    }
+
+    #[test]
+    fn without_a_matrix_there_is_one_cell() {
+        assert_eq!(Matrix::default().cells(), [Cell::new()]);
+    }
+
+    #[test]
+    fn overrides_keep_the_axis_and_the_exclusions() {
+        let (matrix, mut mistakes) = matrix("matrix: { a: [1, 2], b: [x, y] }\nexclude: [{ a: 1, b: x }]");
+        let overrides = ["a=1".parse().unwrap(), "b=x".parse().unwrap(), "b=new".parse().unwrap()];
+        assert_eq!(words(&matrix.with(&overrides, Place::START, &mut mistakes).cells()), ["1 new"]);
+        assert!(!mistakes.is_any());
+    }
+
+    #[test]
+    fn an_override_needs_both_sides() {
+        assert_eq!("a = b=c".parse(), Ok(Override { axis: "a".into(), value: "b=c".into() }));
+        for text in ["a", "a=", "=b", ""] {
+            assert!(text.parse::<Override>().is_err(), "{text}");
+        }
+    }
+}

@@ -323,3 +323,80 @@ fn count(node: &Node) -> usize {
         Value::Map(entries) => 1 + entries.iter().map(|entry| count(&entry.value)).sum::<usize>(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn read(text: &str) -> (Node, Extent) {
+        parse(text, &mut Mistakes::default()).unwrap()
+    }
+
+    /// The texts at every place of the tree.
+    fn texts<'t>(node: &Node, text: &'t str, found: &mut Vec<(String, &'t str)>) {
+        match &node.value {
+            Value::Text(scalar) => found.push((scalar.text.clone(), &text[node.place.start..node.place.end])),
+            Value::List(nodes) => nodes.iter().for_each(|node| texts(node, text, found)),
+            Value::Map(entries) => {
+                for entry in entries {
+                    found.push((entry.key.clone(), &text[entry.key_place.start..entry.key_place.end]));
+                    texts(&entry.value, text, found);
+                }
+            }
+            Value::Broken => {}
+        }
+    }
+
+    #[test]
+    fn every_value_knows_its_place_even_behind_letters_of_several_bytes() {
+        let text = "título: été\nlist:\n  - { 'a b': 5V, ü: \"\" }\n";
+        let mut found = Vec::new();
+        texts(&read(text).0, text, &mut found);
+        let expected = [
+            ("título", "título"),
+            ("été", "été"),
+            ("list", "list"),
+            ("a b", "'a b'"),
+            ("5V", "5V"),
+            ("ü", "ü"),
+            ("", "\"\""),
+        ];
+        assert_eq!(found, expected.map(|(text, source)| (text.to_owned(), source)));
+    }
+
+    #[test]
+    fn nothing_and_an_empty_text_are_different() {
+        let (root, _) = read("a:\nb: ''\n");
+        let Value::Map(entries) = root.value else { panic!("a mapping") };
+        let nothing = |entry: &Entry| matches!(&entry.value.value, Value::Text(text) if text.is_nothing());
+        assert!(nothing(&entries[0]) && !nothing(&entries[1]));
+    }
+
+    #[test]
+    fn after_a_syntax_error_what_was_complete_is_kept() {
+        let (root, extent) = read("a: 1\nsteps:\n  - b: 2\n  - c: { d: 3\n  - e: 4\n");
+        assert_eq!(extent, Extent::UpToSyntaxError);
+        let Value::Map(entries) = root.value else { panic!("a mapping") };
+        let Value::List(steps) = &entries[1].value.value else { panic!("a list") };
+        assert_eq!((entries.len(), steps.len()), (2, 1));
+    }
+
+    #[test]
+    fn a_block_is_shown_by_its_first_line_only() {
+        let text = "a:\n  b: 1\n  c: 2\n";
+        let Value::Map(entries) = read(text).0.value else { panic!("a mapping") };
+        let place = entries[0].value.place;
+        assert_eq!(&text[place.start..place.end], "b: 1");
+    }
+
+    proptest! {
+        #[test]
+        fn places_lie_inside_the_text_and_between_letters(text in "[a-zé:\\-{}\\[\\], \n'\"&*#\t]{0,80}") {
+            if let Some((root, _)) = parse(&text, &mut Mistakes::default()) {
+                texts(&root, &text, &mut Vec::new());
+            }
+        }
+    }
+}

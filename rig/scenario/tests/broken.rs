@@ -2,6 +2,8 @@
 //!
 //! The snapshots are what a person sees. Every file says in its first line how many mistakes were planted.
 
+#![expect(clippy::unwrap_used, reason = "the files are fixtures: a missing one has to stop the test")]
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 

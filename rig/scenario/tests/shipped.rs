@@ -1,5 +1,7 @@
 //! Every scenario and board profile that ships is without mistakes, and says what it means.
 
+#![expect(clippy::unwrap_used, reason = "the files are fixtures: a missing one has to stop the test")]
+
 use std::path::{Path, PathBuf};
 
 use brickproof_scenario::plan::Plan;
