@@ -86,5 +86,42 @@ fn single_bytes(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, unmatched_log, single_bytes);
+/// What it costs that expectations come and go: a new table for the new set, learnt again on the next 4 KiB of log.
+fn changing_patterns(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("changing_patterns");
+    let text = log_text(4 * 1024);
+    let pattern = Pattern::regex(PATTERNS[0]).expect("the patterns of this file are valid");
+    for count in [1, 16] {
+        let mut matcher = matcher(count);
+        group.bench_function(format!("{count}_patterns"), |bencher| {
+            bencher.iter(|| {
+                let id = matcher.add(&pattern);
+                let found = matcher.feed(Instant::START, &text);
+                matcher.remove(id);
+                found
+            });
+        });
+    }
+    group.finish();
+}
+
+/// Patterns that make the table grow with every combination of beginnings: it is emptied again and again, and has to stay usable.
+fn adversarial_patterns(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("adversarial_patterns");
+    let mut matcher = Matcher::new();
+    for source in ["a[a-p]{12}b", "c[a-p]{12}d", "e[a-p]{12}f", "g[a-p]{12}h"] {
+        matcher.add(&Pattern::regex(source).expect("the patterns of this file are valid"));
+    }
+    let mut random = 1_u64;
+    let letters = std::iter::repeat_with(|| {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        b"aaccceegghhijklmnop"[(random >> 33) as usize % 19]
+    });
+    let text: Vec<u8> = letters.take(64 * 1024).collect();
+    group.throughput(Throughput::Bytes(text.len() as u64)).sample_size(10);
+    group.bench_function("64_KiB", |bencher| bencher.iter(|| matcher.feed(Instant::START, &text)));
+    group.finish();
+}
+
+criterion_group!(benches, unmatched_log, single_bytes, changing_patterns, adversarial_patterns);
 criterion_main!(benches);

@@ -12,7 +12,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use regex_automata::meta;
-use regex_automata::nfa::thompson::{self, NFA, WhichCaptures};
+use regex_automata::nfa::thompson::{self, NFA, State, WhichCaptures};
 use regex_syntax::ast::{self, AssertionKind, Ast};
 use regex_syntax::hir::{self, Hir, HirKind, Look};
 
@@ -32,6 +32,7 @@ struct Compiled {
     source: String,
     literals: Vec<Vec<u8>>,
     looks_around: bool,
+    first_bytes: [bool; 256],
     nfa: NFA,
     groups: meta::Regex,
 }
@@ -87,6 +88,11 @@ impl Pattern {
         self.inner.looks_around
     }
 
+    /// False if no match can begin with `byte`, whatever surrounds it.
+    pub(crate) fn may_begin_with(&self, byte: u8) -> bool {
+        self.inner.first_bytes[usize::from(byte)]
+    }
+
     pub(crate) fn nfa(&self) -> &NFA {
         &self.inner.nfa
     }
@@ -114,8 +120,9 @@ impl Pattern {
             return refuse(PatternErrorKind::TooLarge);
         };
         let looks_around = !hir.properties().look_set().is_empty();
+        let first_bytes = first_bytes(&nfa);
         let literals = Literals::of(hir);
-        Ok(Self { inner: Arc::new(Compiled { source, literals, looks_around, nfa, groups }) })
+        Ok(Self { inner: Arc::new(Compiled { source, literals, looks_around, first_bytes, nfa, groups }) })
     }
 }
 
@@ -170,6 +177,36 @@ fn find_stream_boundary(tree: &Ast) -> Option<ast::Span> {
     }
     let Ok(span) = ast::visit(tree, Finder { certain: None, possible: None });
     span
+}
+
+/// The bytes with which a match can begin if every assertion holds.
+fn first_bytes(nfa: &NFA) -> [bool; 256] {
+    let mut first = [false; 256];
+    let mut seen = vec![false; nfa.states().len()];
+    let mut stack = vec![nfa.start_anchored()];
+    while let Some(at) = stack.pop() {
+        if std::mem::replace(&mut seen[at.as_usize()], true) {
+            continue;
+        }
+        match nfa.state(at) {
+            State::ByteRange { trans } => first[usize::from(trans.start)..=usize::from(trans.end)].fill(true),
+            State::Sparse(transitions) => {
+                for range in transitions.transitions.iter() {
+                    first[usize::from(range.start)..=usize::from(range.end)].fill(true);
+                }
+            }
+            State::Dense(transitions) => {
+                (0..=255)
+                    .filter(|byte| transitions.matches_byte(*byte).is_some())
+                    .for_each(|byte| first[usize::from(byte)] = true);
+            }
+            State::Look { next, .. } | State::Capture { next, .. } => stack.push(*next),
+            State::Union { alternates } => stack.extend(alternates.iter()),
+            State::BinaryUnion { alt1, alt2 } => stack.extend([*alt1, *alt2]),
+            State::Fail | State::Match { .. } => {}
+        }
+    }
+    first
 }
 
 /// Collects the stretches of fixed text of an expression.

@@ -184,6 +184,9 @@ pub(super) fn step<'a>(patterns: impl Iterator<Item = &'a Pattern>, situation: &
         let mine = living.partition_point(|thread| thread.slot == slot);
         let (threads, others) = living.split_at(mine);
         living = others;
+        if threads.is_empty() && !pattern.may_begin_with(byte) {
+            continue;
+        }
 
         let place = Place { before: situation.before, after: Some(byte) };
         here.clear(nfa);
