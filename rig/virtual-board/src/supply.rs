@@ -206,7 +206,8 @@ impl Supply {
         self.chip
     }
 
-    /// Whether a change of load may move the rail. While it does not, the owner need not report every blink of an LED.
+    /// Whether a change of load may move the rail. While it does not, the owner need not report every blink of an LED; a cell is then
+    /// discharged by the last load that was reported.
     pub fn feels_load(&self) -> bool {
         self.piece.firmness == Firmness::Yielding
     }

@@ -188,6 +188,13 @@ mod tests {
     }
 
     #[test]
+    fn wear_and_cold_multiply_the_resistance() {
+        let fresh = Battery::fresh(Charge::new(2_000_000), Ratio::new(500_000));
+        let worst = Battery { age: CellAge::Aged, climate: CellClimate::Freezing, ..fresh };
+        assert!((Cell::new(&worst).resistance / Cell::new(&fresh).resistance - 80.0).abs() < 1e-9);
+    }
+
+    #[test]
     fn an_hour_at_half_capacity_takes_half_the_charge() {
         let mut cell = cell(100);
         cell.settle(3600.0, 3600.0);

@@ -222,14 +222,15 @@ impl Supply {
         }
         match self.source {
             Source::None => None,
+            // A source the wrong way round gives nothing: boards have a diode there.
             Source::Usb { voltage, cable } => Some(Feed {
-                emf: voltage.get() as f64 * 1e-6,
+                emf: voltage.get().max(0) as f64 * 1e-6,
                 drift: 0.0,
                 resistance: cable.get() as f64 * 1e-6,
                 limit: f64::INFINITY,
             }),
             Source::Bench { voltage, current_limit } => Some(Feed {
-                emf: voltage.get() as f64 * 1e-6,
+                emf: voltage.get().max(0) as f64 * 1e-6,
                 drift: 0.0,
                 resistance: 0.0,
                 limit: current_limit.get().max(0) as f64 * 1e-6,

@@ -27,9 +27,9 @@ pub(super) struct Leg {
 }
 
 impl Shape {
-    /// From `volts` at `start` down and back to `volts`. A floor that is not below `volts` leaves the node where it is.
+    /// From `volts`, not negative, at `start` down and back to `volts`. A floor that is not below `volts` leaves the node where it is.
     pub(super) fn new(start: Instant, volts: f64, asked: &BrownOut) -> Self {
-        let floor = (asked.floor.get() as f64 * 1e-6).clamp(0.0, volts);
+        let floor = (asked.floor.get() as f64 * 1e-6).min(volts).max(0.0);
         let mut shape = Self { corners: [(start, volts); MOST_CORNERS], count: 1 };
         if let Some(bump) = asked.bump {
             let trough = bump.trough.get() as f64 * 1e-6;

@@ -211,6 +211,33 @@ fn a_forced_brown_out_achieves_what_was_asked() {
 }
 
 #[test]
+fn a_bump_on_the_way_down_crosses_the_thresholds_again() {
+    let mut supply = powered(SupplyProfile::nrf52840(), USB);
+    supply.set_power_fail(ms(60), Some(mv(2_100)));
+    let asked = BrownOut {
+        rail: Rail::Logic,
+        floor: mv(0),
+        fall: Slew::new(1_000_000),
+        hold: Span::millis(20),
+        rise: Slew::new(1_000_000),
+        bump: Some(Bump { trough: mv(1_900), peak: mv(2_500) }),
+    };
+    supply.inject(ms(100), Fault::BrownOut(asked));
+    let seen = events(&mut supply, ms(115)).into_iter().map(|(_, event)| event).collect::<Vec<_>>();
+    use SupplyEvent::{BrownOutReset, PowerFailCleared, PowerFailWarning};
+    assert_eq!(seen, [PowerFailWarning, PowerFailCleared, PowerFailWarning, BrownOutReset]);
+}
+
+#[test]
+fn a_fault_that_cannot_happen_says_so() {
+    let mut supply = Supply::new(SupplyProfile::nrf52840());
+    supply.inject(ms(1), Fault::Interrupt(Span::millis(5)));
+    events(&mut supply, ms(10));
+    let record = supply.take_achieved()[0];
+    assert_eq!((record.floor, record.fall, record.steepest), (mv(0), Span::ZERO, Slew::new(u64::MAX)));
+}
+
+#[test]
 fn a_crowbar_faster_than_the_part_allows_is_flagged() {
     let mut supply = powered(SupplyProfile::nrf52840(), USB);
     let asked = BrownOut {
@@ -516,7 +543,7 @@ proptest! {
 
     #[test]
     fn the_charge_the_cell_lost_is_what_the_load_drew_and_the_capacitors_hold(
-        percent in 10..100u64, loads in proptest::collection::vec((0..400i64, 1..5_000u64), 1..20),
+        percent in 3..100u64, loads in proptest::collection::vec((0..400i64, 1..5_000u64), 1..20),
     ) {
         let mut supply = powered(SupplyProfile::nrf52840(), fresh(1_000, percent));
         let before = supply.clone().cell.unwrap();
@@ -565,6 +592,41 @@ proptest! {
         }
         events(&mut supply, ms(2_500));
         prop_assert_eq!(supply.take_achieved().len(), count);
+    }
+
+    #[test]
+    fn no_quantity_however_absurd_stalls_it(
+        volts in any::<i64>(), ohms in any::<u64>(), amps in any::<i64>(), capacity in any::<u64>(), charge in any::<u64>(),
+        slew in any::<u64>(), span in any::<u64>(), bulk in any::<u64>(),
+    ) {
+        let profile = SupplyProfile { bulk: Capacitance::new(bulk), ..SupplyProfile::nrf51822() };
+        let absurd = [
+            Source::Usb { voltage: Voltage::new(volts), cable: Resistance::new(ohms) },
+            Source::Bench { voltage: Voltage::new(volts), current_limit: Current::new(amps) },
+            Source::Battery(Battery::aged(Charge::new(capacity), Ratio::new(charge))),
+        ];
+        let shape = BrownOut {
+            rail: Rail::Input,
+            floor: Voltage::new(amps),
+            fall: Slew::new(slew),
+            hold: Span::nanos(span),
+            rise: Slew::new(slew),
+            bump: None,
+        };
+        for source in absurd {
+            let mut supply = Supply::new(profile);
+            supply.connect(ms(1), source);
+            supply.inject(ms(3), Fault::BrownOut(shape));
+            supply.inject(ms(4), Fault::ExtraLoad(Current::new(amps), Span::nanos(span)));
+            supply.set_load(ms(5), Current::new(amps));
+            let mut turns = 0;
+            while let Some((at, _)) = supply.next_event().filter(|(at, _)| *at <= ms(100)) {
+                supply.advance(at);
+                turns += 1;
+                prop_assert!(turns < 30_000, "stalls at {at}: {:?}", supply.piece);
+            }
+            supply.flash_operation(ms(100), Span::millis(85));
+        }
     }
 
     #[test]

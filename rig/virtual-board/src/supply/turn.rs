@@ -32,7 +32,7 @@ impl Supply {
         let seconds = self.piece.seconds_to(at);
         let volts = self.piece.rail.at(seconds).max(0.0);
         if !self.faults.is_empty() {
-            self.input_volts = self.input_curve(&self.piece).at(seconds);
+            self.input_volts = self.input_curve(&self.piece).at(seconds).max(0.0);
         }
         self.count_charge(at, volts - self.volts, seconds);
         for fault in &mut self.faults {
