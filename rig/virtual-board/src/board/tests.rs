@@ -114,11 +114,8 @@ fn two_runs_are_the_same_and_pauses_do_not_change_them() {
         let mut board = lantern(Chip::Nrf51822);
         board.pause_on(pause);
         let mut bytes = Vec::new();
-        loop {
-            match board.run_until(at(2_000_000)) {
-                Pause::ConsoleByte(byte) => bytes.push(byte),
-                _ => break,
-            }
+        while let Pause::ConsoleByte(byte) = board.run_until(at(2_000_000)) {
+            bytes.push(byte);
         }
         bytes.extend(board.take_console());
         let edges: Vec<_> = board.take_pin_edges();

@@ -40,7 +40,7 @@ impl Rng {
             (CoreRate::Mhz64, false) => 30,
             (CoreRate::Mhz64, true) => 120,
         };
-        micros * 16 << self.rate.tick_shift()
+        (micros * 16) << self.rate.tick_shift()
     }
 }
 

@@ -106,7 +106,7 @@ impl Ppi {
     /// Tasks EN and DIS of a group.
     fn switch_group(&mut self, offset: u32) {
         let members = self.groups[offset as usize / 8] & self.implemented();
-        if offset % 8 == 0 {
+        if offset.is_multiple_of(8) {
             self.enabled |= members;
         } else {
             self.enabled &= !members;

@@ -32,7 +32,7 @@ impl Peripheral for Thermometer {
 
     fn task(&mut self, offset: u32, at: u64) -> EventSet {
         match offset {
-            0x000 => self.due = at + (CONVERSION_MICROS * 16 << self.rate.tick_shift()),
+            0x000 => self.due = at + ((CONVERSION_MICROS * 16) << self.rate.tick_shift()),
             0x004 => self.due = NEVER,
             _ => {}
         }

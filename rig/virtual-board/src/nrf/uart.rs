@@ -210,7 +210,7 @@ impl Uart {
 
     /// The last bit of a frame is sampled in its middle: the rates may differ by half a bit in nine and a half.
     fn understands(&self, rate: Baud) -> bool {
-        let own = u64::from(self.baud) * 16_000_000 >> 32;
+        let own = (u64::from(self.baud) * 16_000_000) >> 32;
         self.timing == UartTiming::Instant || own.abs_diff(u64::from(rate.get())) * 20 <= own
     }
 }
@@ -283,7 +283,8 @@ impl Peripheral for Uart {
         if matches!(self.sending, Sending::Byte { end, .. } if end <= at) {
             happened |= self.finish_sending();
         }
-        if let Some((_, frame)) = self.incoming.pop_front_if(|(end, _)| *end <= at) {
+        if let Some((_, frame)) = self.incoming.front().copied().filter(|(end, _)| *end <= at) {
+            self.incoming.pop_front();
             happened |= self.receive(frame);
         }
         if self.receiver_timeout <= at {
