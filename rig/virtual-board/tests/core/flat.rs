@@ -72,7 +72,7 @@ impl Flat {
 
     pub(crate) fn word(&self, address: u32) -> u32 {
         let at = (address - RAM) as usize;
-        u32::from_le_bytes(self.ram[at..at + 4].try_into().unwrap())
+        (0..4).map(|i| u32::from(self.ram[at + i]) << (8 * i)).sum()
     }
 
     pub(crate) fn set_word(&mut self, address: u32, value: u32) {
@@ -249,7 +249,7 @@ impl Rig {
     }
 
     pub(crate) fn peek(&mut self, address: u32) -> u32 {
-        self.core.read_system(address).unwrap()
+        self.core.read_system(address).expect("an aligned address of a system register")
     }
 
     /// The exception that is executing; 0 in Thread mode.

@@ -78,7 +78,7 @@ impl Reader<'_> {
 
 fn vectors() -> Vec<Vector> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/vectors/instructions.bin");
-    let bytes = std::fs::read(path).unwrap();
+    let bytes = std::fs::read(path).expect("the vectors are committed");
     let mut reader = Reader(&bytes);
     let mut vectors = Vec::new();
     while !reader.0.is_empty() {
