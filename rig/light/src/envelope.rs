@@ -56,7 +56,7 @@ const SOLID_AFTER_CHANGE: Span = Span::secs(3);
 /// A fading LED stays below the noise for a while before it comes back: this share of the time of its fall.
 const DWELL: f32 = 0.3;
 /// Steady light varies by less than this share.
-const STEADY: f32 = 0.03;
+const STEADY: f32 = 0.035;
 /// Off is less than this share of the level at which a single reading could be told from noise; what lies between is unknown.
 const OFF: f32 = 0.4;
 /// Light between "off" and this many times as much is neither: too weak to tell its colour.

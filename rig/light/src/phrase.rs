@@ -63,6 +63,9 @@ pub(crate) type Beats = Ring<Beat, 18>;
 /// A stretch this much darker than a neighbour is dark in comparison, if what is left looks like ambient light.
 const DARKER: f32 = 0.4;
 
+/// ... and this much darker whatever it looks like: an edge that the sensor has half seen leaves some of the LED's colour.
+const MUCH_DARKER: f32 = 0.15;
+
 /// Makes beats of stretches.
 #[derive(Clone, Debug)]
 pub(crate) struct Reader {
@@ -121,14 +124,16 @@ impl Reader {
 
     fn is_dark_beside(&self, light: Rgb, neighbour: f32) -> bool {
         let looks_ambient = matches!(Colour::of(light), Colour::White | Colour::Unknown);
-        light.level() < self.lit_from || (looks_ambient && light.level() < DARKER * neighbour)
+        let share = if looks_ambient { DARKER } else { MUCH_DARKER };
+        light.level() < self.lit_from || light.level() < share * neighbour
     }
 
     fn kind(&self, stretch: &Stretch, next_level: f32) -> Kind {
-        let dark = self.is_dark_beside(stretch.light, self.level_before.max(next_level));
+        let neighbour = self.level_before.max(next_level);
+        let dark = self.is_dark_beside(stretch.light, neighbour);
         match stretch.shape {
-            _ if stretch.light.level() < self.lit_from => Kind::Dark,
             Shape::Flat if dark => Kind::Dark,
+            Shape::Sloping if stretch.light.level() < (MUCH_DARKER * neighbour).max(self.lit_from) => Kind::Dark,
             Shape::Flat => Kind::On(stretch.colour(self.ambient)),
             Shape::Sloping => Kind::Other,
         }

@@ -17,9 +17,13 @@ const EVEN: f32 = 0.25;
 /// After a single half, the next must have come this far at a comparable speed before it is called a breath.
 const PROGRESS: f32 = 0.45;
 /// ... comparable: at most this much faster or slower.
-const SPEED: f32 = 1.43;
+const SPEED: f32 = 1.35;
 /// A turning point that is later than this many halves does not come.
 const OVERDUE: f32 = 1.5;
+/// A turn that takes this many times longer on one side than on the other is no breath's.
+const LOPSIDED: i64 = 3;
+/// ... if it takes long enough in blocks of 50 ms to tell.
+const MEASURABLE: Span = Span::millis(400);
 /// Halves shorter than this are too few blocks to tell their shape.
 const SHORTEST: Span = Span::millis(250);
 /// A single half must last this long to be measured well enough.
@@ -60,6 +64,14 @@ struct Point {
     level: f32,
 }
 
+/// A turning point.
+#[derive(Clone, Copy, Debug)]
+struct Bend {
+    at: Instant,
+    level: f32,
+    lopsided: bool,
+}
+
 /// Even halves in a row.
 #[derive(Clone, Copy, Debug)]
 struct Halves {
@@ -94,12 +106,12 @@ impl Swell {
         self.course = match self.course {
             Course::Level { low, high } => self.leave_level(point, low.min(level), higher(high, point)),
             Course::Rising(high) if level < high.level - turn => {
-                self.turn(self.middle(point, high, high.level - turn), high.level);
+                self.turn(self.bend(point, high, high.level - turn));
                 Course::Falling(point)
             }
             Course::Rising(high) => Course::Rising(higher(high, point)),
             Course::Falling(low) if level > low.level + turn => {
-                self.turn(self.middle(point, low, low.level + turn), low.level);
+                self.turn(self.bend(point, low, low.level + turn));
                 Course::Rising(point)
             }
             Course::Falling(low) => Course::Falling(lower(low, point)),
@@ -121,28 +133,38 @@ impl Swell {
         }
     }
 
-    /// The middle between passing `level` now, with `point`, and passing it before `extreme`.
-    fn middle(&self, point: Point, extreme: Point, level: f32) -> Instant {
+    /// The turning point at `extreme`, from passing `level` before it and now, with `point`.
+    fn bend(&self, point: Point, extreme: Point, level: f32) -> Bend {
+        let nanos = |at: Instant| at.as_nanos() as i64;
         let passed = |inner: Point, outer: Point| {
             let share = ((inner.level - level) / (inner.level - outer.level)).clamp(0.0, 1.0);
-            inner.at.as_nanos() as i64
-                + (share * (outer.at.as_nanos() as i64 - inner.at.as_nanos() as i64) as f32) as i64
+            nanos(inner.at) + (share * (nanos(outer.at) - nanos(inner.at)) as f32) as i64
         };
         let inside = |point: &Point| (point.level - level) * (extreme.level - level) > 0.0;
-        let Some(newest) = self.points.get(0) else { return extreme.at };
-        let back = passed(*newest, point);
+        let newest = self.points.get(0).copied().unwrap_or(extreme);
+        let back = passed(newest, point);
         let mut inner = extreme;
+        let mut there = nanos(extreme.at);
         for earlier in self.points.newest_first().skip_while(|earlier| earlier.at >= extreme.at) {
+            there = passed(inner, *earlier);
             if !inside(earlier) {
-                return Instant::from_nanos(((passed(inner, *earlier) + back) / 2).max(0) as u64);
+                break;
             }
             inner = *earlier;
         }
-        extreme.at
+        let (before, after) = (nanos(extreme.at) - there, back - nanos(extreme.at));
+        let at = Instant::from_nanos(((there + back) / 2).max(0) as u64);
+        let measurable = before + after >= MEASURABLE.get() as i64;
+        let lopsided = measurable && (before > LOPSIDED * after || after > LOPSIDED * before);
+        Bend { at, level: extreme.level, lopsided }
     }
 
-    fn turn(&mut self, at: Instant, level: f32) {
+    fn turn(&mut self, Bend { at, level, lopsided }: Bend) {
         let before = self.last_turn.replace((at, level));
+        if lopsided {
+            self.halves = None;
+            return;
+        }
         let Some((before_at, before_level)) = before else { return };
         if (before_level - level).abs() < DEPTH * self.highest {
             // Not a breath's turning point, and where the next one starts from is as doubtful.

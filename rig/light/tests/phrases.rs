@@ -1,0 +1,147 @@
+//! What a person would have told about a device: patterns that follow each other, flashes over a rhythm, SOS.
+
+#[path = "bench/drive.rs"]
+#[expect(dead_code, reason = "shared with the other tests, which use the rest")]
+mod drive;
+#[path = "bench/optics.rs"]
+#[expect(dead_code, reason = "shared with the other tests, which use the rest")]
+mod optics;
+
+use brickproof_light::{Calibration, Colour, Pattern, Recogniser, Sample, Watcher};
+use brickproof_units::{Instant, Span};
+use drive::{BLUE, CYAN, DARK, Drive, GREEN, MAGENTA, ORANGE, RED};
+use insta::assert_snapshot;
+use optics::{Bench, Dice};
+
+fn samples(drive: &Drive) -> Vec<Sample> {
+    Bench::quiet().watch(drive, drive.length(), &mut Dice(3))
+}
+
+fn recogniser() -> Recogniser {
+    Recogniser::new(Calibration::default().with_dark(&Bench::quiet().dark(&mut Dice(5))).unwrap())
+}
+
+fn watched(drive: &Drive) -> Recogniser {
+    let mut recogniser = recogniser();
+    samples(drive).iter().for_each(|sample| recogniser.feed(sample));
+    recogniser
+}
+
+fn history(drive: &Drive) -> String {
+    watched(drive).history(Span::secs(60)).to_string()
+}
+
+fn dark(millis: f64) -> Drive {
+    Drive::dark().then(DARK, millis)
+}
+
+#[test]
+fn a_handshake_that_fails_is_one_red_flash_over_the_blink() {
+    let drive =
+        dark(1_000.0).blink(CYAN, 50.0, 50.0, 20).then(RED, 250.0).blink(CYAN, 100.0, 100.0, 10).then(DARK, 1_500.0);
+    assert_snapshot!(history(&drive), @r"
+    ");
+}
+
+#[test]
+fn a_device_that_connects() {
+    let drive = dark(1_000.0)
+        .then([1.0; 3], 1_500.0)
+        .blink(GREEN, 100.0, 100.0, 12)
+        .blink(GREEN, 50.0, 50.0, 15)
+        .blink(CYAN, 100.0, 100.0, 10)
+        .blink(CYAN, 50.0, 50.0, 16)
+        .fade(CYAN, 4_000.0, 3);
+    assert_snapshot!(history(&drive), @r"
+    ");
+}
+
+#[test]
+fn two_and_three_orange_flashes_over_a_blink() {
+    let base = |drive: Drive| drive.blink(CYAN, 100.0, 100.0, 12);
+    let drive = base(dark(1_000.0)).blink(ORANGE, 250.0, 250.0, 2);
+    let drive = base(base(drive).blink(ORANGE, 250.0, 250.0, 3)).then(DARK, 2_000.0);
+    assert_snapshot!(history(&drive), @r"
+    ");
+}
+
+#[test]
+fn a_flash_over_a_breath_and_the_listening_blink() {
+    let drive = dark(800.0).fade(MAGENTA, 4_000.0, 2).then(RED, 250.0).blink(BLUE, 250.0, 250.0, 6).then(BLUE, 2_000.0);
+    assert_snapshot!(history(&drive), @r"
+    ");
+}
+
+#[test]
+fn sos_with_its_code() {
+    let drive =
+        dark(1_000.0).blink(CYAN, 50.0, 50.0, 10).then(DARK, 1_000.0).sos(RED, 1).sos(RED, 1).then(DARK, 2_500.0);
+    assert_snapshot!(history(&drive), @r"
+    ");
+}
+
+#[test]
+fn the_code_of_an_sos_is_known_when_its_flashes_are_over() {
+    for code in [1, 4, 10, 15] {
+        let mut recogniser = recogniser();
+        let drive = dark(1_000.0).sos(RED, code);
+        samples(&drive).iter().for_each(|sample| recogniser.feed(sample));
+        let expected =
+            if code == 1 { "red, SOS and one flash".to_owned() } else { format!("red, SOS and {code} flashes") };
+        assert_eq!(recogniser.now().to_string(), expected);
+    }
+}
+
+/// What `within` and `holds` are made of.
+#[test]
+fn a_watcher_knows_since_when() {
+    let drive = dark(1_000.0).blink(CYAN, 50.0, 50.0, 20).fade(CYAN, 4_000.0, 3);
+    let breathing = Watcher::new(Pattern::breathe(Colour::Cyan, Span::secs(4)), Instant::START);
+    let mut recogniser = recogniser();
+    let mut matches = Vec::new();
+    for sample in samples(&drive) {
+        recogniser.feed(&sample);
+        matches.extend(breathing.now(&recogniser));
+    }
+    let first = matches[0];
+    assert!(first.since.as_nanos().abs_diff(3_000_000_000) < 10_000_000, "{first:?}");
+    assert!(first.length() < Span::secs(3), "{first:?}");
+    assert!(matches.iter().all(|later| later.since == first.since));
+    assert!(matches.is_sorted_by_key(|later| later.confidence));
+    assert!(matches.last().unwrap().length() > Span::secs(11));
+}
+
+#[test]
+fn a_flash_is_found_after_it_is_over_and_only_by_those_who_watched_then() {
+    let drive = dark(1_000.0).blink(CYAN, 50.0, 50.0, 20).then(RED, 250.0).blink(CYAN, 50.0, 50.0, 20);
+    let recogniser = watched(&drive);
+    let flash = Pattern::flashes(Colour::Red, 1);
+    let found = Watcher::new(flash, Instant::START + Span::secs(2)).latest(&recogniser).unwrap();
+    assert!(found.length().get().abs_diff(250_000_000) < 6_000_000, "{found:?}");
+    assert_eq!(Watcher::new(flash, Instant::START + Span::millis(3_100)).latest(&recogniser), None);
+    assert_eq!(Watcher::new(Pattern::flashes(Colour::Red, 2), Instant::START).latest(&recogniser), None);
+    assert_eq!(Watcher::new(flash, Instant::START).now(&recogniser), None);
+}
+
+#[test]
+fn a_sensor_that_is_over_its_range_tells_the_rhythm_but_no_colour() {
+    let drive = dark(1_000.0).blink(CYAN, 100.0, 100.0, 10);
+    let mut recogniser = recogniser();
+    for mut sample in samples(&drive) {
+        if sample.green > 100 {
+            sample.clear = 1_023;
+        }
+        recogniser.feed(&sample);
+    }
+    assert_eq!(recogniser.now().to_string(), "unknown colour, blinking, 200 ms (50 % on)");
+}
+
+#[test]
+fn a_sensor_that_stalls_ends_every_statement() {
+    let drive = dark(1_000.0).then(GREEN, 2_000.0);
+    let mut recogniser = watched(&drive);
+    let Some(last) = samples(&drive).pop() else { panic!("no samples") };
+    assert_eq!(recogniser.now().to_string(), "green, solid");
+    recogniser.feed(&Sample { at: last.at + Span::secs(1), ..last });
+    assert_eq!(recogniser.now().to_string(), "green, rhythm unknown");
+}
