@@ -47,16 +47,16 @@ const BLOCK: Span = Span::millis(50);
 const QUARTER: Span = Span::millis(190);
 /// Darkness must last this long to be called off: longer than the dark phase of any blink of Device OS.
 const OFF_AFTER: Span = Span::millis(600);
-/// Steady light must last this long to be called solid: a breath of 8 s varies by 5 % meanwhile, even at its brightest.
-const SOLID_AFTER: Span = Span::millis(800);
+/// Steady light must last this long to be called solid: a breath of 8 s varies by 8 % meanwhile, even at its brightest.
+const SOLID_AFTER: Span = Span::millis(900);
 /// ... in so many of the parts in which it is judged.
-const SOLID_QUARTERS: f32 = 4.0;
+const SOLID_QUARTERS: f32 = 5.0;
 /// The same for light that has changed slowly before: a slow breath rests at its turning points.
 const SOLID_AFTER_CHANGE: Span = Span::secs(3);
 /// A fading LED stays below the noise for a while before it comes back: this share of the time of its fall.
 const DWELL: f32 = 0.3;
 /// Steady light varies by less than this share.
-const STEADY: f32 = 0.035;
+const STEADY: f32 = 0.04;
 /// Off is less than this share of the level at which a single reading could be told from noise; what lies between is unknown.
 const OFF: f32 = 0.4;
 /// Light between "off" and this many times as much is neither: too weak to tell its colour.
@@ -277,8 +277,8 @@ mod tests {
 
     #[test]
     fn solid_and_off_take_their_time() {
-        assert_eq!(judged(750, |_| 500.0), Slow::Undecided);
-        assert!(matches!(judged(850, |_| 500.0), Slow::Steady { since: Instant::START, .. }));
+        assert_eq!(judged(950, |_| 500.0), Slow::Undecided);
+        assert!(matches!(judged(1_050, |_| 500.0), Slow::Steady { since: Instant::START, .. }));
         assert_eq!(judged(550, |_| 3.0), Slow::Undecided);
         assert_eq!(judged(650, |_| 3.0), Slow::Dark { since: Instant::START });
     }

@@ -11,8 +11,8 @@ use crate::sight::{Rhythm, Sight};
 
 /// How many statements are kept.
 const KEPT: usize = 32;
-/// Time without a statement that is not worth a line: the LED between two patterns.
-const NEGLIGIBLE: Span = Span::millis(200);
+/// Time without a statement that is not worth a line: the LED between two patterns, and the pause after flashes.
+const NEGLIGIBLE: Span = Span::millis(300);
 
 /// The statements that no longer stand.
 #[derive(Clone, Debug)]

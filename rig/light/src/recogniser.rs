@@ -45,6 +45,15 @@ enum OpenLight {
     Lit(Colour),
 }
 
+impl OpenLight {
+    fn colour(self) -> Option<Colour> {
+        match self {
+            Self::Dark => None,
+            Self::Lit(colour) => Some(colour),
+        }
+    }
+}
+
 /// The statement that stands.
 #[derive(Clone, Copy, Debug)]
 enum Telling {
@@ -196,10 +205,11 @@ impl Recogniser {
     fn recognise_phrase(&mut self) {
         let phrase = Sos::recognise(self.reader.beats())
             .map(Telling::Sos)
-            .or_else(|| Blinking::recognise(self.reader.beats()).map(Telling::Blinking));
+            .or_else(|| Blinking::recognise(self.reader.beats(), self.open.colour()).map(Telling::Blinking));
         if let Some(phrase) = phrase {
-            self.flashes = None;
             self.tell(phrase);
+            let told = self.now().colour;
+            self.flashes.take_if(|flashes| flashes.colour() == told);
         }
     }
 
@@ -224,7 +234,7 @@ impl Recogniser {
         }
         let dark_since_then = self.cutter.open_since() <= flashes.until() && matches!(self.open, OpenLight::Dark);
         let told = !matches!(self.telling, Telling::Unknown { .. });
-        if matches!(self.open, OpenLight::Lit(colour) if colour == flashes.colour()) || flashes.is_stale(now) {
+        if self.open.colour() == Some(flashes.colour()) || flashes.is_stale(now) {
             self.flashes = None;
         } else if dark_since_then || told {
             self.conclude_flashes();
@@ -321,14 +331,11 @@ impl Recogniser {
 
     /// The colour of the open stretch, while nothing can be said about its rhythm.
     fn doubtful_colour(&self) -> Colour {
-        match self.open {
-            OpenLight::Lit(colour) => colour,
-            OpenLight::Dark => Colour::Unknown,
-        }
+        self.open.colour().unwrap_or_default()
     }
 }
 
-/// Percentage of confidence in something that has not changed for `length`: 70 % at 0.75 s, 98 % from 2.15 s on.
+/// Percentage of confidence in something that has not changed for `length`: 75 % at 1 s, 98 % from 2.15 s on.
 fn patience(length: Span) -> u32 {
     let hundredths = (length.get() / 10_000_000).min(1_000) as u32;
     (55 + hundredths / 5).min(98)

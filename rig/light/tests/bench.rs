@@ -146,14 +146,14 @@ fn is_oddity(name: &str) -> bool {
 
 #[test]
 fn nothing_wrong_is_ever_said_and_every_status_is_recognised() {
-    let rounds = 12;
+    let rounds = 8;
     let mut rows = table(rounds, 1, Bench::random);
     print(&mut rows, rounds);
     for (name, row) in &rows {
         assert_eq!(row.tally.wrong, 0, "{name}: {:?}", row.wrong);
         // Power off is driven at 7 %: at low brightness under ambient light it may stay below the noise.
         if !is_oddity(name) && name != "power off" {
-            assert!(u64::from(row.recognised) * 100 >= rounds * 90, "{name}: {}", row.recognised);
+            assert!(u64::from(row.recognised) * 100 >= rounds * 85, "{name}: {}", row.recognised);
             assert!(row.tally.right > row.tally.unknown, "{name}: {:?}", row.tally);
         }
     }

@@ -40,6 +40,11 @@ fn a_handshake_that_fails_is_one_red_flash_over_the_blink() {
     let drive =
         dark(1_000.0).blink(CYAN, 50.0, 50.0, 20).then(RED, 250.0).blink(CYAN, 100.0, 100.0, 10).then(DARK, 1_500.0);
     assert_snapshot!(history(&drive), @r"
+    0.00s-1.00s      off
+    1.00s-2.99s      cyan, blinking, 100 ms (50 % on)
+    2.99s-3.25s      one red flash, 250 ms
+    3.25s-5.14s      cyan, blinking, 200 ms (50 % on)
+    5.14s-           off
     ");
 }
 
@@ -53,6 +58,13 @@ fn a_device_that_connects() {
         .blink(CYAN, 50.0, 50.0, 16)
         .fade(CYAN, 4_000.0, 3);
     assert_snapshot!(history(&drive), @r"
+    0.00s-1.00s      off
+    1.00s-2.60s      white, solid
+    2.60s-4.89s      green, blinking, 200 ms (50 % on)
+    4.89s-6.40s      green, blinking, 100 ms (50 % on)
+    6.40s-8.39s      cyan, blinking, 200 ms (50 % on)
+    8.39s-10.00s     cyan, blinking, 100 ms (50 % on)
+    10.00s-          cyan, breathing, 4 s
     ");
 }
 
@@ -62,6 +74,13 @@ fn two_and_three_orange_flashes_over_a_blink() {
     let drive = base(dark(1_000.0)).blink(ORANGE, 250.0, 250.0, 2);
     let drive = base(base(drive).blink(ORANGE, 250.0, 250.0, 3)).then(DARK, 2_000.0);
     assert_snapshot!(history(&drive), @r"
+    0.00s-1.00s      off
+    1.00s-3.40s      cyan, blinking, 200 ms (50 % on)
+    3.40s-4.40s      two orange flashes, 250 ms on, 250 ms off
+    4.40s-6.80s      cyan, blinking, 200 ms (50 % on)
+    6.80s-8.30s      three orange flashes, 250 ms on, 250 ms off
+    8.30s-10.60s     cyan, blinking, 200 ms (50 % on)
+    10.60s-          off
     ");
 }
 
@@ -69,6 +88,11 @@ fn two_and_three_orange_flashes_over_a_blink() {
 fn a_flash_over_a_breath_and_the_listening_blink() {
     let drive = dark(800.0).fade(MAGENTA, 4_000.0, 2).then(RED, 250.0).blink(BLUE, 250.0, 250.0, 6).then(BLUE, 2_000.0);
     assert_snapshot!(history(&drive), @r"
+    0.00s-0.80s      off
+    0.80s-8.80s      magenta, breathing, 4 s
+    8.80s-9.04s      one red flash, 250 ms
+    9.04s-12.04s     blue, blinking, 500 ms (50 % on)
+    12.04s-          blue, solid
     ");
 }
 
@@ -77,6 +101,11 @@ fn sos_with_its_code() {
     let drive =
         dark(1_000.0).blink(CYAN, 50.0, 50.0, 10).then(DARK, 1_000.0).sos(RED, 1).sos(RED, 1).then(DARK, 2_500.0);
     assert_snapshot!(history(&drive), @r"
+    0.00s-1.00s      off
+    1.00s-1.95s      cyan, blinking, 100 ms (50 % on)
+    1.95s-2.99s      off
+    2.99s-11.90s     red, SOS and one flash
+    11.90s-          off
     ");
 }
 

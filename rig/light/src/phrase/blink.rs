@@ -34,9 +34,13 @@ pub(crate) struct Blinking {
 }
 
 impl Blinking {
-    /// The blink that the newest beats are, if they are one.
-    pub(crate) fn recognise(beats: &Beats) -> Option<Self> {
+    /// The blink that the newest beats are, if they are one and the light that follows them, `next`, goes on with it: three
+    /// flashes and the pause after them are no blink yet.
+    pub(crate) fn recognise(beats: &Beats, next: Option<Colour>) -> Option<Self> {
         let blink = Self::of_newest(beats, PHASES)?;
+        if !blink.lit_last && next != Some(blink.colour) {
+            return None;
+        }
         if blink.resembles_sos() { Self::of_newest(beats, PHASES_LIKE_SOS) } else { Some(blink) }
     }
 

@@ -7,65 +7,65 @@ use brickproof_light::{Colour, Rhythm};
 use super::optics::Dice;
 
 /// Share of full drive of red, green and blue.
-pub type Light = [f64; 3];
+pub(crate) type Light = [f64; 3];
 
-pub const DARK: Light = [0.0; 3];
-pub const RED: Light = [1.0, 0.0, 0.0];
-pub const ORANGE: Light = [1.0, 0.376, 0.0];
-pub const YELLOW: Light = [1.0, 1.0, 0.0];
-pub const GREEN: Light = [0.0, 1.0, 0.0];
-pub const CYAN: Light = [0.0, 1.0, 1.0];
-pub const BLUE: Light = [0.0, 0.0, 1.0];
-pub const MAGENTA: Light = [1.0, 0.0, 1.0];
-pub const WHITE: Light = [1.0, 1.0, 1.0];
+pub(crate) const DARK: Light = [0.0; 3];
+pub(crate) const RED: Light = [1.0, 0.0, 0.0];
+pub(crate) const ORANGE: Light = [1.0, 0.376, 0.0];
+pub(crate) const YELLOW: Light = [1.0, 1.0, 0.0];
+pub(crate) const GREEN: Light = [0.0, 1.0, 0.0];
+pub(crate) const CYAN: Light = [0.0, 1.0, 1.0];
+pub(crate) const BLUE: Light = [0.0, 0.0, 1.0];
+pub(crate) const MAGENTA: Light = [1.0, 0.0, 1.0];
+pub(crate) const WHITE: Light = [1.0, 1.0, 1.0];
 
 /// Lights for so many milliseconds each.
 #[derive(Clone, Debug)]
-pub struct Drive {
+pub(crate) struct Drive {
     pieces: Vec<(f64, Light)>,
 }
 
 impl Drive {
-    pub fn dark() -> Self {
+    pub(crate) fn dark() -> Self {
         Self { pieces: Vec::new() }
     }
 
     /// At `time` µs; dark after the end.
-    pub fn at(&self, time: f64) -> Light {
+    pub(crate) fn at(&self, time: f64) -> Light {
         let index = self.pieces.partition_point(|(end, _)| *end <= time);
         self.pieces.get(index).map_or(DARK, |(_, light)| *light)
     }
 
     /// In ms.
-    pub fn length(&self) -> u64 {
+    pub(crate) fn length(&self) -> u64 {
         (self.pieces.last().map_or(0.0, |(end, _)| *end) / 1e3) as u64
     }
 
     #[must_use]
-    pub fn then(mut self, light: Light, millis: f64) -> Self {
+    pub(crate) fn then(mut self, light: Light, millis: f64) -> Self {
         let begin = self.pieces.last().map_or(0.0, |(end, _)| *end);
         self.pieces.push((begin + millis * 1e3, light));
         self
     }
 
     #[must_use]
-    pub fn then_all(self, pieces: impl IntoIterator<Item = (Light, f64)>) -> Self {
+    pub(crate) fn then_all(self, pieces: impl IntoIterator<Item = (Light, f64)>) -> Self {
         pieces.into_iter().fold(self, |drive, (light, millis)| drive.then(light, millis))
     }
 
     #[must_use]
-    pub fn blink(self, light: Light, on: f64, off: f64, times: usize) -> Self {
+    pub(crate) fn blink(self, light: Light, on: f64, off: f64, times: usize) -> Self {
         (0..times).fold(self, |drive, _| drive.then(light, on).then(DARK, off))
     }
 
     /// Device OS updates a fade every 25 ms: full at the beginning, dark at half the period.
     #[must_use]
-    pub fn fade(self, light: Light, period: f64, times: usize) -> Self {
+    pub(crate) fn fade(self, light: Light, period: f64, times: usize) -> Self {
         self.shape(light, period * times as f64, |time| ((time % period) / (period / 2.0) - 1.0).abs())
     }
 
     #[must_use]
-    pub fn shape(self, light: Light, length: f64, level: impl Fn(f64) -> f64) -> Self {
+    pub(crate) fn shape(self, light: Light, length: f64, level: impl Fn(f64) -> f64) -> Self {
         let steps = (length / 25.0) as usize;
         (0..steps).fold(self, |drive, step| {
             let level = level(step as f64 * 25.0);
@@ -74,7 +74,7 @@ impl Drive {
     }
 
     #[must_use]
-    pub fn sos(self, light: Light, code: usize) -> Self {
+    pub(crate) fn sos(self, light: Light, code: usize) -> Self {
         let letter = |drive: Self, on: f64| drive.blink(light, on, 100.0, 3);
         let letters = letter(letter(letter(self, 150.0), 300.0), 150.0);
         letters.then(DARK, 900.0).blink(light, 300.0, 300.0, code).then(DARK, 800.0)
@@ -83,7 +83,7 @@ impl Drive {
 
 /// What may be said of a drive.
 #[derive(Clone, Copy, Debug)]
-pub enum Truth {
+pub(crate) enum Truth {
     /// This colour and rhythm (numbers to 12 %), and nothing else.
     Is(Colour, Rhythm),
     /// It has no rhythm: nothing may be said but that.
@@ -91,15 +91,15 @@ pub enum Truth {
 }
 
 /// A drive that lasts, preceded by `LEAD` ms of darkness, and the truth about it.
-pub struct Case {
-    pub name: String,
-    pub drive: Drive,
-    pub truth: Truth,
+pub(crate) struct Case {
+    pub(crate) name: String,
+    pub(crate) drive: Drive,
+    pub(crate) truth: Truth,
     /// How long the change from the dark before may go unnoticed, ms.
-    pub notice: u64,
+    pub(crate) notice: u64,
 }
 
-pub const LEAD: u64 = 1_000;
+pub(crate) const LEAD: u64 = 1_000;
 
 fn case(name: &str, truth: Truth, build: impl FnOnce(Drive) -> Drive) -> Case {
     // A step is known some 35 ms after it happened, at the slowest sampling 80 ms; one that is hidden in the noise takes longer.
@@ -108,7 +108,7 @@ fn case(name: &str, truth: Truth, build: impl FnOnce(Drive) -> Drive) -> Case {
 }
 
 /// Every status of Device OS (system_led_signal.cpp:52-83), and the blinks of its bootloader (main.c:309-372).
-pub fn statuses() -> Vec<Case> {
+pub(crate) fn statuses() -> Vec<Case> {
     use brickproof_units::{Ratio, Span};
     let blink = |name: &str, light, colour, millis: u64| {
         let rhythm = Rhythm::Blink { period: Span::millis(millis), duty: Ratio::new(500_000) };
@@ -156,7 +156,7 @@ pub fn statuses() -> Vec<Case> {
 }
 
 /// Patterns that are no status, about which nothing may be said.
-pub fn oddities(dice: &mut Dice) -> Vec<Case> {
+pub(crate) fn oddities(dice: &mut Dice) -> Vec<Case> {
     let none = |name: &str, build: &mut dyn FnMut(Drive) -> Drive| case(name, Truth::NoStatus, build);
     // Phases that differ by a quarter at least from the one before last, so that no three in a row are even.
     let mut irregular = |drive: Drive, lengths: &[f64]| {

@@ -9,10 +9,10 @@ use super::drive::Drive;
 
 /// Seeded numbers (SplitMix64).
 #[derive(Clone, Debug)]
-pub struct Dice(pub u64);
+pub(crate) struct Dice(pub(crate) u64);
 
 impl Dice {
-    pub fn next(&mut self) -> u64 {
+    pub(crate) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -21,11 +21,11 @@ impl Dice {
     }
 
     /// 0 up to, not including, 1.
-    pub fn unit(&mut self) -> f64 {
+    pub(crate) fn unit(&mut self) -> f64 {
         (self.next() >> 11) as f64 / (1u64 << 53) as f64
     }
 
-    pub fn between(&mut self, low: f64, high: f64) -> f64 {
+    pub(crate) fn between(&mut self, low: f64, high: f64) -> f64 {
         low + (high - low) * self.unit()
     }
 
@@ -37,29 +37,29 @@ impl Dice {
 
 /// The circumstances under which a drive is watched.
 #[derive(Clone, Debug)]
-pub struct Bench {
+pub(crate) struct Bench {
     /// Integration time, µs.
-    pub integration: u64,
+    pub(crate) integration: u64,
     /// PWM period, µs.
-    pub pwm: u64,
+    pub(crate) pwm: u64,
     /// Share of full drive.
-    pub brightness: f64,
+    pub(crate) brightness: f64,
     /// Ambient light as a share of the LED's own at this brightness.
-    pub ambient: f64,
+    pub(crate) ambient: f64,
     /// Share of the ambient light that flickers with 100 Hz.
-    pub flicker: f64,
+    pub(crate) flicker: f64,
     /// Whether the ambient light was there when the dark level was taken.
-    pub dark_known: bool,
+    pub(crate) dark_known: bool,
     /// Noise of a reading, as a share of it (beside one count).
-    pub noise: f64,
+    pub(crate) noise: f64,
     /// Share of samples that get lost.
-    pub dropped: f64,
+    pub(crate) dropped: f64,
     /// A sample may begin this much late, µs.
-    pub jitter: f64,
+    pub(crate) jitter: f64,
 }
 
 impl Bench {
-    pub fn quiet() -> Self {
+    pub(crate) fn quiet() -> Self {
         Self {
             integration: 2_400,
             pwm: 2_400,
@@ -74,7 +74,7 @@ impl Bench {
     }
 
     /// Anything a usable rig may have to cope with.
-    pub fn random(dice: &mut Dice) -> Self {
+    pub(crate) fn random(dice: &mut Dice) -> Self {
         // A PWM period longer than the integration beats with it: 5 ms needs 4.8 ms at least.
         let (integration, pwm) = [
             (2_400, 2_400),
@@ -103,7 +103,7 @@ impl Bench {
     const FULL: f64 = 600.0;
 
     /// What the sensor delivers in `[0, length)` ms of `drive`, from `offset` µs on.
-    pub fn watch(&self, drive: &Drive, length: u64, dice: &mut Dice) -> Vec<Sample> {
+    pub(crate) fn watch(&self, drive: &Drive, length: u64, dice: &mut Dice) -> Vec<Sample> {
         let mut samples = Vec::new();
         let mut begin = dice.unit() * 3_000.0;
         while begin < length as f64 * 1e3 {
@@ -117,7 +117,7 @@ impl Bench {
     }
 
     /// The samples of a dark LED, for the calibration.
-    pub fn dark(&self, dice: &mut Dice) -> Vec<Sample> {
+    pub(crate) fn dark(&self, dice: &mut Dice) -> Vec<Sample> {
         let bench = Self { dropped: 0.0, ambient: if self.dark_known { self.ambient } else { 0.0 }, ..self.clone() };
         bench.watch(&Drive::dark(), 2_000, dice)
     }
