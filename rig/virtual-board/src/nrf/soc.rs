@@ -318,7 +318,7 @@ impl Soc {
     }
 
     /// Lets a paused core go on.
-    pub(crate) fn resume(&mut self) {
+    pub fn resume(&mut self) {
         if self.halt == Some(Halt::Paused) {
             self.halt = None;
         }
@@ -360,7 +360,8 @@ impl Soc {
         self.uart.take_first_sent()
     }
 
-    pub(crate) fn take_console(&mut self) -> Vec<ConsoleByte> {
+    /// Takes the bytes that the console sent.
+    pub fn take_console(&mut self) -> Vec<ConsoleByte> {
         self.uart.take_sent()
     }
 
@@ -375,7 +376,7 @@ impl Soc {
     }
 
     /// Ends the flash operation under way, fully or with the share that its cells saw, and lets the core go on.
-    pub(crate) fn finish_flash(&mut self, share: Ratio, clock: &mut Clock) {
+    pub fn finish_flash(&mut self, share: Ratio, clock: &mut Clock) {
         self.flash.cut(self.rate.instant(clock.cycle), share);
         clock.attention = true;
     }
