@@ -342,6 +342,9 @@ impl<B: Bus> Running<'_, B> {
     }
 
     /// Executes the instructions of one page until `until`, until something wants attention or until the page is left.
+    ///
+    /// Kept out of line so that the hot loop has the machine's registers to itself, whoever calls it.
+    #[inline(never)]
     fn burst_in_page(&mut self, page: &DecodedPage, until: u64) -> Result<(), Exit> {
         let mut pc = self.processor.registers.general[registers::PC];
         let mut now = self.clock.cycle;
