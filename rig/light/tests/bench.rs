@@ -1,8 +1,15 @@
 //! Every status, and many patterns that are none, under many circumstances: what is said must be true.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "helpers of tests: clippy only knows the functions that are tests"
+)]
+
 #[path = "bench/drive.rs"]
 mod drive;
 #[path = "bench/optics.rs"]
+#[expect(dead_code, reason = "shared with the other tests, which use the rest")]
 mod optics;
 
 use std::collections::BTreeMap;

@@ -1,5 +1,7 @@
 //! What a person would have told about a device: patterns that follow each other, flashes over a rhythm, SOS.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests: clippy only knows the functions that are tests")]
+
 #[path = "bench/drive.rs"]
 #[expect(dead_code, reason = "shared with the other tests, which use the rest")]
 mod drive;
