@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::threads::{Before, Situation, step};
+use super::threads::{Situation, step};
 use crate::pattern::Pattern;
 
 /// Bytes of memory that the table may take before it is emptied and begun anew.
@@ -140,18 +140,16 @@ impl Automaton {
     }
 }
 
-/// Numbers the bytes so that two share a number exactly if no pattern, and no assertion of one, tells them apart.
+/// Numbers the bytes so that two share a number exactly if no pattern tells them apart. The classes of an NFA heed its assertions too.
 fn byte_classes<'a>(patterns: impl Iterator<Item = &'a Pattern>) -> (Box<[u8; 256]>, usize) {
     let patterns: Vec<&Pattern> = patterns.collect();
-    let looks_around = patterns.iter().any(|pattern| pattern.looks_around());
-    let mut numbers: HashMap<(Option<Before>, Vec<u8>), u8> = HashMap::new();
+    let mut numbers: HashMap<Vec<u8>, u8> = HashMap::new();
     let mut class_of = Box::new([0; 256]);
     for byte in 0..=255 {
-        let kind = looks_around.then(|| Before::after(byte));
         let by_pattern = patterns.iter().map(|pattern| pattern.nfa().byte_classes().get(byte)).collect();
         // At most 256 distinct keys, the first of which has number 0.
         let fresh = numbers.len() as u8;
-        class_of[usize::from(byte)] = *numbers.entry((kind, by_pattern)).or_insert(fresh);
+        class_of[usize::from(byte)] = *numbers.entry(by_pattern).or_insert(fresh);
     }
     (class_of, numbers.len())
 }
