@@ -69,7 +69,7 @@ impl GatedChip {
             watched: PinSet::default(),
         };
         let mut soc = Soc::new(Chip::Nrf51822, options);
-        soc.flash_mut().write_raw(0, image).unwrap();
+        soc.flash_mut().write_raw(0, image).expect("the image fits, or QEMU would have refused it");
         Self { soc, open: 0 }
     }
 
@@ -312,7 +312,7 @@ fn word_at(image: &[u8], at: usize) -> u32 {
 }
 
 fn next_state(qemu: &mut Qemu) -> State {
-    match qemu.next_event().unwrap() {
+    match qemu.next_event().expect("QEMU can be followed") {
         Event::State(state) => state,
         other => panic!("QEMU ends early: {other:?}"),
     }
