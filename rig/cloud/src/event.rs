@@ -19,6 +19,13 @@ pub enum CloudEvent {
         /// The place it asked for, as `host:port`.
         asked: String,
     },
+    /// The device asked for a handshake, for the first time or again.
+    Hello {
+        /// The identity it claims.
+        fingerprint: Fingerprint,
+        /// Whether it gets an answer. It gets none through a firewall.
+        answered: bool,
+    },
     /// The device has proven an identity that is registered.
     Connected {
         /// The identity.
@@ -82,6 +89,8 @@ impl fmt::Display for CloudEvent {
         match self {
             Self::LinkOpened => f.write_str("link opened"),
             Self::LinkRefused { asked } => write!(f, "link to {asked} refused"),
+            Self::Hello { fingerprint, answered: true } => write!(f, "hello from {fingerprint}, answered"),
+            Self::Hello { fingerprint, answered: false } => write!(f, "hello from {fingerprint}, not answered"),
             Self::Connected { fingerprint } => write!(f, "connected as {fingerprint}"),
             Self::Rejected { fingerprint, reason } => write!(f, "rejected {fingerprint}: {reason}"),
             Self::KeyOffered { old, new } => write!(f, "offered key {new} in place of {old}"),

@@ -162,6 +162,9 @@ impl Cloud {
     }
 
     fn handle(&mut self, at: Instant, line: &[u8], request: Request) {
+        if let Request::Hello { device, .. } = request {
+            self.note(at, CloudEvent::Hello { fingerprint: device, answered: self.is_heard() });
+        }
         match request {
             Request::Connect { host, port } => self.connect(at, &host, port),
             _ if !self.is_heard() || self.has_repeated_answer(at, line) => {}
@@ -405,7 +408,9 @@ mod tests {
         assert_eq!(say(&mut cloud, "~proof 0000000000000000").as_deref(), Some("~reject\n"));
         insta::assert_snapshot!(events(&mut cloud), @"
         link opened
+        hello from 6bc6e8d6aeaf4a91, answered
         rejected 6bc6e8d6aeaf4a91: unknown identity
+        hello from 1da0e8329da0beb6, answered
         rejected 1da0e8329da0beb6: wrong proof
         ");
     }
@@ -432,13 +437,16 @@ mod tests {
         assert_eq!(Device::with(old_key()).handshake(&mut cloud), Ending::Reject, "the old identity is void");
         insta::assert_snapshot!(events(&mut cloud), @"
         link opened
+        hello from 1da0e8329da0beb6, answered
         connected as 1da0e8329da0beb6
         offered key 6bc6e8d6aeaf4a91 in place of 1da0e8329da0beb6
         device says it has stored key 6bc6e8d6aeaf4a91
         link opened
+        hello from 6bc6e8d6aeaf4a91, answered
         identity changed from 1da0e8329da0beb6 to 6bc6e8d6aeaf4a91
         connected as 6bc6e8d6aeaf4a91
         link opened
+        hello from 1da0e8329da0beb6, answered
         rejected 1da0e8329da0beb6: unknown identity
         ");
     }

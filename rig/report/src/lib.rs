@@ -1,1 +1,12 @@
-//! (report)
+//! Evidence: what a trial did and saw, in the forms that people and other tools read.
+//!
+//! Boundary: it writes down what finished trials hand over; it runs nothing and judges nothing. Formats carry a version; fields are added,
+//! never renamed.
+
+pub mod evidence;
+pub mod junit;
+pub mod results;
+pub mod terminal;
+pub mod timeline;
+
+pub use results::{Results, TrialResult, World};

@@ -2,7 +2,7 @@
 //!
 //! Boundary: text for people, made from the plan alone; nothing parses it.
 
-use std::fmt::Display;
+use std::fmt::{self, Display};
 
 use crate::plan::{
     Cause, CellCondition, CloudBehaviour, CloudSetting, Condition, Edge, Fault, Identity, Level, Measurand, Need,
@@ -132,13 +132,16 @@ fn when(trigger: &Trigger) -> String {
         None => format!("{after}this step begins"),
         Some(cause) => {
             let start = if after.is_empty() { "as soon as " } else { &after };
-            let what = match cause {
-                Cause::Seen(condition) => happens(condition),
-                Cause::Edge { line, edge: Edge::Rising } => format!("line {line} rises"),
-                Cause::Edge { line, edge: Edge::Falling } => format!("line {line} falls"),
-            };
-            format!("{start}{what} (within {})", trigger.within)
+            format!("{start}{cause} (within {})", trigger.within)
         }
+    }
+}
+
+fn cause(cause: &Cause) -> String {
+    match cause {
+        Cause::Seen(condition) => happens(condition),
+        Cause::Edge { line, edge: Edge::Rising } => format!("line {line} rises"),
+        Cause::Edge { line, edge: Edge::Falling } => format!("line {line} falls"),
     }
 }
 
@@ -185,5 +188,33 @@ pub(crate) fn need(need: Need) -> &'static str {
         Need::Light => "a colour sensor on the light",
         Need::Probe => "a probe that reads and writes flash",
         Need::Cloud => "a cloud peer that can be told how to behave",
+    }
+}
+
+impl Display for Condition {
+    /// As something that is the case: `the light is cloud_connected`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&happens(self))
+    }
+}
+
+impl Display for Cause {
+    /// As something that is the case: `the console prints ...`, `line mode falls`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&cause(self))
+    }
+}
+
+impl Display for SupplySetting {
+    /// As something to do: `supply 5V over USB`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&supply(self))
+    }
+}
+
+impl Display for CloudSetting {
+    /// As a sentence: `the cloud answers genuinely after 40ms`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&cloud(self))
     }
 }

@@ -1,0 +1,382 @@
+//! `results.json`: what ran, what came out, whose fault it was.
+//!
+//! Boundary: plain data with a stable spelling. Readers must ignore fields they do not know; no field is ever renamed or given another
+//! meaning under the same `schema`. Times are nanoseconds, voltages microvolts.
+
+use std::sync::Arc;
+
+use brickproof_scenario::plan::{Fault, Plan};
+use brickproof_trial::{
+    Blame, FaultRecord, MeasuredValue, MeasurementRecord, StepVerdict, Trial, TrialId, Verdict, VerdictKind,
+};
+use serde::{Deserialize, Serialize};
+
+/// The name and version of the format.
+pub const SCHEMA: &str = "brickproof/results/1";
+
+/// Where a verdict was found. It is printed wherever a verdict is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum World {
+    /// Emulated boards.
+    Virtual,
+    /// Real drivers on simulated hardware.
+    Lane,
+    /// Real boards.
+    Hardware,
+}
+
+impl World {
+    /// As it is printed.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Virtual => "virtual",
+            Self::Lane => "lane",
+            Self::Hardware => "hardware",
+        }
+    }
+}
+
+/// The whole file.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Results {
+    /// [`SCHEMA`].
+    pub schema: String,
+    /// What ran the trials.
+    pub rig: Rig,
+    /// How many came to which end.
+    pub summary: Summary,
+    /// In the order of the command line and of the matrices.
+    pub trials: Vec<TrialResult>,
+}
+
+/// What ran the trials.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Rig {
+    /// Brickproof's version.
+    pub version: String,
+    /// Where.
+    pub world: World,
+}
+
+/// Trials by their end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Summary {
+    /// As the scenario says.
+    pub passed: usize,
+    /// The board or its firmware failed.
+    pub failed: usize,
+    /// Could not be carried out.
+    pub error: usize,
+    /// Undecided.
+    pub inconclusive: usize,
+    /// Set aside by a person, whatever they came to.
+    pub quarantined: usize,
+}
+
+/// One trial.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct TrialResult {
+    /// Replays it.
+    pub id: String,
+    /// Which scenario.
+    pub scenario: ScenarioRef,
+    /// The matrix cell, in the order of the file.
+    pub parameters: serde_json::Map<String, serde_json::Value>,
+    /// The board profile's name.
+    pub board: String,
+    /// The board's unique id, where it has one.
+    pub board_serial: Option<String>,
+    /// The station's name.
+    pub station: String,
+    /// Which image.
+    pub firmware: FirmwareRef,
+    /// The seed of everything random.
+    pub seed: u64,
+    /// Counted from 1.
+    pub attempt: u32,
+    /// `passed`, `failed`, `error`, `inconclusive`.
+    pub verdict: String,
+    /// `firmware`, `board`, `bench`, `scenario`; null when passed.
+    pub blame: Option<String>,
+    /// One sentence; empty when nothing is to be said.
+    pub reason: String,
+    /// What supports the verdict.
+    pub evidence: Vec<EvidenceLine>,
+    /// The light's last seconds in words.
+    pub light: Vec<String>,
+    /// How long the trial lasted on its own clock.
+    pub duration_ns: u64,
+    /// How long it took to run.
+    pub wall_ns: u64,
+    /// Faults, as asked and as achieved.
+    pub faults: Vec<FaultEntry>,
+    /// Recorded values.
+    pub measurements: Vec<MeasurementEntry>,
+    /// How the steps went.
+    pub steps: Vec<StepEntry>,
+}
+
+/// Which scenario.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct ScenarioRef {
+    /// As given on the command line.
+    pub path: String,
+    /// Of the file's bytes.
+    pub sha256: String,
+    /// Its first line.
+    pub title: String,
+}
+
+/// Which image.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct FirmwareRef {
+    /// As in the scenario.
+    pub name: String,
+    /// Of the image's bytes.
+    pub sha256: String,
+}
+
+/// One thing seen.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct EvidenceLine {
+    /// On the trial's clock.
+    pub at_ns: u64,
+    /// `console`, `nearest line`, `light`, `cloud`, `supply`.
+    pub kind: String,
+    /// What.
+    pub text: String,
+}
+
+/// A fault.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct FaultEntry {
+    /// `brown_out`, `power_cut`, `load_step`.
+    pub kind: String,
+    /// When its trigger was seen.
+    pub trigger: TriggerEntry,
+    /// What was asked.
+    pub asked: serde_json::Value,
+    /// What was achieved; null if it did not happen.
+    pub achieved: Option<AchievedEntry>,
+}
+
+/// A trigger.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct TriggerEntry {
+    /// The step that armed it.
+    pub step: usize,
+    /// When its cause was seen.
+    pub seen_ns: u64,
+}
+
+/// What a fault did to the supply.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct AchievedEntry {
+    /// When it began.
+    pub began_ns: u64,
+    /// The rail's lowest voltage.
+    pub lowest_uv: i64,
+    /// How long the rail was below the board's brown-out level.
+    pub below_brown_out_ns: u64,
+}
+
+/// A recorded value.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct MeasurementEntry {
+    /// As in the scenario.
+    pub name: String,
+    /// In `unit`.
+    pub value: i64,
+    /// `ns` or `uV`.
+    pub unit: String,
+    /// Whether it is within the scenario's limits.
+    pub within_limits: bool,
+    /// The step, counted from 1.
+    pub step: usize,
+}
+
+/// A step.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct StepEntry {
+    /// Counted from 1.
+    pub index: usize,
+    /// The line of the scenario file.
+    pub line: usize,
+    /// As a sentence.
+    pub text: String,
+    /// `passed`, `failed`, `error`, `not_run`.
+    pub verdict: String,
+    /// Null if it was not run.
+    pub start_ns: Option<u64>,
+    /// Null if it was not run.
+    pub end_ns: Option<u64>,
+}
+
+/// A finished trial and what the engine does not know about it.
+#[derive(Clone, Debug)]
+pub struct Finished {
+    /// Its name.
+    pub id: TrialId,
+    /// The engine, at its end.
+    pub trial: Trial,
+    /// Which image.
+    pub firmware: FirmwareRef,
+    /// The station's name.
+    pub station: Arc<str>,
+    /// How long it took to run, in nanoseconds.
+    pub wall_ns: u64,
+}
+
+impl FirmwareRef {
+    /// The image called `name` whose bytes have this SHA-256.
+    pub fn new(name: impl Into<String>, sha256: impl Into<String>) -> Self {
+        Self { name: name.into(), sha256: sha256.into() }
+    }
+}
+
+impl Results {
+    /// The file for these trials.
+    pub fn new(world: World, trials: Vec<TrialResult>) -> Self {
+        let mut summary = Summary::default();
+        for trial in &trials {
+            match trial.verdict.as_str() {
+                "passed" => summary.passed += 1,
+                "failed" => summary.failed += 1,
+                "error" => summary.error += 1,
+                _ => summary.inconclusive += 1,
+            }
+        }
+        let rig = Rig { version: env!("CARGO_PKG_VERSION").to_owned(), world };
+        Self { schema: SCHEMA.to_owned(), rig, summary, trials }
+    }
+}
+
+impl TrialResult {
+    /// What `finished` came to. A trial that was never concluded counts as inconclusive.
+    pub fn new(finished: &Finished) -> Self {
+        let Finished { id, trial, firmware, station, wall_ns } = finished;
+        let plan = trial.plan();
+        let unfinished = Verdict {
+            kind: VerdictKind::Inconclusive,
+            blame: Some(Blame::Bench),
+            reason: "the trial was not finished".to_owned(),
+            step: None,
+            evidence: Vec::new(),
+            light: Vec::new(),
+            at: trial.now(),
+        };
+        let verdict = trial.verdict().unwrap_or(&unfinished);
+        Self {
+            id: id.to_string(),
+            scenario: ScenarioRef {
+                path: plan.scenario.path.clone(),
+                sha256: plan.scenario.sha256.clone(),
+                title: plan.scenario.title.clone(),
+            },
+            parameters: plan.parameters.iter().map(|(axis, value)| (axis.clone(), value.clone().into())).collect(),
+            board: plan.board.name.clone(),
+            board_serial: None,
+            station: station.to_string(),
+            firmware: firmware.clone(),
+            seed: id.seed(),
+            attempt: 1,
+            verdict: verdict.kind.to_string(),
+            blame: verdict.blame.map(|blame| blame.to_string()),
+            reason: verdict.reason.clone(),
+            evidence: verdict
+                .evidence
+                .iter()
+                .map(|it| EvidenceLine { at_ns: it.at.as_nanos(), kind: it.kind.to_owned(), text: it.text.clone() })
+                .collect(),
+            light: verdict.light.clone(),
+            duration_ns: trial.now().as_nanos(),
+            wall_ns: *wall_ns,
+            faults: trial.faults().iter().map(fault_entry).collect(),
+            measurements: trial.measurements().iter().map(measurement_entry).collect(),
+            steps: step_entries(plan, trial),
+        }
+    }
+}
+
+fn step_entries(plan: &Plan, trial: &Trial) -> Vec<StepEntry> {
+    let entry = |(step, record): (&brickproof_scenario::plan::Step, &brickproof_trial::StepRecord)| StepEntry {
+        index: step.index,
+        line: step.line,
+        text: step.text.clone(),
+        verdict: match record.verdict {
+            StepVerdict::Passed => "passed",
+            StepVerdict::Failed => "failed",
+            StepVerdict::Error => "error",
+            StepVerdict::NotRun => "not_run",
+        }
+        .to_owned(),
+        start_ns: record.ran.map(|(start, _)| start.as_nanos()),
+        end_ns: record.ran.map(|(_, end)| end.as_nanos()),
+    };
+    plan.steps.iter().zip(trial.steps()).map(entry).collect()
+}
+
+/// The word that scenarios use for a fault.
+pub fn fault_kind(fault: &Fault) -> &'static str {
+    match fault {
+        Fault::BrownOut { .. } => "brown_out",
+        Fault::PowerCut { .. } => "power_cut",
+        Fault::LoadStep { .. } => "load_step",
+    }
+}
+
+/// What was asked of a fault, with base units in the names.
+pub(crate) fn asked(record: &brickproof_trial::Injection) -> serde_json::Value {
+    let at_ns = record.at.as_nanos();
+    match &record.fault {
+        Fault::BrownOut { rail, floor, fall, hold, rise } => serde_json::json!({
+            "at_ns": at_ns, "rail": rail, "floor_uv": floor.get(), "fall_ns_per_v": fall.get(),
+            "hold_ns": hold.get(), "rise_ns_per_v": rise.get(),
+        }),
+        Fault::PowerCut { hold } => serde_json::json!({ "at_ns": at_ns, "hold_ns": hold.map(|hold| hold.get()) }),
+        Fault::LoadStep { current, hold } => {
+            serde_json::json!({ "at_ns": at_ns, "current_ua": current.get(), "hold_ns": hold.get() })
+        }
+    }
+}
+
+fn fault_entry(record: &FaultRecord) -> FaultEntry {
+    FaultEntry {
+        kind: fault_kind(&record.asked.fault).to_owned(),
+        trigger: TriggerEntry { step: record.step, seen_ns: record.triggered.as_nanos() },
+        asked: asked(&record.asked),
+        achieved: record.achieved.as_ref().map(|shape| AchievedEntry {
+            began_ns: shape.began.as_nanos(),
+            lowest_uv: shape.lowest.get(),
+            below_brown_out_ns: shape.below_brown_out.get(),
+        }),
+    }
+}
+
+fn measurement_entry(record: &MeasurementRecord) -> MeasurementEntry {
+    let (value, unit) = match record.value {
+        MeasuredValue::Span(span) => (i64::try_from(span.get()).unwrap_or(i64::MAX), "ns"),
+        MeasuredValue::Voltage(voltage) => (voltage.get(), "uV"),
+    };
+    MeasurementEntry {
+        name: record.name.clone(),
+        value,
+        unit: unit.to_owned(),
+        within_limits: record.within_limits,
+        step: record.step,
+    }
+}

@@ -1,0 +1,118 @@
+//! `timeline.jsonl`: everything done and seen, one JSON object a line, in the order of the trial's clock.
+//!
+//! Boundary: a faithful copy of the engine's record. Every line has `t` (nanoseconds since the trial began), `u` (uncertainty in
+//! nanoseconds, left out when zero) and `kind`. Light samples are bundled, sixty-four a line.
+
+use brickproof_console::display;
+use brickproof_light::Sample;
+use brickproof_scenario::plan::Edge;
+use brickproof_trial::{Achieved, Command, Event, Happening, Timeline};
+use serde_json::{Value, json};
+
+use crate::results::{asked, fault_kind};
+
+const SAMPLES_A_LINE: usize = 64;
+
+/// The timeline as JSON lines.
+pub fn to_json_lines(timeline: &Timeline) -> String {
+    let mut text = String::new();
+    let samples: Vec<&Sample> = timeline.samples.iter().collect();
+    let mut bundles = samples.chunks(SAMPLES_A_LINE).peekable();
+    for event in timeline.events.iter() {
+        while let Some(bundle) = bundles.next_if(|it| it.last().is_some_and(|last| last.at <= event.at)) {
+            push(&mut text, &sample_line(bundle));
+        }
+        push(&mut text, &event_line(event));
+    }
+    bundles.for_each(|bundle| push(&mut text, &sample_line(bundle)));
+    text
+}
+
+fn push(text: &mut String, line: &Value) {
+    text.push_str(&line.to_string());
+    text.push('\n');
+}
+
+/// `samples`: nanoseconds since `t`, red, green, blue, clear.
+fn sample_line(bundle: &[&Sample]) -> Value {
+    let first = bundle[0].at;
+    let rows = bundle.iter().map(|it| json!([it.at.since(first).get(), it.red, it.green, it.blue, it.clear]));
+    json!({
+        "t": first.as_nanos(), "kind": "light_samples", "integration_ns": bundle[0].integration.get(),
+        "samples": rows.collect::<Vec<_>>(),
+    })
+}
+
+fn event_line(event: &Event) -> Value {
+    let mut line = json!({ "t": event.at.as_nanos() });
+    if event.uncertainty.get() != 0 {
+        line["u"] = event.uncertainty.get().into();
+    }
+    let (kind, details) = describe(&event.what);
+    line["kind"] = kind.into();
+    if let Value::Object(details) = details {
+        for (key, value) in details {
+            line[key] = value;
+        }
+    }
+    line
+}
+
+fn describe(what: &Happening) -> (&'static str, Value) {
+    match what {
+        Happening::StepBegan { index } => ("step_began", json!({ "step": index })),
+        Happening::StepEnded { index } => ("step_ended", json!({ "step": index })),
+        Happening::Asked { id, command } => ("asked", json!({ "id": id.0, "command": command_in_words(command) })),
+        Happening::Answered { id, result } => match result {
+            Ok(achieved) => ("answered", json!({ "id": id.0, "achieved": achieved_value(achieved) })),
+            Err(error) => ("answered", json!({ "id": id.0, "error": error.to_string() })),
+        },
+        Happening::ConsoleLine { number, bytes } => ("console", json!({ "line": number, "text": display(bytes) })),
+        Happening::Light(sight) => ("light", json!({ "sight": sight.to_string() })),
+        Happening::Cloud(event) => ("cloud", json!({ "event": event.to_string() })),
+        Happening::Edge { line, edge } => {
+            let edge = match edge {
+                Edge::Rising => "rising",
+                Edge::Falling => "falling",
+            };
+            ("edge", json!({ "line": line.as_ref(), "edge": edge }))
+        }
+        Happening::Triggered { step } => ("triggered", json!({ "step": step })),
+        Happening::Rail { voltage } => ("rail", json!({ "uv": voltage.get() })),
+        Happening::Verdict(verdict) => (
+            "verdict",
+            json!({
+                "verdict": verdict.kind.to_string(), "blame": verdict.blame.map(|it| it.to_string()), "reason": verdict.reason,
+            }),
+        ),
+    }
+}
+
+fn achieved_value(achieved: &Achieved) -> Value {
+    match achieved {
+        Achieved::Done => json!("done"),
+        Achieved::Changed(words) => json!({ "changed": words.as_ref() }),
+        Achieved::Slot(content) => json!({ "slot": format!("{content:?}").to_lowercase() }),
+        Achieved::Injected(shape) => json!({
+            "began_ns": shape.began.as_nanos(), "lowest_uv": shape.lowest.get(),
+            "below_brown_out_ns": shape.below_brown_out.get(),
+        }),
+    }
+}
+
+fn command_in_words(command: &Command) -> Value {
+    match command {
+        Command::Provision => json!("provision"),
+        Command::Supply(setting) => json!(setting.to_string()),
+        Command::Send(text) => json!(format!("send {text}")),
+        Command::Reset { hold } => json!(format!("reset for {hold}")),
+        Command::Press { button, hold } => json!(format!("press {button} for {hold}")),
+        Command::Cloud(setting) => json!(setting.to_string()),
+        Command::Corrupt { slot, class } => json!(format!("corrupt {slot}: {class}")),
+        Command::ReadSlot { slot } => json!(format!("read slot {slot}")),
+        Command::Inject(injection) => json!({ "inject": fault_kind(&injection.fault), "asked": asked(injection) }),
+        Command::ReadSupply { every: Some(every) } => json!(format!("read the supply every {every}")),
+        Command::ReadSupply { every: None } => json!("stop reading the supply"),
+        Command::MakeSafe => json!("make safe"),
+    }
+}

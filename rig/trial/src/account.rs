@@ -1,0 +1,251 @@
+//! The account of a trial: what went wrong in one sentence, whose fault it is, and the evidence.
+//!
+//! Boundary: it words and weighs what the eyes saw; it changes nothing. The board is blamed last: only when no one else can be.
+
+use brickproof_console::{Line, Nearest, nearest};
+use brickproof_scenario::plan::{
+    CloudBehaviour, Condition, Expected, Fault, Identity, Plan, SlotContent, Step, StepAction, Trigger,
+};
+use brickproof_units::{Instant, Span, Voltage};
+
+use crate::conditions::Eyes;
+use crate::ports::ShapeAchieved;
+use crate::verdict::{Blame, Evidence, MeasuredValue, Verdict, VerdictKind};
+
+/// How many console lines accompany a verdict.
+const LINES_SHOWN: usize = 4;
+/// A floor that is missed by more than this is not the fault that was asked for.
+const FLOOR_TOLERANCE: Voltage = Voltage::new(50_000);
+
+/// What was not as it should be.
+pub(crate) enum Miss<'a> {
+    /// It did not come.
+    Unseen { text: &'a str, condition: &'a Condition, within: Span, began: Instant },
+    /// It came and must not.
+    Forbidden { text: &'a str, line: usize, condition: &'a Condition },
+    /// It came at the wrong time or size.
+    OutOfLimits { text: &'a str, value: MeasuredValue },
+}
+
+pub(crate) fn passed(at: Instant) -> Verdict {
+    Verdict {
+        kind: VerdictKind::Passed,
+        blame: None,
+        reason: String::new(),
+        step: None,
+        evidence: Vec::new(),
+        light: Vec::new(),
+        at,
+    }
+}
+
+pub(crate) fn brick_did_not_come(eyes: &Eyes, at: Instant) -> Verdict {
+    Verdict {
+        kind: VerdictKind::Failed,
+        blame: Some(Blame::Firmware),
+        reason: "the scenario expects this firmware to brick, and it survived".to_owned(),
+        step: None,
+        evidence: last_lines(eyes),
+        light: eyes.light_in_words(),
+        at,
+    }
+}
+
+/// Turns the failure that a scenario predicts into a pass, if it is the one that it predicts.
+pub(crate) fn expected_brick(plan: &Plan, failure: Verdict, shown: &[bool], at_expectation: bool) -> Verdict {
+    let Expected::Bricked { showing } = &plan.outcome else { return failure };
+    if !at_expectation {
+        let reason = format!("a brick was expected, but not in this way: {}", failure.reason);
+        return Verdict { reason, ..failure };
+    }
+    let not_shown = showing.iter().zip(shown).find(|(_, shown)| !**shown);
+    if let Some((condition, _)) = not_shown {
+        let reason = format!("a brick was expected in which {condition}, but {}", failure.reason);
+        return Verdict { reason, ..failure };
+    }
+    let reason = format!("bricked, as expected: {}", failure.reason);
+    Verdict { kind: VerdictKind::Passed, blame: None, reason, ..failure }
+}
+
+pub(crate) fn bench_error(eyes: &Eyes, reason: String, step: Option<usize>, at: Instant) -> Verdict {
+    Verdict {
+        kind: VerdictKind::Error,
+        blame: Some(Blame::Bench),
+        reason,
+        step,
+        evidence: last_lines(eyes),
+        light: eyes.light_in_words(),
+        at,
+    }
+}
+
+/// A fault whose trigger did not come was not made: no statement about survival is possible.
+pub(crate) fn trigger_missed(eyes: &Eyes, step: &Step, trigger: &Trigger, began: Instant, at: Instant) -> Verdict {
+    let silent = !eyes.heard_since(began);
+    let cause = match &step.action {
+        StepAction::Fault { trigger: Trigger { cause: Some(cause), .. }, .. } => cause.to_string(),
+        _ => step.text.clone(),
+    };
+    let (blame, why) = if silent {
+        (Blame::Firmware, "the console was silent")
+    } else {
+        (Blame::Scenario, "the board was alive, so the trigger does not fit it")
+    };
+    let mut evidence = nearest_line(eyes, &step.action, began);
+    evidence.extend(last_lines(eyes));
+    Verdict {
+        kind: VerdictKind::Error,
+        blame: Some(blame),
+        reason: format!("the fault was not made: its trigger, {cause}, did not come within {}; {why}", trigger.within),
+        step: Some(step.index),
+        evidence,
+        light: eyes.light_in_words(),
+        at,
+    }
+}
+
+/// Why the shape that was achieved is not the one that was asked for, if it is not.
+pub(crate) fn not_as_asked(asked: &Fault, achieved: &ShapeAchieved) -> Option<String> {
+    match asked {
+        Fault::BrownOut { floor, rail, .. } => {
+            let off = achieved.lowest.get().abs_diff(floor.get());
+            (off > FLOOR_TOLERANCE.get().unsigned_abs()).then(|| {
+                format!("the brown-out was not made as asked: {rail} reached {}, not {floor}", achieved.lowest)
+            })
+        }
+        Fault::PowerCut { .. } | Fault::LoadStep { .. } => None,
+    }
+}
+
+/// The verdict on something that was not as it should be.
+pub(crate) fn missed(eyes: &Eyes, plan: &Plan, miss: &Miss<'_>, step: Option<usize>, at: Instant) -> Verdict {
+    let mut evidence = Vec::new();
+    let (reason, about_connecting) = match miss {
+        Miss::Unseen { text, condition, within, began } => {
+            if let Condition::Console(pattern) = condition {
+                evidence.extend(nearest_to(eyes, pattern, *began));
+            }
+            (unseen(eyes, text, condition, *within), is_about_connecting(condition))
+        }
+        Miss::Forbidden { text, line, condition } => {
+            (format!("{condition}, which line {line} forbids ({text})"), false)
+        }
+        Miss::OutOfLimits { text, value } => (format!("{value} is out of the limits: {text}"), false),
+    };
+    evidence.extend(last_lines(eyes));
+    let story = eyes.handshakes().story(at);
+    let (blame, reason) = match (about_connecting, &story) {
+        (true, Some(story)) => {
+            evidence.push(Evidence { at: story.at, kind: "cloud", text: story.text.clone() });
+            let blame = if story.unanswered { who_kept_silent(plan) } else { Blame::Firmware };
+            (blame, format!("{reason}; {}", story.text))
+        }
+        _ => (Blame::Firmware, reason),
+    };
+    Verdict {
+        kind: VerdictKind::Failed,
+        blame: Some(blame),
+        reason,
+        step,
+        evidence,
+        light: eyes.light_in_words(),
+        at,
+    }
+}
+
+/// A board that got no answer is not to blame for not being connected.
+fn who_kept_silent(plan: &Plan) -> Blame {
+    let ordered = |behaviour: CloudBehaviour| behaviour != CloudBehaviour::Genuine;
+    let by_step = plan.steps.iter().any(|step| matches!(step.action, StepAction::Cloud(it) if ordered(it.behaviour)));
+    if ordered(plan.cloud.behaviour) || by_step { Blame::Scenario } else { Blame::Bench }
+}
+
+fn is_about_connecting(condition: &Condition) -> bool {
+    match condition {
+        Condition::Light { name, .. } => name.starts_with("cloud"),
+        Condition::Identity(_) => true,
+        Condition::Any(conditions) => conditions.iter().any(is_about_connecting),
+        _ => false,
+    }
+}
+
+fn unseen(eyes: &Eyes, text: &str, condition: &Condition, within: Span) -> String {
+    match condition {
+        Condition::Light { name, .. } => {
+            format!("the light did not come to `{name}` within {within}; it is {}", eyes.sight())
+        }
+        Condition::Console(pattern) => format!("the console did not print `{}` within {within}", pattern.source()),
+        Condition::Identity(accepts) => {
+            let wanted = accepts.iter().map(|it| identity_in_words(*it)).collect::<Vec<_>>().join(" or ");
+            match eyes.handshakes().connected_as() {
+                Some((identity, _)) => format!("the board connected with {}, not {wanted}", identity_in_words(identity)),
+                None => format!("the board did not connect within {within}"),
+            }
+        }
+        Condition::Slot { slot, accepts } => {
+            let wanted = accepts.iter().map(|it| content_in_words(*it)).collect::<Vec<_>>().join(" or ");
+            match eyes.slot_content() {
+                Some(content) => format!("slot {slot} holds {}, not {wanted}", content_in_words(content)),
+                None => format!("slot {slot} was not read within {within}"),
+            }
+        }
+        _ => format!("not seen within {within}: {text}"),
+    }
+}
+
+fn identity_in_words(identity: Identity) -> &'static str {
+    match identity {
+        Identity::Unchanged => "the identity it was provisioned with",
+        Identity::Rotated => "the identity that the cloud issued",
+    }
+}
+
+fn content_in_words(content: SlotContent) -> &'static str {
+    match content {
+        SlotContent::Old => "the old key",
+        SlotContent::New => "the new key",
+        SlotContent::Blank => "nothing",
+        SlotContent::Torn => "a torn key",
+    }
+}
+
+fn nearest_line(eyes: &Eyes, action: &StepAction, began: Instant) -> Vec<Evidence> {
+    use brickproof_scenario::plan::Cause;
+    match action {
+        StepAction::Fault { trigger: Trigger { cause: Some(Cause::Seen(Condition::Console(pattern))), .. }, .. } => {
+            nearest_to(eyes, pattern, began).into_iter().collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn nearest_to(eyes: &Eyes, pattern: &brickproof_console::Pattern, began: Instant) -> Option<Evidence> {
+    let candidates = eyes.lines().filter(|line| line.completed >= began).map(Candidate);
+    nearest(pattern, candidates).map(|Nearest { line: Candidate(line), .. }| Evidence {
+        at: line.completed,
+        kind: "nearest line",
+        text: line.to_string(),
+    })
+}
+
+/// A line that might be the one that was meant.
+struct Candidate<'a>(&'a Line);
+
+impl AsRef<[u8]> for Candidate<'_> {
+    fn as_ref(&self) -> &[u8] {
+        &self.0.bytes
+    }
+}
+
+/// The lines that say most: the last ones, and among those before them the last that complain.
+fn last_lines(eyes: &Eyes) -> Vec<Evidence> {
+    let complains = |text: &str| ["WARN", "ERROR", "PANIC"].iter().any(|word| text.contains(word));
+    let mut chosen: Vec<_> = eyes.lines().rev().take(LINES_SHOWN / 2).collect();
+    let older = eyes.lines().rev().skip(LINES_SHOWN / 2).filter(|line| complains(&line.to_string()));
+    chosen.extend(older.take(LINES_SHOWN - LINES_SHOWN / 2));
+    chosen.reverse();
+    chosen
+        .into_iter()
+        .map(|line| Evidence { at: line.completed, kind: "console", text: line.to_string() })
+        .collect()
+}

@@ -1,0 +1,262 @@
+//! What is visible of the board, and whether a condition is.
+//!
+//! Boundary: it remembers and compares; it decides nothing. Conditions that last (a light, an identity) answer with the instant since
+//! when they have held; those that happen (a console match, an edge) with the instant at which they did.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use brickproof_cloud::CloudEvent;
+use brickproof_console::{Line, Lines, Matcher, PatternId};
+use brickproof_keys::Slot;
+use brickproof_light::{Recogniser, Sample, Sight, Watcher};
+use brickproof_scenario::plan::{
+    Cause, Condition, Edge, Identity, Level, Measurand, Measurement, SlotContent, StepAction,
+};
+use brickproof_units::{Current, Instant, Span, Voltage};
+
+use crate::handshake::Handshakes;
+
+/// How many console lines are kept for evidence and for the search of the nearest one.
+const LINES_KEPT: usize = 512;
+/// How much of the light's past a verdict tells.
+const LIGHT_TOLD: Span = Span::secs(12);
+
+/// A condition, prepared for looking.
+#[derive(Clone, Debug)]
+pub(crate) enum Look {
+    Light(brickproof_light::Pattern),
+    /// The position of its pattern among the watched ones.
+    Console(usize),
+    Identity(Vec<Identity>),
+    Slot { slot: Slot, accepts: Vec<SlotContent> },
+    Rail(Level<Voltage>),
+    Current(Level<Current>),
+    Edge { line: Arc<str>, edge: Edge },
+    Any(Vec<Look>),
+}
+
+impl Look {
+    /// The slot that has to be read for it.
+    pub(crate) fn slot(&self) -> Option<Slot> {
+        match self {
+            Self::Slot { slot, .. } => Some(*slot),
+            Self::Any(looks) => looks.iter().find_map(Self::slot),
+            _ => None,
+        }
+    }
+
+    /// Whether the supply has to be read for it.
+    pub(crate) fn needs_supply(&self) -> bool {
+        match self {
+            Self::Rail(_) | Self::Current(_) => true,
+            Self::Any(looks) => looks.iter().any(Self::needs_supply),
+            _ => false,
+        }
+    }
+}
+
+/// Prepares conditions; every console pattern of the plan goes into one matcher, once.
+#[derive(Debug, Default)]
+pub(crate) struct LookOut {
+    matcher: Matcher,
+    patterns: Vec<PatternId>,
+}
+
+impl LookOut {
+    pub(crate) fn prepare(&mut self, condition: &Condition) -> Look {
+        match condition {
+            Condition::Light { pattern, .. } => Look::Light(*pattern),
+            Condition::Console(pattern) => {
+                self.patterns.push(self.matcher.add(pattern));
+                Look::Console(self.patterns.len() - 1)
+            }
+            Condition::Identity(accepts) => Look::Identity(accepts.clone()),
+            Condition::Slot { slot, accepts } => Look::Slot { slot: *slot, accepts: accepts.clone() },
+            Condition::Rail { is, .. } => Look::Rail(*is),
+            Condition::Current(is) => Look::Current(*is),
+            Condition::Any(conditions) => Look::Any(conditions.iter().map(|it| self.prepare(it)).collect()),
+        }
+    }
+
+    /// What a step waits for or guards against, if it does.
+    pub(crate) fn prepare_step(&mut self, action: &StepAction) -> Option<Look> {
+        match action {
+            StepAction::Expect(expectation) => Some(self.prepare(&expectation.condition)),
+            StepAction::Never { condition, .. } => Some(self.prepare(condition)),
+            StepAction::Fault { trigger, .. } => trigger.cause.as_ref().map(|cause| match cause {
+                Cause::Seen(condition) => self.prepare(condition),
+                Cause::Edge { line, edge } => Look::Edge { line: line.as_str().into(), edge: *edge },
+            }),
+            StepAction::Measure(Measurement { what: Measurand::TimeUntil { condition, .. }, .. }) => {
+                Some(self.prepare(condition))
+            }
+            _ => None,
+        }
+    }
+
+    pub(crate) fn open_eyes(self) -> Eyes {
+        Eyes {
+            matches: self.patterns.into_iter().map(|id| (id, None)).collect(),
+            matcher: self.matcher,
+            lines: Lines::new(),
+            kept: VecDeque::new(),
+            heard_at: None,
+            recogniser: Recogniser::default(),
+            slot: None,
+            rail: None,
+            lowest: None,
+            current: None,
+            edges: Vec::new(),
+            handshakes: Handshakes::default(),
+        }
+    }
+}
+
+/// What a byte of the console brought.
+pub(crate) struct Heard {
+    /// The line it completed.
+    pub(crate) line: Option<Line>,
+    /// Whether it completed a match of any pattern.
+    pub(crate) matched: bool,
+}
+
+/// Everything that is visible of the board.
+#[derive(Clone, Debug)]
+pub(crate) struct Eyes {
+    matcher: Matcher,
+    /// The last match of each pattern.
+    matches: Vec<(PatternId, Option<Instant>)>,
+    lines: Lines,
+    kept: VecDeque<Line>,
+    heard_at: Option<Instant>,
+    recogniser: Recogniser,
+    slot: Option<(SlotContent, Instant)>,
+    rail: Option<(Voltage, Instant)>,
+    lowest: Option<Voltage>,
+    current: Option<(Current, Instant)>,
+    edges: Vec<(Arc<str>, Edge, Instant)>,
+    handshakes: Handshakes,
+}
+
+impl Eyes {
+    /// What happened before does not count for the step that begins; what lasts does.
+    pub(crate) fn begin_step(&mut self) {
+        self.slot = None;
+        self.rail = None;
+        self.lowest = None;
+        self.current = None;
+        self.edges.clear();
+    }
+
+    pub(crate) fn hear(&mut self, now: Instant, byte: u8) -> Heard {
+        self.heard_at = Some(now);
+        let mut matched = false;
+        for found in self.matcher.feed(now, &[byte]) {
+            if let Some((_, last)) = self.matches.iter_mut().find(|(id, _)| *id == found.pattern) {
+                *last = Some(now);
+                matched = true;
+            }
+        }
+        let line = self.lines.push(now, &[byte]).pop();
+        if let Some(line) = &line {
+            if self.kept.len() == LINES_KEPT {
+                self.kept.pop_front();
+            }
+            self.kept.push_back(line.clone());
+        }
+        Heard { line, matched }
+    }
+
+    /// The new sight, if the recogniser changed its mind.
+    pub(crate) fn see_light(&mut self, sample: &Sample) -> Option<Sight> {
+        let before = self.recogniser.revision();
+        self.recogniser.feed(sample);
+        (self.recogniser.revision() != before).then(|| self.recogniser.now())
+    }
+
+    pub(crate) fn see_edge(&mut self, line: &Arc<str>, edge: Edge, now: Instant) {
+        self.edges.retain(|(name, direction, _)| (name, *direction) != (line, edge));
+        self.edges.push((Arc::clone(line), edge, now));
+    }
+
+    pub(crate) fn see_supply(&mut self, now: Instant, rail: Voltage, current: Current) {
+        self.rail = Some((rail, now));
+        self.lowest = Some(self.lowest.map_or(rail, |lowest| lowest.min(rail)));
+        self.current = Some((current, now));
+    }
+
+    pub(crate) fn see_slot(&mut self, now: Instant, content: SlotContent) {
+        self.slot = Some((content, now));
+    }
+
+    pub(crate) fn see_cloud(&mut self, now: Instant, event: &CloudEvent) {
+        self.handshakes.see(now, event);
+    }
+
+    /// Whether `look` was visible at any time from `from` on, and since when.
+    pub(crate) fn saw(&self, look: &Look, from: Instant) -> Option<Instant> {
+        match look {
+            Look::Light(pattern) => Watcher::new(*pattern, from).latest(&self.recogniser).map(|it| it.since),
+            Look::Any(looks) => looks.iter().filter_map(|it| self.saw(it, from)).min(),
+            _ => self.sees(look, from),
+        }
+    }
+
+    /// Whether `look` is visible now, and since when; what was before `from` does not count.
+    pub(crate) fn sees(&self, look: &Look, from: Instant) -> Option<Instant> {
+        match look {
+            Look::Light(pattern) => Watcher::new(*pattern, from).now(&self.recogniser).map(|it| it.since),
+            Look::Console(position) => self.matches[*position].1.filter(|at| *at >= from),
+            Look::Identity(accepts) => {
+                let accepted = |(identity, _): &(Identity, Instant)| accepts.contains(identity);
+                self.handshakes.connected_as().filter(accepted).map(|(_, at)| at.max(from))
+            }
+            Look::Slot { accepts, .. } => self.slot.filter(|(content, _)| accepts.contains(content)).map(|(_, at)| at),
+            Look::Rail(level) => self.rail.filter(|(volts, _)| is_on_side(*level, *volts)).map(|(_, at)| at),
+            Look::Current(level) => self.current.filter(|(amps, _)| is_on_side(*level, *amps)).map(|(_, at)| at),
+            Look::Edge { line, edge } => {
+                let wanted = |seen: &&(Arc<str>, Edge, Instant)| seen.0 == *line && seen.1 == *edge && seen.2 >= from;
+                self.edges.iter().find(wanted).map(|(_, _, at)| *at)
+            }
+            Look::Any(looks) => looks.iter().filter_map(|it| self.sees(it, from)).min(),
+        }
+    }
+
+    pub(crate) fn heard_since(&self, from: Instant) -> bool {
+        self.heard_at.is_some_and(|at| at >= from)
+    }
+
+    pub(crate) fn lowest_rail(&self) -> Option<Voltage> {
+        self.lowest
+    }
+
+    pub(crate) fn slot_content(&self) -> Option<SlotContent> {
+        self.slot.map(|(content, _)| content)
+    }
+
+    pub(crate) fn handshakes(&self) -> &Handshakes {
+        &self.handshakes
+    }
+
+    /// The last console lines, oldest first.
+    pub(crate) fn lines(&self) -> impl DoubleEndedIterator<Item = &Line> {
+        self.kept.iter()
+    }
+
+    pub(crate) fn sight(&self) -> Sight {
+        self.recogniser.now()
+    }
+
+    /// The light's last seconds, a line each.
+    pub(crate) fn light_in_words(&self) -> Vec<String> {
+        self.recogniser.history(LIGHT_TOLD).segments().iter().map(ToString::to_string).collect()
+    }
+}
+
+fn is_on_side<Q: PartialOrd>(level: Level<Q>, value: Q) -> bool {
+    match level {
+        Level::Above(threshold) => value > threshold,
+        Level::Below(threshold) => value < threshold,
+    }
+}

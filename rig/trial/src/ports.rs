@@ -1,0 +1,174 @@
+//! What passes between a trial and its driver: actions out, observations in.
+//!
+//! Boundary: these are requests and facts. How they are carried out (a supply over SCPI, an emulated board) is not visible here.
+
+use std::sync::Arc;
+
+use brickproof_cloud::CloudEvent;
+use brickproof_keys::{Corruption, Slot};
+use brickproof_light::Sample;
+use brickproof_scenario::plan::{CloudSetting, Edge, Fault, SlotContent, SupplySetting};
+use brickproof_units::{Current, Instant, Span, Voltage};
+
+/// When something was observed, and how sure that is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stamp {
+    /// The best estimate.
+    pub at: Instant,
+    /// The true instant is no further than this from it.
+    pub uncertainty: Span,
+}
+
+impl Stamp {
+    /// An instant that is known exactly, as in simulation.
+    pub const fn exact(at: Instant) -> Self {
+        Self { at, uncertainty: Span::ZERO }
+    }
+}
+
+/// The number of a request; its answer carries the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ActionId(pub u32);
+
+/// One request to the world.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Action {
+    /// The answer must carry it.
+    pub id: ActionId,
+    /// What to do.
+    pub command: Command,
+}
+
+/// What the world can be asked to do. Each is answered by one [`Observation::Answered`].
+#[derive(Clone, Debug, PartialEq)]
+pub enum Command {
+    /// Write the firmware and the genuine keys to the board, leave it without power.
+    Provision,
+    /// Connect the source.
+    Supply(SupplySetting),
+    /// Write a line to the console; the line end is added.
+    Send(Arc<str>),
+    /// Pull RESET low for so long.
+    Reset {
+        /// How long.
+        hold: Span,
+    },
+    /// Hold a button for so long.
+    Press {
+        /// Its name in the board profile.
+        button: Arc<str>,
+        /// How long.
+        hold: Span,
+    },
+    /// Tell the cloud how to behave.
+    Cloud(CloudSetting),
+    /// Damage a key slot through the probe.
+    Corrupt {
+        /// The slot.
+        slot: Slot,
+        /// In what way.
+        class: Corruption,
+    },
+    /// Read a key slot through the probe and say what it holds.
+    ReadSlot {
+        /// The slot.
+        slot: Slot,
+    },
+    /// Do something to the board on purpose. Answered when the shape is over.
+    Inject(Injection),
+    /// Send a reading of rail and current now and then.
+    ReadSupply {
+        /// How often; `None` to stop.
+        every: Option<Span>,
+    },
+    /// Leave the station safe: source off, lines released.
+    MakeSafe,
+}
+
+/// A fault and the instant at which it has to strike.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Injection {
+    /// When.
+    pub at: Instant,
+    /// What.
+    pub fault: Fault,
+}
+
+/// What came of a request.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Achieved {
+    /// It was done.
+    Done,
+    /// It was done; this is what changed, in words without key bytes.
+    Changed(Arc<str>),
+    /// The slot holds this.
+    Slot(SlotContent),
+    /// The fault was made, in this shape.
+    Injected(ShapeAchieved),
+}
+
+/// What a fault really did to the supply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ShapeAchieved {
+    /// When it began.
+    pub began: Instant,
+    /// The lowest voltage of the rail.
+    pub lowest: Voltage,
+    /// How long the rail was below the board's brown-out level.
+    pub below_brown_out: Span,
+}
+
+/// Why a request was not carried out.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CommandError {
+    /// The instrument cannot do this at all.
+    #[error("{instrument} cannot {asked}")]
+    Unsupported {
+        /// Which instrument.
+        instrument: &'static str,
+        /// What it was asked.
+        asked: Arc<str>,
+    },
+    /// The instrument tried and failed.
+    #[error("{instrument} failed to {asked}: {happened}")]
+    Failed {
+        /// Which instrument.
+        instrument: &'static str,
+        /// What it was asked.
+        asked: Arc<str>,
+        /// What happened.
+        happened: Arc<str>,
+    },
+}
+
+/// What the world reports.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Observation {
+    /// The console delivered bytes.
+    Console(Arc<[u8]>),
+    /// The colour sensor delivered a sample.
+    Light(Sample),
+    /// A line of the board changed its level.
+    Edge {
+        /// Its name in the board profile.
+        line: Arc<str>,
+        /// In which direction.
+        edge: Edge,
+    },
+    /// The supply was read.
+    Supply {
+        /// The rail's voltage.
+        rail: Voltage,
+        /// The current drawn from the source.
+        current: Current,
+    },
+    /// The cloud saw or did something.
+    Cloud(CloudEvent),
+    /// A request came to its end.
+    Answered {
+        /// Which request.
+        id: ActionId,
+        /// What came of it.
+        result: Result<Achieved, CommandError>,
+    },
+}
