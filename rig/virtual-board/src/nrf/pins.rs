@@ -106,6 +106,8 @@ struct Port {
     /// What the outside does.
     driven: u32,
     driven_high: u32,
+    /// Outputs of which one half is disconnected (DRIVE 4 to 7).
+    half_driven: u32,
     sense_high: u32,
     sense_low: u32,
     latch: u32,
@@ -125,6 +127,7 @@ impl Port {
             claimed_out: 0,
             driven: 0,
             driven_high: 0,
+            half_driven: 0,
             sense_high: 0,
             sense_low: 0,
             latch: 0,
@@ -145,8 +148,8 @@ impl Port {
     fn drives(&self) -> (u32, u32) {
         let (output, driving) = (self.output(), self.direction | self.claimed);
         let (mut high, mut low) = (output & driving, !output & driving);
-        // DRIVE 4 and 5 disconnect the low side, 6 and 7 the high side. Rare: only looked at where configured.
-        for pin in bits(driving).filter(|pin| self.config[*pin as usize] & 0x400 != 0) {
+        // DRIVE 4 and 5 disconnect the low side, 6 and 7 the high side.
+        for pin in bits(driving & self.half_driven) {
             if self.config[pin as usize] & 0x200 != 0 { high &= !(1 << pin) } else { low &= !(1 << pin) }
         }
         (high, low)
@@ -165,6 +168,7 @@ impl Port {
         place(&mut self.direction, value & DIRECTION != 0);
         place(&mut self.buffered, value & INPUT_DISCONNECTED == 0);
         place(&mut self.pulled_up, value >> 2 & 3 == 3);
+        place(&mut self.half_driven, value & 0x400 != 0);
         place(&mut self.sense_high, value >> 16 & 3 == 2);
         place(&mut self.sense_low, value >> 16 & 3 == 3);
     }
@@ -216,6 +220,8 @@ pub(crate) struct Pins {
     ports: Vec<Port>,
     channels: [Channel; CHANNELS],
     channel_registers: [u32; CHANNELS],
+    /// Channels in event mode.
+    event_channels: u32,
     /// What event channels saw last.
     levels: [u32; 2],
     watched: PinSet,
@@ -231,6 +237,7 @@ impl Pins {
             ports: vec![Port::new(); ports],
             channels: [Channel::Disabled; CHANNELS],
             channel_registers: [0; CHANNELS],
+            event_channels: 0,
             levels: [0; 2],
             watched,
             logged: [(0, 0); 2],
@@ -244,6 +251,7 @@ impl Pins {
         self.events = Events { routed: self.events.routed, ..Events::default() };
         self.channels = [Channel::Disabled; CHANNELS];
         self.channel_registers = [0; CHANNELS];
+        self.event_channels = 0;
         (0..self.ports.len()).for_each(|port| self.log(port, at));
     }
 
@@ -344,6 +352,11 @@ impl Pins {
             self.ports[port].claimed &= !(1 << bit);
         }
         self.channel_registers[channel] = value;
+        self.event_channels = self.event_channels & !(1 << channel) | u32::from(value & 3 == 1) << channel;
+        // A new channel compares with the pins as they are, not as somebody last looked at them.
+        for (levels, port) in self.levels.iter_mut().zip(&self.ports) {
+            *levels = port.levels();
+        }
         let number = (value >> 8 & 31) as u8;
         let wanted = if value >> 13 & 1 == 1 && self.ports.len() > 1 { Pin::p1(number) } else { Pin::p0(number) };
         let polarity =
@@ -363,6 +376,9 @@ impl Pins {
 
     /// Compares the pins with what was seen last; answers the events of what changed.
     fn observe(&mut self) -> EventSet {
+        if !self.is_observed() {
+            return NONE;
+        }
         let mut happened = NONE;
         let before = self.levels;
         for (number, port) in self.ports.iter_mut().enumerate() {
@@ -380,6 +396,11 @@ impl Pins {
         }
         self.events.happened |= happened;
         happened
+    }
+
+    /// Whether anything waits for a change on a pin. Nearly always nothing does, and an LED is toggled hundreds of times a second.
+    fn is_observed(&self) -> bool {
+        self.event_channels != 0 || self.ports.iter().any(|port| port.sense_high | port.sense_low != 0 || port.detected)
     }
 
     fn channel_events(&self, before: [u32; 2]) -> EventSet {

@@ -42,6 +42,10 @@ impl Ram {
     #[inline]
     pub(crate) fn read(&mut self, offset: usize, width: Width) -> Option<u32> {
         if offset >= self.bytes.len() {
+            // Most addresses that are not RAM at all come by here too.
+            if offset >= self.size {
+                return None;
+            }
             self.grow_to(offset)?;
         }
         let bytes = self.bytes.get(offset..)?;
@@ -57,6 +61,10 @@ impl Ram {
     #[inline]
     pub(crate) fn write(&mut self, offset: usize, value: u32, width: Width) -> Option<()> {
         if offset >= self.bytes.len() {
+            // Most addresses that are not RAM at all come by here too.
+            if offset >= self.size {
+                return None;
+            }
             self.grow_to(offset)?;
         }
         let bytes = self.bytes.get_mut(offset..)?;
