@@ -20,8 +20,8 @@ const LOST: Span = Span::millis(150);
 
 /// Watches the samples of one sensor. Cloning copies a few KiB.
 ///
-/// Samples must come in the order of their instants; one that is not later than its predecessor, or has no integration time, is
-/// ignored.
+/// Samples must come in the order of their instants; one that is not later than its predecessor, or whose integration time is
+/// zero or beyond the part's 614 ms, is ignored.
 #[derive(Clone, Debug)]
 pub struct Recogniser {
     calibration: Calibration,
@@ -91,7 +91,8 @@ impl Recogniser {
 
     /// Takes the next sample.
     pub fn feed(&mut self, sample: &Sample) {
-        if sample.integration == Span::ZERO || (self.watched_since.is_some() && sample.at <= self.last_at) {
+        let possible = sample.integration > Span::ZERO && sample.integration <= Sample::LONGEST;
+        if !possible || (self.watched_since.is_some() && sample.at <= self.last_at) {
             return;
         }
         let gap = self.gap_before(sample);

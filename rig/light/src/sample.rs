@@ -27,6 +27,9 @@ impl Sample {
     /// The most counts that one step can add to a channel.
     pub const COUNTS_PER_STEP: u16 = 1_024;
 
+    /// Longer than any sensor of this kind integrates: 256 steps.
+    pub(crate) const LONGEST: Span = Span::millis(700);
+
     /// Whether a channel has reached the end of its range, so that the proportion of the colours is lost.
     ///
     /// The clear channel counts too: it is the first to clip, and a sensor that clips there is about to clip elsewhere.

@@ -135,16 +135,18 @@ impl Swell {
 
     /// The turning point at `extreme`, from passing `level` before it and now, with `point`.
     fn bend(&self, point: Point, extreme: Point, level: f32) -> Bend {
-        let nanos = |at: Instant| at.as_nanos() as i64;
+        // Relative to the extreme, so that no instant is too late to count with.
+        let nanos = |at: Instant| at.since(extreme.at).get() as i64 - extreme.at.since(at).get() as i64;
         let passed = |inner: Point, outer: Point| {
             let share = ((inner.level - level) / (inner.level - outer.level)).clamp(0.0, 1.0);
-            nanos(inner.at) + (share * (nanos(outer.at) - nanos(inner.at)) as f32) as i64
+            nanos(inner.at) + (share * outer.at.since(inner.at).get() as f32) as i64
+                - (share * inner.at.since(outer.at).get() as f32) as i64
         };
         let inside = |point: &Point| (point.level - level) * (extreme.level - level) > 0.0;
         let newest = self.points.get(0).copied().unwrap_or(extreme);
         let back = passed(newest, point);
         let mut inner = extreme;
-        let mut there = nanos(extreme.at);
+        let mut there = 0;
         for earlier in self.points.newest_first().skip_while(|earlier| earlier.at >= extreme.at) {
             there = passed(inner, *earlier);
             if !inside(earlier) {
@@ -152,8 +154,9 @@ impl Swell {
             }
             inner = *earlier;
         }
-        let (before, after) = (nanos(extreme.at) - there, back - nanos(extreme.at));
-        let at = Instant::from_nanos(((there + back) / 2).max(0) as u64);
+        let (before, after) = (-there, back);
+        let shift = Span::nanos(((there + back) / 2).unsigned_abs());
+        let at = if there + back < 0 { extreme.at - shift } else { extreme.at + shift };
         let measurable = before + after >= MEASURABLE.get() as i64;
         let lopsided = measurable && (before > LOPSIDED * after || after > LOPSIDED * before);
         Bend { at, level: extreme.level, lopsided }
