@@ -301,11 +301,23 @@ impl<B: Bus> Running<'_, B> {
         match exit {
             Exit::Breakpoint(immediate) => Some(Stop::Breakpoint(immediate)),
             Exit::Fault => self.fault(),
+            Exit::FailedUnstacking { return_code } => self.chain_to_hard_fault(return_code),
             Exit::EscalatedCall => {
                 let pc = &mut self.processor.registers.general[registers::PC];
                 *pc = pc.wrapping_add(2);
                 self.fault()
             }
+        }
+    }
+
+    /// Takes HardFault without stacking: the frame of the exception that was to return still lies there.
+    fn chain_to_hard_fault(&mut self, return_code: u32) -> Option<Stop> {
+        if self.processor.exceptions.fault_locks_up() {
+            return self.lock_up();
+        }
+        match self.take_exception(HARD_FAULT, return_code) {
+            Ok(()) => None,
+            Err(execute::LockedUp) => self.lock_up(),
         }
     }
 

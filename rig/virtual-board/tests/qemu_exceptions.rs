@@ -39,9 +39,6 @@ const DEVIATIONS: &[(&str, &str)] = &[
     ("the stacked exception number is not zero on return to thread mode", BAD_RETURN),
     ("reserved bits of the stacked xpsr are set", "QEMU keeps them; only the flags, T and the number exist (B1.4.2)"),
     ("return by mov pc is a plain branch and faults", "QEMU executes at 0xFFFFFFF8, which is never executable (B3.1)"),
-    ("a fault while the process stack points nowhere", STACKING_HARD_FAULT),
-    ("push while the process stack points nowhere", STACKING_HARD_FAULT),
-    ("return to a process stack that points nowhere", UNSTACKING),
     ("the saturation flag of ARMv7-M is written", "QEMU keeps APSR.Q, which ARMv6-M does not have (B1.4.2)"),
     ("vtor is read, written and read", "QEMU's Cortex-M0 has a VTOR; the real one reads as zero (DDI 0432 4.3)"),
     ("scr is read, written and read", "QEMU has no SCR on a Cortex-M0 (B3.2.7 has one)"),
@@ -52,11 +49,6 @@ const CBZ: &str = "QEMU executes CBZ, which ARMv6-M does not have (A5.2.5)";
 const IT: &str = "QEMU executes IT, which ARMv6-M does not have (A5.2.5)";
 /// Both raise a HardFault; QEMU as if the handler had returned, the core inside the handler.
 const BAD_RETURN: &str = "UNPREDICTABLE (B1.5.8)";
-/// From memory of the manual, not checked against silicon; either way the program is lost.
-const STACKING_HARD_FAULT: &str = "QEMU enters HardFault without its frame; the core locks up (B1.5.15, recalled)";
-/// From memory of the manual, not checked against silicon.
-const UNSTACKING: &str =
-    "QEMU chains to HardFault as if returned; the core faults inside the handler (B1.5.11, recalled)";
 
 /// Flash, RAM and nothing else.
 struct Memory {

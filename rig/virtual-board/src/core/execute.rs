@@ -45,6 +45,11 @@ pub(super) enum Exit {
     EscalatedCall,
     /// BKPT with a debugger to stop for.
     Breakpoint(u8),
+    /// An exception return whose frame cannot be read: a HardFault that returns as it would have.
+    FailedUnstacking {
+        /// The EXC_RETURN.
+        return_code: u32,
+    },
 }
 
 impl From<BusFault> for Exit {
@@ -531,13 +536,29 @@ impl<B: Bus> Running<'_, B> {
 
     // Exceptions (DDI 0419 B1.5.6 to B1.5.8).
 
-    /// Enters `number`. A fault on the way is a HardFault taken in its place, on the frame as far as it was written; a fault on
-    /// the way into HardFault or NMI is the end.
+    /// Enters `number`, or HardFault in its place if its frame cannot be stacked.
     pub(super) fn enter_exception(&mut self, number: Number) -> Result<(), LockedUp> {
         let return_code = self.exception_return_code();
-        let stacked = self.push_frame();
-        let vector = stacked.and_then(|()| self.read_vector(number));
-        let (number, vector) = match vector {
+        let number = match self.push_frame() {
+            Ok(()) => number,
+            Err(_) => self.number_after_failed_stacking(number),
+        };
+        self.take_exception(number, return_code)
+    }
+
+    /// Which exception is taken when stacking for `number` failed. HardFault and NMI are taken all the same, on the frame as far as
+    /// it was written (as QEMU does; DDI 0432 does not count it among the causes of lock-up); after NMI comes the HardFault.
+    fn number_after_failed_stacking(&mut self, number: Number) -> Number {
+        if number == NMI {
+            self.processor.exceptions.pend(bit(HARD_FAULT));
+            return NMI;
+        }
+        HARD_FAULT
+    }
+
+    /// Goes to the handler of `number`, or of HardFault if the vector cannot be read; for HardFault and NMI that is the end.
+    pub(super) fn take_exception(&mut self, number: Number, return_code: u32) -> Result<(), LockedUp> {
+        let (number, vector) = match self.read_vector(number) {
             Ok(vector) => (number, vector),
             Err(_) if matches!(number, NMI | HARD_FAULT) => return Err(LockedUp),
             Err(_) => (HARD_FAULT, self.read_vector(HARD_FAULT).map_err(|_| LockedUp)?),
@@ -585,7 +606,8 @@ impl<B: Bus> Running<'_, B> {
     }
 
     /// Leaves the current exception. What DDI 0419 B1.5.8 calls UNPREDICTABLE (a malformed code, a handler that is not active,
-    /// a nesting or a stacked exception number that contradicts the code) faults, with nothing changed.
+    /// a nesting or a stacked exception number that contradicts the code) faults, with nothing changed. If the frame cannot be read,
+    /// the exception is over all the same (DeActivate comes before PopStack).
     fn return_from_exception(&mut self, code: u32) -> Result<u32, Exit> {
         let (mode, process_stack) = match code {
             RETURN_TO_HANDLER => (Mode::Handler, false),
@@ -601,7 +623,10 @@ impl<B: Bus> Running<'_, B> {
         }
         let registers = &self.processor.registers;
         let frame = if process_stack { registers.process_stack_pointer() } else { registers.main_stack_pointer() };
-        let words = self.read_frame(frame)?;
+        let Ok(words) = self.read_frame(frame) else {
+            self.processor.exceptions.deactivate(returning);
+            return Err(Exit::FailedUnstacking { return_code: code });
+        };
         let [r0, r1, r2, r3, r12, lr, pc, xpsr] = words;
         if (exception_of(xpsr) == 0) != (mode == Mode::Thread) {
             return Err(Exit::Fault);
