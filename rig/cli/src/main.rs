@@ -1,1 +1,29 @@
-fn main() {}
+//! The `brickproof` command: arguments in, exit status out.
+//!
+//! Boundary: thin. It finds files, calls the crates below, prints what they say. Every decision about a board is made further down.
+
+mod arguments;
+mod commands;
+mod exit;
+mod files;
+mod output;
+
+use std::process::ExitCode;
+
+use arguments::{Arguments, Command};
+use clap::Parser;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let outcome = match arguments.command {
+        Command::Run(run) => commands::run::run(&run),
+        Command::Replay(replay) => commands::replay::replay(&replay),
+        Command::Lint(lint) => commands::lint::lint(&lint),
+        Command::Explain(explain) => commands::explain::explain(&explain),
+    };
+    let exit = outcome.unwrap_or_else(|problem| {
+        output::problem(&problem);
+        problem.exit()
+    });
+    exit.into()
+}

@@ -257,6 +257,11 @@ impl Board {
         self.supply.rail(self.now())
     }
 
+    /// The current that chip and pins draw now.
+    pub fn current(&self) -> Current {
+        self.present_load()
+    }
+
     /// The supply, to be looked at.
     pub fn supply(&self) -> &Supply {
         &self.supply

@@ -1,0 +1,103 @@
+//! The command line.
+//!
+//! Boundary: its grammar and its help. What a command does is in `commands`.
+
+use std::path::PathBuf;
+
+use brickproof_scenario::Override;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Runs scenarios against boards, injects the faults that brick products in the field, and says whether the firmware survived.
+#[derive(Debug, Parser)]
+#[command(name = "brickproof", version, max_term_width = 110)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run scenarios and keep the evidence
+    Run(Run),
+    /// Run one trial again, by its id
+    Replay(Replay),
+    /// Show every mistake in scenario files; run nothing
+    Lint(Lint),
+    /// Say in plain words what a scenario does and needs
+    Explain(Explain),
+}
+
+/// Which scenarios, and with what.
+#[derive(Debug, Args)]
+pub(crate) struct Selection {
+    /// Scenario files, or folders of them
+    #[arg(required = true, value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
+    /// Use this firmware in every trial and ask it to survive: a shipped name, or a .bin, .hex or .elf file
+    #[arg(long, value_name = "FIRMWARE")]
+    pub(crate) firmware: Option<String>,
+    /// Keep only the cells of the matrix in which the axis has this value; may be given several times
+    #[arg(long, value_name = "AXIS=VALUE")]
+    pub(crate) set: Vec<Override>,
+    /// Keep only scenarios with this tag; may be given several times
+    #[arg(long, value_name = "TAG")]
+    pub(crate) tag: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Run {
+    #[command(flatten)]
+    pub(crate) selection: Selection,
+    /// The seed of everything random
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// How many trials run at the same time; as many as there are processors if not given
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) jobs: Option<u16>,
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Output {
+    /// Put the evidence here instead of under .brickproof/runs
+    #[arg(long, value_name = "DIR")]
+    pub(crate) report: Option<PathBuf>,
+    /// How results are printed
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people
+    #[default]
+    Human,
+    /// One JSON object a line
+    Json,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Replay {
+    /// The id, as printed beside the trial
+    #[arg(value_name = "TRIAL-ID")]
+    pub(crate) id: String,
+    /// Where to look for the scenario when no evidence of the trial is kept
+    #[arg(long, value_name = "PATH", default_value = "scenarios")]
+    pub(crate) scenarios: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Lint {
+    /// Scenario files, or folders of them
+    #[arg(required = true, value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Explain {
+    #[command(flatten)]
+    pub(crate) selection: Selection,
+}

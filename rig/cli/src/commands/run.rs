@@ -1,0 +1,159 @@
+//! `brickproof run`: the scenarios' trials on the virtual bench, several at a time, reported in the order of the files.
+
+use std::num::NonZero;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, mpsc};
+use std::thread;
+use std::time::Instant;
+
+use brickproof_report::evidence;
+use brickproof_report::results::{Finished, FirmwareRef, Results, TrialResult, World};
+use brickproof_report::terminal;
+use brickproof_scenario::plan::Plan;
+use brickproof_sim::{Firmware, Simulation};
+use brickproof_trial::TrialId;
+
+use crate::arguments::{Format, Output, Run};
+use crate::exit::{Exit, Problem};
+use crate::output::Progress;
+use crate::{files, output};
+
+/// The name of the virtual bench's only station.
+const STATION: &str = "virtual";
+
+/// A trial that is to be run.
+pub(crate) struct Job {
+    pub(crate) id: TrialId,
+    pub(crate) plan: Arc<Plan>,
+    pub(crate) firmware: Firmware,
+}
+
+impl Job {
+    pub(crate) fn new(plan: Plan, firmware: Firmware, seed: u64) -> Self {
+        let id = TrialId::new(&plan, firmware.sha256(), seed);
+        Self { id, plan: Arc::new(plan), firmware }
+    }
+}
+
+pub(crate) fn run(arguments: &Run) -> Result<Exit, Problem> {
+    let mut jobs = Vec::new();
+    for scenario in files::load(&arguments.selection)? {
+        for plan in scenario.cells {
+            let firmware = files::firmware(&plan.firmware.0)?;
+            jobs.push(Job::new(plan, firmware, arguments.seed));
+        }
+    }
+    if jobs.is_empty() {
+        return Err(Problem::Selection {
+            what: "no trial is left by --tag and --set".to_owned(),
+            help: "`brickproof explain PATH` lists tags and axes".to_owned(),
+        });
+    }
+    let at_once = arguments.jobs.map_or_else(processors, usize::from);
+    execute(&jobs, at_once, &arguments.output)
+}
+
+fn processors() -> usize {
+    thread::available_parallelism().map_or(1, NonZero::get)
+}
+
+/// Runs the jobs, prints and keeps what came out.
+pub(crate) fn execute(jobs: &[Job], at_once: usize, wanted: &Output) -> Result<Exit, Problem> {
+    let interrupted = Arc::new(AtomicBool::new(false));
+    let flag = Arc::clone(&interrupted);
+    // A second handler in one process is refused; the first one is as good.
+    let _ = ctrlc::set_handler(move || flag.store(true, Ordering::SeqCst));
+
+    let began = Instant::now();
+    let finished = run_all(jobs, at_once, &interrupted, wanted.format);
+    let trials: Vec<TrialResult> = finished.iter().map(TrialResult::new).collect();
+    let results = Results::new(World::Virtual, trials);
+    report(&results, began.elapsed(), wanted.format);
+    let folder = match &wanted.report {
+        Some(folder) => {
+            evidence::write(folder, &results, &finished)?;
+            folder.clone()
+        }
+        None => evidence::keep(Path::new(evidence::DEFAULT_FOLDER), &results, &finished)?,
+    };
+    if wanted.format == Format::Human {
+        output::line(&format!("evidence: {}", folder.display()));
+    }
+    Ok(if interrupted.load(Ordering::SeqCst) { Exit::Interrupted } else { Exit::of(&results) })
+}
+
+/// Results in the order of `jobs`. After an interruption those that were not begun are missing.
+fn run_all(jobs: &[Job], at_once: usize, interrupted: &AtomicBool, format: Format) -> Vec<Finished> {
+    let next = AtomicUsize::new(0);
+    let (sender, receiver) = mpsc::channel();
+    let progress = Progress::new();
+    let colour = output::colour();
+    thread::scope(|scope| {
+        for _ in 0..at_once.min(jobs.len()) {
+            let (sender, next) = (sender.clone(), &next);
+            scope.spawn(move || {
+                while !interrupted.load(Ordering::SeqCst) {
+                    let position = next.fetch_add(1, Ordering::SeqCst);
+                    let Some(job) = jobs.get(position) else { break };
+                    if sender.send((position, run_one(job, interrupted))).is_err() {
+                        break;
+                    }
+                }
+            });
+        }
+        drop(sender);
+        let mut finished: Vec<Option<Finished>> = jobs.iter().map(|_| None).collect();
+        let (mut done, mut shown) = (0, 0);
+        for (position, trial) in receiver {
+            finished[position] = Some(trial);
+            done += 1;
+            progress.clear();
+            while let Some(Some(ready)) = finished.get(shown) {
+                print_trial(&TrialResult::new(ready), format, colour);
+                shown += 1;
+            }
+            if done < jobs.len() {
+                progress.show(&format!("{done} of {} trials", jobs.len()));
+            }
+        }
+        // An interruption leaves gaps; what came after a gap has not been shown yet.
+        finished.iter().skip(shown).flatten().for_each(|it| print_trial(&TrialResult::new(it), format, colour));
+        finished.into_iter().flatten().collect()
+    })
+}
+
+fn run_one(job: &Job, interrupted: &AtomicBool) -> Finished {
+    let began = Instant::now();
+    let mut simulation = Simulation::new(Arc::clone(&job.plan), &job.firmware, job.id.seed());
+    simulation.run_while(|| !interrupted.load(Ordering::Relaxed));
+    Finished {
+        id: job.id.clone(),
+        trial: simulation.into_trial(),
+        firmware: FirmwareRef::new(job.firmware.name(), job.firmware.sha256()),
+        station: STATION.into(),
+        wall_ns: u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX),
+    }
+}
+
+fn print_trial(trial: &TrialResult, format: Format, colour: terminal::Colour) {
+    match format {
+        Format::Human => output::line(&terminal::trial_line(trial, colour)),
+        Format::Json => output::line(&serde_json::to_string(trial).unwrap_or_default()),
+    }
+}
+
+fn report(results: &Results, wall: std::time::Duration, format: Format) {
+    match format {
+        Format::Json => output::line(&serde_json::json!({ "summary": results.summary }).to_string()),
+        Format::Human => {
+            let colour = output::colour();
+            for trial in results.trials.iter().filter(|it| it.verdict != "passed") {
+                output::line("");
+                output::line(terminal::failure(trial, results.rig.world, colour).trim_end());
+            }
+            output::line("");
+            output::line(&terminal::summary(results, wall, colour));
+        }
+    }
+}

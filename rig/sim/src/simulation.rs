@@ -1,0 +1,99 @@
+//! A trial and its world, run against each other.
+//!
+//! Boundary: the loop and its order. At one instant the board comes first, then the sensor, the cloud, the answers; the trial is woken
+//! last. The order is part of what makes a timeline reproducible.
+
+use std::sync::Arc;
+
+use brickproof_scenario::plan::Plan;
+use brickproof_trial::{Observation, Stamp, Trial};
+use brickproof_units::{Instant, Span};
+
+use crate::firmware::Firmware;
+use crate::world::{World, WorldConfig};
+
+/// A trial on a virtual board. Cloning it forks it: both go on from the same state and never hear of each other again.
+#[derive(Clone, Debug)]
+pub struct Simulation {
+    trial: Trial,
+    world: World,
+}
+
+/// How much board time passes between two looks at whether to go on.
+const SLICE: Span = Span::secs(1);
+
+impl Simulation {
+    /// The trial that `plan` makes with this image and seed, at its beginning.
+    pub fn new(plan: Arc<Plan>, firmware: &Firmware, seed: u64) -> Self {
+        Self::with_config(plan, firmware, WorldConfig::new(seed))
+    }
+
+    /// The same on a world with other settings.
+    pub fn with_config(plan: Arc<Plan>, firmware: &Firmware, config: WorldConfig) -> Self {
+        let world = World::new(&plan, firmware, config);
+        Self { trial: Trial::new(plan), world }
+    }
+
+    /// The trial, as far as it has come.
+    pub fn trial(&self) -> &Trial {
+        &self.trial
+    }
+
+    /// The board and what surrounds it.
+    pub fn world(&self) -> &World {
+        &self.world
+    }
+
+    /// Gives up the world.
+    pub fn into_trial(self) -> Trial {
+        self.trial
+    }
+
+    /// Prepares for being cloned often: what happened so far becomes shared.
+    pub fn freeze(&mut self) {
+        self.trial.freeze();
+    }
+
+    /// Goes on to the end.
+    pub fn run(&mut self) {
+        while self.step(Instant::NEVER) {}
+    }
+
+    /// Goes on to the end, or until `go_on` says no; then the station is made safe and the trial ends undecided.
+    pub fn run_while(&mut self, go_on: impl Fn() -> bool) {
+        let mut look_at = self.trial.now() + SLICE;
+        while self.step(look_at) {
+            if self.trial.now() >= look_at {
+                look_at = self.trial.now() + SLICE;
+                if !go_on() {
+                    self.trial.abort("interrupted");
+                }
+            }
+        }
+    }
+
+    /// Goes on until `done` says so. False if the trial ended before.
+    pub fn run_until(&mut self, mut done: impl FnMut(&Self) -> bool) -> bool {
+        while !done(self) {
+            if !self.step(Instant::NEVER) {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Carries the trial's actions out, lets time pass until something is to be observed (or `limit`), and tells the trial. False once
+    /// the trial is over.
+    fn step(&mut self, limit: Instant) -> bool {
+        while let Some(action) = self.trial.poll_action() {
+            self.world.carry_out(action);
+        }
+        let Some(wake) = self.trial.next_wake() else { return false };
+        self.world.run_until(wake.min(limit));
+        let now = self.world.now();
+        let trial = &mut self.trial;
+        self.world.deliver(|at: Instant, observation: Observation| trial.observe(Stamp::exact(at), observation));
+        self.trial.wake(now);
+        true
+    }
+}

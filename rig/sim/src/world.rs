@@ -1,0 +1,464 @@
+//! The world of one trial: a virtual board with its supply, a colour sensor above its LED, a cloud at the other end of its console.
+//!
+//! Boundary: it does what it is asked and reports what it sees, each thing at its instant; it decides nothing. Whatever it has to do
+//! later stands in its agenda, in the order in which it was put there.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use brickproof_cloud::{Behaviour, Cloud, CloudConfig, CloudEvent};
+use brickproof_console::Lines;
+use brickproof_keys::Fingerprint;
+use brickproof_light::Sample;
+use brickproof_scenario::board::ActiveLevel;
+use brickproof_scenario::plan::{
+    CellCondition, CloudBehaviour, CloudSetting, Edge, Fault, Need, Plan, SupplySetting,
+};
+use brickproof_trial::{Achieved, Action, ActionId, Command, CommandError, Injection, Observation, ShapeAchieved};
+use brickproof_units::{Current, Instant, Resistance, Span};
+use brickproof_virtual_board::board::{Board, BoardConfig, BoardState, Pause, PauseOn, WiredPin};
+use brickproof_virtual_board::flash::Cells;
+use brickproof_virtual_board::led::{Colour, Die, Led};
+use brickproof_virtual_board::nrf::{Chip, Drive, Level, Pin};
+use brickproof_virtual_board::sensor::{Optics, SensorHead, SensorSettings};
+use brickproof_virtual_board::supply::{self, Battery, BrownOut, FaultId, Source};
+
+pub use brickproof_virtual_board::nrf::UartTiming;
+
+use crate::firmware::Firmware;
+use crate::keys::{KeyStore, PUBLISHED};
+
+/// An LED of a status light at full duty; assumed.
+const LED_CURRENT: Current = Current::new(5_000);
+/// A modem that searches, shakes hands or transmits; assumed, between a quiet Wi-Fi module (80 mA) and a burst of one (300 mA).
+const MODEM_CURRENT: Current = Current::new(120_000);
+/// A usual cable of one metre.
+const CABLE: Resistance = Resistance::new(200_000);
+/// How often a board whose source was unplugged is looked at until it is off.
+const DARK_CHECK: Span = Span::millis(1);
+
+/// What may differ between worlds for the same plan.
+#[derive(Clone, Copy, Debug)]
+pub struct WorldConfig {
+    /// Decides everything that is left to chance.
+    pub seed: u64,
+    /// How flash takes a cut.
+    pub cells: Cells,
+    /// Whether console bytes take time.
+    pub uart: UartTiming,
+}
+
+impl WorldConfig {
+    /// What trials run on: fractional cells, and a console that takes its time.
+    pub fn new(seed: u64) -> Self {
+        Self { seed, cells: Cells::default(), uart: UartTiming::default() }
+    }
+}
+
+/// What stands in the agenda.
+#[derive(Clone, Debug)]
+enum Due {
+    Answer(ActionId, Result<Achieved, CommandError>),
+    ReleaseReset(ActionId),
+    ReleaseButton(Pin, ActionId),
+    CloudLine(Arc<[u8]>),
+    Unplug(ActionId),
+    LookWhetherDark { id: ActionId, unplugged: Instant },
+    SupplyReading,
+}
+
+/// A line of the board that a scenario may watch.
+#[derive(Clone, Debug)]
+struct WatchedLine {
+    pin: Pin,
+    name: Arc<str>,
+}
+
+/// Everything around a trial.
+#[derive(Clone, Debug)]
+pub struct World {
+    now: Instant,
+    board: Board,
+    store: KeyStore,
+    seed: u64,
+    led: Led,
+    led_pins: [Pin; 3],
+    sensor: Option<SensorHead>,
+    watched: Arc<[WatchedLine]>,
+    buttons: Arc<[(Arc<str>, Pin, Level)]>,
+    cloud: Cloud,
+    cloud_lines: Lines,
+    /// The identity that the cloud handed out.
+    issued: Option<Fingerprint>,
+    agenda: BTreeMap<(Instant, u64), Due>,
+    entries: u64,
+    reading_every: Option<Span>,
+    injected: Vec<(FaultId, ActionId)>,
+    seen: VecDeque<(Instant, Observation)>,
+}
+
+impl World {
+    /// A station with the board of `plan`, not yet provisioned and without power.
+    pub fn new(plan: &Plan, firmware: &Firmware, config: WorldConfig) -> Self {
+        let profile = &plan.board;
+        let chip = if profile.mcu == "nRF52840" { Chip::Nrf52840 } else { Chip::Nrf51822 };
+        let pin_of = |name: &str| {
+            let line = profile.lines.iter().find(|line| line.name == name);
+            line.and_then(|line| parse_pin(&line.pin))
+        };
+        let led_pins = ["red", "green", "blue"].map(|name| pin_of(name).unwrap_or(Pin::p0(13)));
+        let sees_light = plan.needs.contains(&Need::Light);
+        let mut pins: Vec<WiredPin> = led_pins.iter().map(|pin| WiredPin { pin: *pin, when_high: LED_CURRENT }).collect();
+        if let Some(pin) = pin_of("radio") {
+            pins.push(WiredPin { pin, when_high: MODEM_CURRENT });
+        }
+        let board_config = BoardConfig {
+            cells: config.cells,
+            uart: config.uart,
+            seed: config.seed,
+            source: Source::None,
+            pins,
+            console_rate: profile.console.baud,
+            ..BoardConfig::new(chip)
+        };
+        let mut board = Board::new(board_config, firmware.image()).expect("images are checked to fit when they are read");
+        board.pause_on(PauseOn::ConsoleByte);
+        let level = |active: ActiveLevel| match active {
+            ActiveLevel::High => Level::High,
+            ActiveLevel::Low => Level::Low,
+        };
+        let button = |line: &brickproof_scenario::board::Line| {
+            Some((Arc::from(line.name.as_str()), parse_pin(&line.pin)?, level(line.active)))
+        };
+        let watched = |line: &brickproof_scenario::board::Line| {
+            Some(WatchedLine { pin: parse_pin(&line.pin)?, name: line.name.as_str().into() })
+        };
+        let is_led = |line: &WatchedLine| led_pins.contains(&line.pin);
+        let sensor = sees_light
+            .then(|| SensorHead::new(Instant::START, SensorSettings::default(), Optics::default(), config.seed))
+            .and_then(Result::ok);
+        Self {
+            now: Instant::START,
+            board,
+            store: KeyStore { chip, store: firmware.store() },
+            seed: config.seed,
+            led: Led::new(),
+            led_pins,
+            sensor,
+            watched: profile.lines.iter().filter_map(watched).filter(|line| !is_led(line)).collect(),
+            buttons: profile.buttons.iter().filter_map(button).collect(),
+            cloud: Cloud::new(CloudConfig {
+                behaviour: behaviour(plan.cloud.behaviour),
+                latency: plan.cloud.latency,
+                devices: vec![PUBLISHED.device_old.clone()],
+                server: PUBLISHED.server.clone(),
+                address: PUBLISHED.address.clone(),
+                next_device_keys: vec![PUBLISHED.device_new.clone()],
+                seed: config.seed,
+            }),
+            cloud_lines: Lines::new(),
+            issued: None,
+            agenda: BTreeMap::new(),
+            entries: 0,
+            reading_every: None,
+            injected: Vec::new(),
+            seen: VecDeque::new(),
+        }
+    }
+
+    /// The instant up to which everything has happened.
+    pub fn now(&self) -> Instant {
+        self.now
+    }
+
+    /// The board, to be looked at.
+    pub fn board(&self) -> &Board {
+        &self.board
+    }
+
+    /// The board, to be aimed at.
+    pub fn board_mut(&mut self) -> &mut Board {
+        &mut self.board
+    }
+
+    /// Begins what is asked for; the answer comes as an observation.
+    pub(crate) fn carry_out(&mut self, action: Action) {
+        let Action { id, command } = action;
+        let done = match command {
+            Command::Provision => self.provision(),
+            Command::Supply(setting) => {
+                self.board.connect(source(setting));
+                Ok(Achieved::Done)
+            }
+            Command::Send(text) => {
+                let arrived = self.type_line(text.as_bytes());
+                return self.put(arrived, Due::Answer(id, Ok(Achieved::Done)));
+            }
+            Command::Reset { hold } => {
+                self.board.press_reset();
+                return self.put(self.now + hold, Due::ReleaseReset(id));
+            }
+            Command::Press { button, hold } => match self.press(&button) {
+                Ok(pin) => return self.put(self.now + hold, Due::ReleaseButton(pin, id)),
+                Err(error) => Err(error),
+            },
+            Command::Cloud(setting) => {
+                self.set_cloud(setting);
+                Ok(Achieved::Done)
+            }
+            Command::Corrupt { slot, class } => {
+                self.store.corrupt(&mut self.board, slot, class, self.seed).map(Achieved::Changed)
+            }
+            Command::ReadSlot { slot } => {
+                self.store.read_slot(&self.board, slot, self.issued).map(Achieved::Slot)
+            }
+            Command::Inject(injection) => return self.inject(id, &injection),
+            Command::ReadSupply { every } => {
+                self.read_supply(every);
+                Ok(Achieved::Done)
+            }
+            Command::MakeSafe => {
+                self.make_safe();
+                Ok(Achieved::Done)
+            }
+        };
+        self.put(self.now, Due::Answer(id, done));
+    }
+
+    fn put(&mut self, at: Instant, due: Due) {
+        self.agenda.insert((at.max(self.now), self.entries), due);
+        self.entries += 1;
+    }
+
+    fn provision(&mut self) -> Result<Achieved, CommandError> {
+        self.store.provision(&mut self.board).map(|()| Achieved::Done)
+    }
+
+    /// Sends a line and its end to the console; answers when the last bit has arrived.
+    fn type_line(&mut self, text: &[u8]) -> Instant {
+        let send = |arrived: Instant, byte: &u8| self.board.console_input(arrived, *byte);
+        text.iter().chain(b"\n").fold(self.now, send)
+    }
+
+    fn press(&mut self, name: &str) -> Result<Pin, CommandError> {
+        let button = self.buttons.iter().find(|(known, _, _)| **known == *name);
+        let Some((_, pin, level)) = button else {
+            return Err(CommandError::Unsupported { instrument: "the board", asked: format!("press {name}").into() });
+        };
+        self.board.set_pin(*pin, *level);
+        Ok(*pin)
+    }
+
+    fn set_cloud(&mut self, setting: CloudSetting) {
+        self.cloud.set_behaviour(behaviour(setting.behaviour));
+        self.cloud.set_latency(setting.latency);
+    }
+
+    fn inject(&mut self, id: ActionId, injection: &Injection) {
+        let fault = match &injection.fault {
+            Fault::BrownOut { floor, fall, hold, rise, .. } => supply::Fault::BrownOut(BrownOut {
+                rail: supply::Rail::Logic,
+                floor: *floor,
+                fall: *fall,
+                hold: *hold,
+                rise: *rise,
+                bump: None,
+            }),
+            Fault::PowerCut { hold: Some(hold) } => supply::Fault::Interrupt(*hold),
+            Fault::PowerCut { hold: None } => return self.put(injection.at, Due::Unplug(id)),
+            Fault::LoadStep { current, hold } => supply::Fault::ExtraLoad(*current, *hold),
+        };
+        let fault = self.board.inject(injection.at, fault);
+        self.injected.push((fault, id));
+    }
+
+    fn read_supply(&mut self, every: Option<Span>) {
+        let idle = self.reading_every.is_none();
+        self.reading_every = every;
+        if let (Some(every), true) = (every, idle) {
+            self.put(self.now + every, Due::SupplyReading);
+        }
+    }
+
+    fn make_safe(&mut self) {
+        self.board.connect(Source::None);
+        self.board.release_reset();
+        for (_, pin, _) in self.buttons.iter() {
+            self.board.set_pin(*pin, Level::Floating);
+        }
+    }
+
+    /// Lets time pass until something can be observed, at most until `limit`.
+    pub(crate) fn run_until(&mut self, limit: Instant) {
+        let agenda = self.agenda.first_key_value().map_or(Instant::NEVER, |((at, _), _)| *at);
+        let sample = self.sensor.as_ref().map_or(Instant::NEVER, SensorHead::next_sample);
+        let next = limit.min(agenda).min(sample);
+        if next <= self.now {
+            return;
+        }
+        self.now = match self.board.run_until(next) {
+            Pause::ConsoleByte(byte) => {
+                self.hear(byte.at, byte.value);
+                byte.at.max(self.now)
+            }
+            Pause::Reached | Pause::PowerCut | Pause::Quiet => next,
+        };
+    }
+
+    fn hear(&mut self, at: Instant, byte: u8) {
+        self.seen.push_back((at, Observation::Console(Arc::new([byte]))));
+        for line in self.cloud_lines.push(at, &[byte]) {
+            self.cloud.observe_line(at, &line.bytes);
+        }
+        while let Some((at, event)) = self.cloud.poll_event() {
+            if let CloudEvent::KeyOffered { new, .. } = &event {
+                self.issued = Some(*new);
+            }
+            self.seen.push_back((at, Observation::Cloud(event)));
+        }
+        while let Some((due, send)) = self.cloud.poll() {
+            self.put(due, Due::CloudLine(send.bytes.into()));
+        }
+    }
+
+    /// Hands over everything that can be observed by now, in order.
+    pub(crate) fn deliver(&mut self, mut observe: impl FnMut(Instant, Observation)) {
+        self.look_at_pins();
+        self.look_at_light();
+        self.look_at_faults();
+        while let Some(entry) = self.agenda.first_entry() {
+            if entry.key().0 > self.now {
+                break;
+            }
+            let due = entry.remove();
+            self.do_now(due);
+        }
+        for (at, observation) in self.seen.drain(..) {
+            observe(at, observation);
+        }
+    }
+
+    fn look_at_pins(&mut self) {
+        for edge in self.board.take_pin_edges() {
+            let colours = [Colour::Red, Colour::Green, Colour::Blue];
+            if let Some(position) = self.led_pins.iter().position(|pin| *pin == edge.pin) {
+                let die = if edge.drive == Drive::High { Die::Lit } else { Die::Dark };
+                self.led.edge(edge.at, colours[position], die);
+            } else if let Some(line) = self.watched.iter().find(|line| line.pin == edge.pin) {
+                let direction = if edge.drive == Drive::High { Edge::Rising } else { Edge::Falling };
+                let observation = Observation::Edge { line: Arc::clone(&line.name), edge: direction };
+                self.seen.push_back((edge.at, observation));
+            }
+        }
+    }
+
+    fn look_at_light(&mut self) {
+        let Some(sensor) = &mut self.sensor else { return };
+        if sensor.next_sample() > self.now {
+            return;
+        }
+        // The sensor was set up and is read only when a conversion has ended, so it answers.
+        if let Ok(sample) = sensor.sample(&mut self.led) {
+            let sample = Sample {
+                at: sample.at,
+                integration: sample.integration,
+                red: sample.counts.red,
+                green: sample.counts.green,
+                blue: sample.counts.blue,
+                clear: sample.counts.clear,
+            };
+            self.seen.push_back((sample.at, Observation::Light(sample)));
+        }
+    }
+
+    fn look_at_faults(&mut self) {
+        if self.injected.is_empty() {
+            return;
+        }
+        for achieved in self.board.take_achieved() {
+            let Some(position) = self.injected.iter().position(|(fault, _)| *fault == achieved.id) else { continue };
+            let (_, id) = self.injected.remove(position);
+            let shape = ShapeAchieved {
+                began: achieved.start,
+                lowest: achieved.floor,
+                below_brown_out: achieved.below_brown_out,
+            };
+            let result = Ok(Achieved::Injected(shape));
+            self.seen.push_back((self.now, Observation::Answered { id, result }));
+        }
+    }
+
+    fn do_now(&mut self, due: Due) {
+        match due {
+            Due::Answer(id, result) => self.answer(id, result),
+            Due::ReleaseReset(id) => {
+                self.board.release_reset();
+                self.answer(id, Ok(Achieved::Done));
+            }
+            Due::ReleaseButton(pin, id) => {
+                self.board.set_pin(pin, Level::Floating);
+                self.answer(id, Ok(Achieved::Done));
+            }
+            Due::CloudLine(bytes) => {
+                let send = |arrived: Instant, byte: &u8| self.board.console_input(arrived, *byte);
+                bytes.iter().fold(self.now, send);
+            }
+            Due::Unplug(id) => {
+                self.board.connect(Source::None);
+                self.put(self.now + DARK_CHECK, Due::LookWhetherDark { id, unplugged: self.now });
+            }
+            Due::LookWhetherDark { id, unplugged } if self.board.state() == BoardState::Off => {
+                let lowest = self.board.rail();
+                let below_brown_out = Span::ZERO;
+                let shape = ShapeAchieved { began: unplugged, lowest, below_brown_out };
+                self.answer(id, Ok(Achieved::Injected(shape)));
+            }
+            Due::LookWhetherDark { id, unplugged } => {
+                self.put(self.now + DARK_CHECK, Due::LookWhetherDark { id, unplugged });
+            }
+            Due::SupplyReading => {
+                if let Some(every) = self.reading_every {
+                    let reading = Observation::Supply { rail: self.board.rail(), current: self.board.current() };
+                    self.seen.push_back((self.now, reading));
+                    self.put(self.now + every, Due::SupplyReading);
+                }
+            }
+        }
+    }
+
+    fn answer(&mut self, id: ActionId, result: Result<Achieved, CommandError>) {
+        self.seen.push_back((self.now, Observation::Answered { id, result }));
+    }
+}
+
+fn behaviour(behaviour: CloudBehaviour) -> Behaviour {
+    match behaviour {
+        CloudBehaviour::Genuine => Behaviour::Genuine,
+        CloudBehaviour::Silent => Behaviour::Silent,
+        CloudBehaviour::Wrong => Behaviour::Wrong { server: PUBLISHED.server_other.clone() },
+        CloudBehaviour::Unreachable => Behaviour::Unreachable,
+    }
+}
+
+fn source(setting: SupplySetting) -> Source {
+    match setting {
+        SupplySetting::Off => Source::None,
+        SupplySetting::Usb { voltage } => Source::Usb { voltage, cable: CABLE },
+        SupplySetting::Bench { voltage, current_limit } => Source::Bench { voltage, current_limit },
+        SupplySetting::Battery { cell, charge, condition } => Source::Battery(match condition {
+            CellCondition::Fresh => Battery::fresh(cell, charge),
+            CellCondition::Aged => Battery::aged(cell, charge),
+        }),
+    }
+}
+
+/// `P0.13` or `P1.02`, as the parts' manuals write them.
+fn parse_pin(text: &str) -> Option<Pin> {
+    let (port, number) = text.strip_prefix('P')?.split_once('.')?;
+    let number: u8 = number.parse().ok().filter(|number| *number < 32)?;
+    match port {
+        "0" => Some(Pin::p0(number)),
+        "1" => Some(Pin::p1(number)),
+        _ => None,
+    }
+}
