@@ -69,6 +69,7 @@ const MUCH_DARKER: f32 = 0.15;
 /// Makes beats of stretches.
 #[derive(Clone, Debug)]
 pub(crate) struct Reader {
+    off_below: f32,
     lit_from: f32,
     beats: Beats,
     /// The light of the last dark beat: what the LED's light is added to.
@@ -77,13 +78,13 @@ pub(crate) struct Reader {
 }
 
 impl Reader {
-    /// `lit_from` is the level from which on there is light.
-    pub(crate) fn new(lit_from: f32) -> Self {
-        Self { lit_from, beats: Ring::new(), ambient: Rgb::default(), level_before: 0.0 }
+    /// There is no light below `off_below`, and enough to tell its colour from `lit_from` on.
+    pub(crate) fn new(off_below: f32, lit_from: f32) -> Self {
+        Self { off_below, lit_from, beats: Ring::new(), ambient: Rgb::default(), level_before: 0.0 }
     }
 
     pub(crate) fn restart(&mut self) {
-        *self = Self::new(self.lit_from);
+        *self = Self::new(self.off_below, self.lit_from);
     }
 
     pub(crate) fn beats(&self) -> &Beats {
@@ -125,7 +126,7 @@ impl Reader {
     fn is_dark_beside(&self, light: Rgb, neighbour: f32) -> bool {
         let looks_ambient = matches!(Colour::of(light), Colour::White | Colour::Unknown);
         let share = if looks_ambient { DARKER } else { MUCH_DARKER };
-        light.level() < self.lit_from || light.level() < share * neighbour
+        light.level() < self.off_below || light.level() < share * neighbour
     }
 
     fn kind(&self, stretch: &Stretch, next_level: f32) -> Kind {
@@ -133,7 +134,8 @@ impl Reader {
         let dark = self.is_dark_beside(stretch.light, neighbour);
         match stretch.shape {
             Shape::Flat if dark => Kind::Dark,
-            Shape::Sloping if stretch.light.level() < (MUCH_DARKER * neighbour).max(self.lit_from) => Kind::Dark,
+            Shape::Sloping if stretch.light.level() < (MUCH_DARKER * neighbour).max(self.off_below) => Kind::Dark,
+            Shape::Flat if stretch.light.level() < self.lit_from => Kind::Other,
             Shape::Flat => Kind::On(stretch.colour(self.ambient)),
             Shape::Sloping => Kind::Other,
         }

@@ -8,7 +8,7 @@ use crate::calibration::Calibration;
 use crate::colour::Colour;
 use crate::envelope::{Beginning, Envelope, Slow};
 use crate::history::{History, Past};
-use crate::phrase::{Beat, Blinking, Flashes, Reader, Sos};
+use crate::phrase::{Beat, Blinking, Flashes, Kind, Reader, Sos};
 use crate::rgb::Rgb;
 use crate::sample::Sample;
 use crate::sight::{Rhythm, Sight};
@@ -78,7 +78,7 @@ impl Recogniser {
             last_at: Instant::START,
             smoothing: Smoothing::new(),
             cutter: Cutter::new(2.0 * calibration.off_below()),
-            reader: Reader::new(envelope.lit_from()),
+            reader: Reader::new(calibration.off_below(), envelope.lit_from()),
             envelope,
             open: OpenLight::Dark,
             flashes: None,
@@ -173,6 +173,10 @@ impl Recogniser {
     fn take_step(&mut self, step: &Step, glimpse: &Glimpse) {
         let beat = self.reader.read(step);
         self.open = self.light_after(step.next_light, glimpse.clipped);
+        if beat.kind == Kind::Dark && matches!(self.open, OpenLight::Dark) {
+            // A step of noise or ambient light in the dark ends nothing; the reader joins both parts to one beat.
+            return;
+        }
         self.envelope.restart(self.cutter.open_since(), glimpse.at, Beginning::AtStep);
         self.continue_telling(&beat);
         if matches!(self.telling, Telling::Unknown { .. }) {

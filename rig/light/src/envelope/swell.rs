@@ -26,8 +26,10 @@ const LOPSIDED: i64 = 3;
 const MEASURABLE: Span = Span::millis(400);
 /// Halves shorter than this are too few blocks to tell their shape.
 const SHORTEST: Span = Span::millis(250);
-/// A single half must last this long to be measured well enough.
+/// Halves shorter than this are measured too coarsely, in blocks of 50 ms, to be judged singly ...
 const SINGLE: Span = Span::millis(750);
+/// ... but by so many.
+const COARSE_HALVES: u32 = 3;
 /// An extreme within this time after the beginning is where the pattern began, not where it turned.
 const ONSET: Span = Span::millis(125);
 
@@ -190,7 +192,8 @@ impl Swell {
     pub(super) fn verdict(&self, now: Instant) -> Option<(Instant, Span, u32)> {
         let halves = self.halves?;
         let (turned_at, turned_level) = self.last_turn?;
-        if self.highest < self.faint || halves.mean < SHORTEST.get() as f32 {
+        let coarse = halves.mean < SINGLE.get() as f32 && halves.count < COARSE_HALVES;
+        if self.highest < self.faint || halves.mean < SHORTEST.get() as f32 || coarse {
             return None;
         }
         let elapsed = now.since(turned_at).get() as f32;
@@ -209,8 +212,7 @@ impl Swell {
         let elapsed = farthest.at.since(turned_at).get() as f32;
         let progress = (farthest.level - turned_level).abs() / self.highest;
         let expected = progress * half;
-        let enough = half >= SINGLE.get() as f32 && progress >= PROGRESS;
-        enough && elapsed < expected * SPEED && expected < elapsed * SPEED
+        progress >= PROGRESS && elapsed < expected * SPEED && expected < elapsed * SPEED
     }
 }
 
@@ -247,8 +249,8 @@ mod tests {
         for period in [1_000, 4_000, 8_000] {
             let found = periods(period * 4, triangle(period));
             let first = found.iter().position(Option::is_some).unwrap() as u64 * 50;
-            // A half of 500 ms is too short to be judged alone: two are needed.
-            let latest = if period == 1_000 { 1_250 } else { period * 3 / 4 };
+            // Halves of 500 ms are too short to be judged singly: three are needed.
+            let latest = if period == 1_000 { 1_750 } else { period * 3 / 4 };
             assert!(first >= period / 2 && first <= latest, "{period}: {first}");
             for guess in found.into_iter().skip((first / 50) as usize) {
                 let guess = guess.expect("a breath that goes on stays recognised");

@@ -16,8 +16,9 @@ const PHASES_LIKE_SOS: usize = 8;
 const EVEN: u64 = 6;
 /// ... and by less than this once it is established: LED updates every 25 ms jitter, but a change of period must be seen.
 const EVEN_STILL: u64 = 12;
-/// A phase whose length is uncertain by more than this share of the period does not count towards the mean.
-const CERTAIN: u64 = 8;
+/// A phase whose length is more uncertain than this does not count towards the mean: twice the 2.4 ms for which the sensor is
+/// blind between two samples, with some jitter, but not a lost sample of 24 ms.
+const CERTAIN: Span = Span::millis(5);
 /// A step is known this much after it happened, at the slowest sampling.
 const KNOWN_AFTER: Span = Span::millis(80);
 
@@ -77,7 +78,7 @@ impl Blinking {
 
     /// Whether the sensor has seen the ends of `beat` well enough to measure with it: lost samples blur them.
     fn is_certain(&self, beat: &Beat) -> bool {
-        beat.slack <= percent_of(self.period(), CERTAIN)
+        beat.slack <= CERTAIN
     }
 
     /// Letters of SOS: 150 ms or 300 ms on, 100 ms off (device-os v1.4.4 services/src/panic.c).

@@ -10,6 +10,8 @@ use crate::sight::{Rhythm, Sight};
 
 /// The time without this colour before and after: longer than the pauses between the flashes of Device OS (250 ms and 300 ms).
 const ALONE: Span = Span::millis(600);
+/// Light that does not last as long is as likely a burst of flicker: no phase of Device OS is shorter than 50 ms.
+const SHORTEST: Span = Span::millis(35);
 /// Light that lasts longer is no flash.
 const LONGEST: Span = Span::millis(700);
 /// After this long in disorder, flashes are forgotten. The slowest blink of Device OS is recognised within it.
@@ -40,7 +42,7 @@ impl Flashes {
         let same_before = before().find(|beat| beat.lit() == Some(colour));
         let alone = same_before.is_none_or(|beat| flash.start.since(beat.end) >= ALONE);
         let told = in_order && flash.start.since(told_until) < ALONE;
-        (told && alone && flash.length() <= LONGEST).then_some(Self {
+        (told && alone && (SHORTEST..=LONGEST).contains(&flash.length())).then_some(Self {
             colour,
             since: flash.start,
             until: flash.end,

@@ -117,7 +117,9 @@ pub(crate) fn statuses() -> Vec<Case> {
     };
     let fade = |name: &str, light, colour, millis: u64| {
         let rhythm = Rhythm::Breathe { period: Span::millis(millis) };
-        case(name, Truth::Is(colour, rhythm), |drive| drive.fade(light, millis as f64, 4))
+        case(name, Truth::Is(colour, rhythm), |drive| {
+            drive.fade(light, millis as f64, (12_000 / millis).max(4) as usize)
+        })
     };
     vec![
         fade("network off", WHITE, Colour::White, 4_000),

@@ -75,17 +75,10 @@ impl Bench {
 
     /// Anything a usable rig may have to cope with.
     pub(crate) fn random(dice: &mut Dice) -> Self {
-        // A PWM period longer than the integration beats with it: 5 ms needs 4.8 ms at least.
-        let (integration, pwm) = [
-            (2_400, 2_400),
-            (2_400, 1_000),
-            (2_400, 2_000),
-            (4_800, 2_400),
-            (4_800, 1_000),
-            (4_800, 5_000),
-            (24_000, 2_400),
-            (24_000, 5_000),
-        ][(dice.next() % 8) as usize];
+        // Integrations that hold whole PWM periods, or many; see `beating` for the others.
+        let (integration, pwm) =
+            [(2_400, 2_400), (2_400, 1_200), (4_800, 2_400), (4_800, 1_200), (24_000, 2_400), (24_000, 5_000)]
+                [(dice.next() % 6) as usize];
         Self {
             integration,
             pwm,
@@ -97,6 +90,13 @@ impl Bench {
             dropped: if dice.unit() < 0.5 { 0.02 } else { 0.0 },
             jitter: dice.between(0.0, 400.0),
         }
+    }
+
+    /// The same with a PWM that beats with the integration: dim light then wavers by a third, slowly enough to be a pattern.
+    pub(crate) fn beating(dice: &mut Dice) -> Self {
+        let (integration, pwm) =
+            [(2_400, 1_000), (2_400, 2_000), (4_800, 1_000), (4_800, 5_000)][(dice.next() % 4) as usize];
+        Self { integration, pwm, ..Self::random(dice) }
     }
 
     /// Counts at full drive of one primary in one step of 2.4 ms.
