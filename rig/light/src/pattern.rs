@@ -213,12 +213,12 @@ impl Watcher {
 
     /// The latest time that the light was like the pattern, now or before: for `within`, and for `not`.
     ///
-    /// Flashes count if they began at or after the watcher's beginning; anything else if it reached beyond it.
+    /// What ended before the watcher's beginning does not count; what was going on then does: a console line and the flash that it
+    /// announces come together, and which is first is a matter of microseconds.
     pub fn latest(&self, recogniser: &Recogniser) -> Option<Match> {
         self.now(recogniser).or_else(|| {
-            let past = recogniser.past().take_while(|sight| sight.until > self.from);
-            let counts = |sight: &&Sight| !matches!(sight.rhythm, Rhythm::Burst { .. }) || sight.since >= self.from;
-            let found = past.filter(counts).find(|sight| self.pattern.matches(sight))?;
+            let mut past = recogniser.past().take_while(|sight| sight.until > self.from);
+            let found = past.find(|sight| self.pattern.matches(sight))?;
             Some(Match { since: found.since.max(self.from), until: found.until, confidence: found.confidence })
         })
     }

@@ -348,9 +348,10 @@ pub(crate) fn asked(record: &brickproof_trial::Injection) -> serde_json::Value {
             "hold_ns": hold.get(), "rise_ns_per_v": rise.get(),
         }),
         Fault::PowerCut { hold } => serde_json::json!({ "at_ns": at_ns, "hold_ns": hold.map(|hold| hold.get()) }),
-        Fault::LoadStep { current, hold } => {
-            serde_json::json!({ "at_ns": at_ns, "current_ua": current.get(), "hold_ns": hold.get() })
-        }
+        Fault::LoadStep { current, hold, reaches } => serde_json::json!({
+            "at_ns": at_ns, "current_ua": current.get(), "hold_ns": hold.get(),
+            "reaches_uv": reaches.map(|reaches| reaches.get()),
+        }),
     }
 }
 

@@ -142,11 +142,15 @@ impl Reader<'_, '_> {
     }
 
     fn load_step(&mut self, node: &Node) -> Option<(Span, Fault)> {
-        let fields = self.decoder.fields(node, "`load_step`", &["after", "current", "hold"])?;
+        let fields = self.decoder.fields(node, "`load_step`", &["after", "current", "hold", "reaches"])?;
         let after = self.after(&fields);
+        let reaches = match fields.get("reaches") {
+            None => Some(None),
+            Some(node) => self.decoder.quantity(node).map(Some),
+        };
         let current = fields.required(&mut self.decoder, "current").and_then(|node| self.supply_current(node));
         let hold = self.required_duration(&fields, "hold");
-        Some((after?, Fault::LoadStep { current: current?, hold: hold? }))
+        Some((after?, Fault::LoadStep { current: current?, hold: hold?, reaches: reaches? }))
     }
 }
 

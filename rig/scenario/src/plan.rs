@@ -344,6 +344,8 @@ pub enum Fault {
         current: Current,
         /// For how long.
         hold: Span,
+        /// How far the rail must fall for this to be the fault that was meant.
+        reaches: Option<Voltage>,
     },
 }
 

@@ -152,7 +152,10 @@ fn fault(fault: &Fault) -> String {
         }
         Fault::PowerCut { hold: Some(hold) } => format!("cut the power for {hold}"),
         Fault::PowerCut { hold: None } => "cut the power until the next supply step".to_owned(),
-        Fault::LoadStep { current, hold } => format!("draw {current} more for {hold}"),
+        Fault::LoadStep { current, hold, reaches } => {
+            let depth = reaches.map(|level| format!(", which must pull the rail down to {level}")).unwrap_or_default();
+            format!("draw {current} more for {hold}{depth}")
+        }
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod firmware;
 mod keys;
+mod sensor;
 mod simulation;
 mod world;
 

@@ -10,6 +10,7 @@ use brickproof_trial::{Observation, Stamp, Trial};
 use brickproof_units::{Instant, Span};
 
 use crate::firmware::Firmware;
+use crate::sensor;
 use crate::world::{World, WorldConfig};
 
 /// A trial on a virtual board. Cloning it forks it: both go on from the same state and never hear of each other again.
@@ -31,7 +32,7 @@ impl Simulation {
     /// The same on a world with other settings.
     pub fn with_config(plan: Arc<Plan>, firmware: &Firmware, config: WorldConfig) -> Self {
         let world = World::new(&plan, firmware, config);
-        Self { trial: Trial::new(plan), world }
+        Self { trial: Trial::new(plan, sensor::calibration()), world }
     }
 
     /// The trial, as far as it has come.

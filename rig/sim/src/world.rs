@@ -9,7 +9,6 @@ use std::sync::Arc;
 use brickproof_cloud::{Behaviour, Cloud, CloudConfig, CloudEvent};
 use brickproof_console::Lines;
 use brickproof_keys::Fingerprint;
-use brickproof_light::Sample;
 use brickproof_scenario::board::ActiveLevel;
 use brickproof_scenario::plan::{
     CellCondition, CloudBehaviour, CloudSetting, Edge, Fault, Need, Plan, SupplySetting,
@@ -20,13 +19,14 @@ use brickproof_virtual_board::board::{Board, BoardConfig, BoardState, Pause, Pau
 use brickproof_virtual_board::flash::Cells;
 use brickproof_virtual_board::led::{Colour, Die, Led};
 use brickproof_virtual_board::nrf::{Chip, Drive, Level, Pin};
-use brickproof_virtual_board::sensor::{Optics, SensorHead, SensorSettings};
+use brickproof_virtual_board::sensor::SensorHead;
 use brickproof_virtual_board::supply::{self, Battery, BrownOut, FaultId, Source};
 
 pub use brickproof_virtual_board::nrf::UartTiming;
 
 use crate::firmware::Firmware;
 use crate::keys::{KeyStore, PUBLISHED};
+use crate::sensor;
 
 /// An LED of a status light at full duty; assumed.
 const LED_CURRENT: Current = Current::new(5_000);
@@ -135,8 +135,7 @@ impl World {
         };
         let is_led = |line: &WatchedLine| led_pins.contains(&line.pin);
         let sensor = sees_light
-            .then(|| SensorHead::new(Instant::START, SensorSettings::default(), Optics::default(), config.seed))
-            .and_then(Result::ok);
+            .then(|| sensor::head(config.seed));
         Self {
             now: Instant::START,
             board,
@@ -266,7 +265,7 @@ impl World {
             }),
             Fault::PowerCut { hold: Some(hold) } => supply::Fault::Interrupt(*hold),
             Fault::PowerCut { hold: None } => return self.put(injection.at, Due::Unplug(id)),
-            Fault::LoadStep { current, hold } => supply::Fault::ExtraLoad(*current, *hold),
+            Fault::LoadStep { current, hold, .. } => supply::Fault::ExtraLoad(*current, *hold),
         };
         let fault = self.board.inject(injection.at, fault);
         self.injected.push((fault, id));
@@ -359,14 +358,7 @@ impl World {
         }
         // The sensor was set up and is read only when a conversion has ended, so it answers.
         if let Ok(sample) = sensor.sample(&mut self.led) {
-            let sample = Sample {
-                at: sample.at,
-                integration: sample.integration,
-                red: sample.counts.red,
-                green: sample.counts.green,
-                blue: sample.counts.blue,
-                clear: sample.counts.clear,
-            };
+            let sample = sensor::as_seen(&sample);
             self.seen.push_back((sample.at, Observation::Light(sample)));
         }
     }

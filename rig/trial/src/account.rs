@@ -4,7 +4,7 @@
 
 use brickproof_console::{Line, Nearest, nearest};
 use brickproof_scenario::plan::{
-    CloudBehaviour, Condition, Expected, Fault, Identity, Plan, SlotContent, Step, StepAction, Trigger,
+    Condition, Expected, Fault, Identity, Plan, SlotContent, Step, StepAction, Trigger,
 };
 use brickproof_units::{Instant, Span, Voltage};
 
@@ -14,17 +14,28 @@ use crate::verdict::{Blame, Evidence, MeasuredValue, Verdict, VerdictKind};
 
 /// How many console lines accompany a verdict.
 const LINES_SHOWN: usize = 4;
+/// What Device OS and its like call the light of a connected board; the other lights of the cloud do not need an answer from it.
+const CONNECTED: &str = "cloud_connected";
 /// A floor that is missed by more than this is not the fault that was asked for.
 const FLOOR_TOLERANCE: Voltage = Voltage::new(50_000);
 
 /// What was not as it should be.
 pub(crate) enum Miss<'a> {
     /// It did not come.
-    Unseen { text: &'a str, condition: &'a Condition, within: Span, began: Instant },
+    Unseen { text: &'a str, condition: &'a Condition, within: Span, began: Instant, stay: Stay },
     /// It came and must not.
     Forbidden { text: &'a str, line: usize, condition: &'a Condition },
     /// It came at the wrong time or size.
     OutOfLimits { text: &'a str, value: MeasuredValue },
+}
+
+/// How far something came that should have come and stayed.
+#[derive(Clone, Copy)]
+pub(crate) enum Stay {
+    /// It never came.
+    NeverCame,
+    /// It came, and was gone before it had lasted so long.
+    Left(Span),
 }
 
 pub(crate) fn passed(at: Instant) -> Verdict {
@@ -113,19 +124,22 @@ pub(crate) fn not_as_asked(asked: &Fault, achieved: &ShapeAchieved) -> Option<St
                 format!("the brown-out was not made as asked: {rail} reached {}, not {floor}", achieved.lowest)
             })
         }
-        Fault::PowerCut { .. } | Fault::LoadStep { .. } => None,
+        Fault::LoadStep { reaches: Some(level), .. } => (achieved.lowest > *level).then(|| {
+            format!("the load step was not made as asked: the rail fell to {}, not to {level}", achieved.lowest)
+        }),
+        Fault::PowerCut { .. } | Fault::LoadStep { reaches: None, .. } => None,
     }
 }
 
 /// The verdict on something that was not as it should be.
-pub(crate) fn missed(eyes: &Eyes, plan: &Plan, miss: &Miss<'_>, step: Option<usize>, at: Instant) -> Verdict {
+pub(crate) fn missed(eyes: &Eyes, miss: &Miss<'_>, step: Option<usize>, at: Instant) -> Verdict {
     let mut evidence = Vec::new();
     let (reason, about_connecting) = match miss {
-        Miss::Unseen { text, condition, within, began } => {
+        Miss::Unseen { text, condition, within, began, stay } => {
             if let Condition::Console(pattern) = condition {
                 evidence.extend(nearest_to(eyes, pattern, *began));
             }
-            (unseen(eyes, text, condition, *within), is_about_connecting(condition))
+            (unseen(eyes, text, condition, *within, *stay), is_about_connecting(condition))
         }
         Miss::Forbidden { text, line, condition } => {
             (format!("{condition}, which line {line} forbids ({text})"), false)
@@ -133,17 +147,16 @@ pub(crate) fn missed(eyes: &Eyes, plan: &Plan, miss: &Miss<'_>, step: Option<usi
         Miss::OutOfLimits { text, value } => (format!("{value} is out of the limits: {text}"), false),
     };
     evidence.extend(last_lines(eyes));
-    let story = eyes.handshakes().story(at);
-    let (blame, reason) = match (about_connecting, &story) {
-        (true, Some(story)) => {
+    let story = eyes.handshakes().story(at).filter(|story| about_connecting || story.blame == Blame::Bench);
+    let (blame, reason) = match story {
+        Some(story) => {
             evidence.push(Evidence { at: story.at, kind: "cloud", text: story.text.clone() });
-            let blame = if story.unanswered { who_kept_silent(plan) } else { Blame::Firmware };
-            (blame, format!("{reason}; {}", story.text))
+            (story.blame, format!("{reason}; {}", story.text))
         }
-        _ => (Blame::Firmware, reason),
+        None => (Blame::Firmware, reason),
     };
     Verdict {
-        kind: VerdictKind::Failed,
+        kind: kind_of(blame),
         blame: Some(blame),
         reason,
         step,
@@ -153,23 +166,36 @@ pub(crate) fn missed(eyes: &Eyes, plan: &Plan, miss: &Miss<'_>, step: Option<usi
     }
 }
 
-/// A board that got no answer is not to blame for not being connected.
-fn who_kept_silent(plan: &Plan) -> Blame {
-    let ordered = |behaviour: CloudBehaviour| behaviour != CloudBehaviour::Genuine;
-    let by_step = plan.steps.iter().any(|step| matches!(step.action, StepAction::Cloud(it) if ordered(it.behaviour)));
-    if ordered(plan.cloud.behaviour) || by_step { Blame::Scenario } else { Blame::Bench }
+/// Only a board can fail; where the rig or the scenario is to blame, nothing was learned about it.
+fn kind_of(blame: Blame) -> VerdictKind {
+    match blame {
+        Blame::Firmware | Blame::Board => VerdictKind::Failed,
+        Blame::Bench | Blame::Scenario => VerdictKind::Error,
+    }
 }
 
 fn is_about_connecting(condition: &Condition) -> bool {
     match condition {
-        Condition::Light { name, .. } => name.starts_with("cloud"),
+        Condition::Light { name, .. } => name == CONNECTED,
         Condition::Identity(_) => true,
         Condition::Any(conditions) => conditions.iter().any(is_about_connecting),
         _ => false,
     }
 }
 
-fn unseen(eyes: &Eyes, text: &str, condition: &Condition, within: Span) -> String {
+/// What the supply does is the bench's doing, not the board's.
+fn is_about_supply(condition: &Condition) -> bool {
+    match condition {
+        Condition::Rail { .. } | Condition::Current(_) => true,
+        Condition::Any(conditions) => conditions.iter().all(is_about_supply),
+        _ => false,
+    }
+}
+
+fn unseen(eyes: &Eyes, text: &str, condition: &Condition, within: Span, stay: Stay) -> String {
+    if let Stay::Left(holds) = stay {
+        return format!("{condition} came but did not last {holds}; the light is {}", eyes.sight());
+    }
     match condition {
         Condition::Light { name, .. } => {
             format!("the light did not come to `{name}` within {within}; it is {}", eyes.sight())
@@ -184,7 +210,7 @@ fn unseen(eyes: &Eyes, text: &str, condition: &Condition, within: Span) -> Strin
         }
         Condition::Slot { slot, accepts } => {
             let wanted = accepts.iter().map(|it| content_in_words(*it)).collect::<Vec<_>>().join(" or ");
-            match eyes.slot_content() {
+            match eyes.slot_content(*slot) {
                 Some(content) => format!("slot {slot} holds {}, not {wanted}", content_in_words(content)),
                 None => format!("slot {slot} was not read within {within}"),
             }

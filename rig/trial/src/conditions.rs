@@ -3,15 +3,15 @@
 //! Boundary: it remembers and compares; it decides nothing. Conditions that last (a light, an identity) answer with the instant since
 //! when they have held; those that happen (a console match, an edge) with the instant at which they did.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use brickproof_cloud::CloudEvent;
 use brickproof_console::{Line, Lines, Matcher, PatternId};
 use brickproof_keys::Slot;
-use brickproof_light::{Recogniser, Sample, Sight, Watcher};
+use brickproof_light::{Calibration, Recogniser, Sample, Sight, Watcher};
 use brickproof_scenario::plan::{
-    Cause, Condition, Edge, Identity, Level, Measurand, Measurement, SlotContent, StepAction,
+    Cause, CloudBehaviour, Condition, Edge, Identity, Level, Measurand, Measurement, SlotContent, StepAction,
 };
 use brickproof_units::{Current, Instant, Span, Voltage};
 
@@ -30,26 +30,26 @@ pub(crate) enum Look {
     Console(usize),
     Identity(Vec<Identity>),
     Slot { slot: Slot, accepts: Vec<SlotContent> },
-    Rail(Level<Voltage>),
-    Current(Level<Current>),
+    /// The position of its level among the watched ones.
+    Level(usize),
     Edge { line: Arc<str>, edge: Edge },
     Any(Vec<Look>),
 }
 
 impl Look {
-    /// The slot that has to be read for it.
-    pub(crate) fn slot(&self) -> Option<Slot> {
+    /// The slots that have to be read for it.
+    pub(crate) fn slots(&self) -> Vec<Slot> {
         match self {
-            Self::Slot { slot, .. } => Some(*slot),
-            Self::Any(looks) => looks.iter().find_map(Self::slot),
-            _ => None,
+            Self::Slot { slot, .. } => vec![*slot],
+            Self::Any(looks) => looks.iter().flat_map(Self::slots).collect(),
+            _ => Vec::new(),
         }
     }
 
     /// Whether the supply has to be read for it.
     pub(crate) fn needs_supply(&self) -> bool {
         match self {
-            Self::Rail(_) | Self::Current(_) => true,
+            Self::Level(_) => true,
             Self::Any(looks) => looks.iter().any(Self::needs_supply),
             _ => false,
         }
@@ -61,6 +61,14 @@ impl Look {
 pub(crate) struct LookOut {
     matcher: Matcher,
     patterns: Vec<PatternId>,
+    levels: Vec<Measured>,
+}
+
+/// A level and what has to be on the right side of it.
+#[derive(Clone, Copy, Debug)]
+enum Measured {
+    Rail(Level<Voltage>),
+    Current(Level<Current>),
 }
 
 impl LookOut {
@@ -73,10 +81,15 @@ impl LookOut {
             }
             Condition::Identity(accepts) => Look::Identity(accepts.clone()),
             Condition::Slot { slot, accepts } => Look::Slot { slot: *slot, accepts: accepts.clone() },
-            Condition::Rail { is, .. } => Look::Rail(*is),
-            Condition::Current(is) => Look::Current(*is),
+            Condition::Rail { is, .. } => self.level(Measured::Rail(*is)),
+            Condition::Current(is) => self.level(Measured::Current(*is)),
             Condition::Any(conditions) => Look::Any(conditions.iter().map(|it| self.prepare(it)).collect()),
         }
+    }
+
+    fn level(&mut self, level: Measured) -> Look {
+        self.levels.push(level);
+        Look::Level(self.levels.len() - 1)
     }
 
     /// What a step waits for or guards against, if it does.
@@ -95,18 +108,17 @@ impl LookOut {
         }
     }
 
-    pub(crate) fn open_eyes(self) -> Eyes {
+    pub(crate) fn open_eyes(self, calibration: Calibration) -> Eyes {
         Eyes {
             matches: self.patterns.into_iter().map(|id| (id, None)).collect(),
             matcher: self.matcher,
             lines: Lines::new(),
             kept: VecDeque::new(),
             heard_at: None,
-            recogniser: Recogniser::default(),
-            slot: None,
-            rail: None,
+            recogniser: Recogniser::new(calibration),
+            slots: BTreeMap::new(),
+            levels: self.levels.into_iter().map(|level| (level, None)).collect(),
             lowest: None,
-            current: None,
             edges: Vec::new(),
             handshakes: Handshakes::default(),
         }
@@ -131,22 +143,38 @@ pub(crate) struct Eyes {
     kept: VecDeque<Line>,
     heard_at: Option<Instant>,
     recogniser: Recogniser,
-    slot: Option<(SlotContent, Instant)>,
-    rail: Option<(Voltage, Instant)>,
+    slots: BTreeMap<Slot, (SlotContent, Instant)>,
+    /// Each level, and since when every reading has been on the right side of it.
+    levels: Vec<(Measured, Option<Instant>)>,
+    /// The rail's lowest voltage in this step; `None` if it was not read.
     lowest: Option<Voltage>,
-    current: Option<(Current, Instant)>,
     edges: Vec<(Arc<str>, Edge, Instant)>,
     handshakes: Handshakes,
 }
 
 impl Eyes {
-    /// What happened before does not count for the step that begins; what lasts does.
-    pub(crate) fn begin_step(&mut self) {
-        self.slot = None;
-        self.rail = None;
+    /// What happened before does not count for the step that begins and looks for `look`; what lasts does.
+    pub(crate) fn begin_step(&mut self, look: Option<&Look>) {
+        self.slots.clear();
+        self.levels.iter_mut().for_each(|(_, since)| *since = None);
         self.lowest = None;
-        self.current = None;
         self.edges.clear();
+        if let Some(look) = look {
+            self.forget_matches(look);
+        }
+    }
+
+    /// Instants do not tell what was printed before a step from what was printed in it: a whole chunk of bytes has one.
+    fn forget_matches(&mut self, look: &Look) {
+        match look {
+            Look::Console(position) => self.matches[*position].1 = None,
+            Look::Any(looks) => looks.iter().for_each(|it| self.forget_matches(it)),
+            _ => {}
+        }
+    }
+
+    pub(crate) fn cloud_is(&mut self, behaviour: CloudBehaviour) {
+        self.handshakes.cloud_is(behaviour);
     }
 
     pub(crate) fn hear(&mut self, now: Instant, byte: u8) -> Heard {
@@ -181,13 +209,18 @@ impl Eyes {
     }
 
     pub(crate) fn see_supply(&mut self, now: Instant, rail: Voltage, current: Current) {
-        self.rail = Some((rail, now));
         self.lowest = Some(self.lowest.map_or(rail, |lowest| lowest.min(rail)));
-        self.current = Some((current, now));
+        for (level, since) in &mut self.levels {
+            let there = match level {
+                Measured::Rail(level) => is_on_side(*level, rail),
+                Measured::Current(level) => is_on_side(*level, current),
+            };
+            *since = there.then(|| since.unwrap_or(now));
+        }
     }
 
-    pub(crate) fn see_slot(&mut self, now: Instant, content: SlotContent) {
-        self.slot = Some((content, now));
+    pub(crate) fn see_slot(&mut self, now: Instant, slot: Slot, content: SlotContent) {
+        self.slots.insert(slot, (content, now));
     }
 
     pub(crate) fn see_cloud(&mut self, now: Instant, event: &CloudEvent) {
@@ -212,9 +245,10 @@ impl Eyes {
                 let accepted = |(identity, _): &(Identity, Instant)| accepts.contains(identity);
                 self.handshakes.connected_as().filter(accepted).map(|(_, at)| at.max(from))
             }
-            Look::Slot { accepts, .. } => self.slot.filter(|(content, _)| accepts.contains(content)).map(|(_, at)| at),
-            Look::Rail(level) => self.rail.filter(|(volts, _)| is_on_side(*level, *volts)).map(|(_, at)| at),
-            Look::Current(level) => self.current.filter(|(amps, _)| is_on_side(*level, *amps)).map(|(_, at)| at),
+            Look::Slot { slot, accepts } => {
+                self.slots.get(slot).filter(|(content, _)| accepts.contains(content)).map(|(_, at)| *at)
+            }
+            Look::Level(position) => self.levels[*position].1,
             Look::Edge { line, edge } => {
                 let wanted = |seen: &&(Arc<str>, Edge, Instant)| seen.0 == *line && seen.1 == *edge && seen.2 >= from;
                 self.edges.iter().find(wanted).map(|(_, _, at)| *at)
@@ -231,8 +265,8 @@ impl Eyes {
         self.lowest
     }
 
-    pub(crate) fn slot_content(&self) -> Option<SlotContent> {
-        self.slot.map(|(content, _)| content)
+    pub(crate) fn slot_content(&self, slot: Slot) -> Option<SlotContent> {
+        self.slots.get(&slot).map(|(content, _)| *content)
     }
 
     pub(crate) fn handshakes(&self) -> &Handshakes {

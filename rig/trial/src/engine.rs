@@ -5,6 +5,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use brickproof_light::Calibration;
 use brickproof_scenario::plan::{
     Condition, Expected, Expectation, Fault, Measurand, Measurement, Plan, Step, StepAction, Trigger,
 };
@@ -97,7 +98,9 @@ enum SlotReading {
 
 impl Trial {
     /// A trial at its beginning. The first action is already waiting.
-    pub fn new(plan: Arc<Plan>) -> Self {
+    ///
+    /// `calibration` is that of the sensor above the board's LED.
+    pub fn new(plan: Arc<Plan>, calibration: Calibration) -> Self {
         let mut look_out = LookOut::default();
         let looks = Looks {
             steps: plan.steps.iter().map(|step| look_out.prepare_step(&step.action)).collect(),
@@ -111,7 +114,7 @@ impl Trial {
         let mut trial = Self {
             now: Instant::START,
             stage: Stage::Over,
-            eyes: look_out.open_eyes(),
+            eyes: look_out.open_eyes(calibration),
             outbox: VecDeque::new(),
             next_id: 0,
             harmed_at: None,

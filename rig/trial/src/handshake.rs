@@ -4,12 +4,16 @@
 
 use brickproof_cloud::{CloudEvent, Rejection};
 use brickproof_keys::Fingerprint;
-use brickproof_scenario::plan::Identity;
+use brickproof_scenario::plan::{CloudBehaviour, Identity};
 use brickproof_units::Instant;
 
+use crate::verdict::Blame;
+
 /// The attempts so far.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Handshakes {
+    /// How the cloud was told to behave.
+    ordered: CloudBehaviour,
     attempts: u32,
     last: Option<Attempt>,
     connected: Option<(Identity, Instant)>,
@@ -20,6 +24,8 @@ pub(crate) struct Handshakes {
 #[derive(Clone, Debug)]
 struct Attempt {
     began: Instant,
+    /// How the cloud was told to behave when the attempt came as far as it did.
+    under: CloudBehaviour,
     stage: Stage,
 }
 
@@ -41,11 +47,22 @@ enum Stage {
 pub(crate) struct Story {
     pub(crate) at: Instant,
     pub(crate) text: String,
-    /// Whether the board asked and nobody answered.
-    pub(crate) unanswered: bool,
+    /// Who kept the board from connecting.
+    pub(crate) blame: Blame,
+}
+
+impl Default for Handshakes {
+    fn default() -> Self {
+        Self { ordered: CloudBehaviour::Genuine, attempts: 0, last: None, connected: None, issued: None }
+    }
 }
 
 impl Handshakes {
+    /// The cloud does as it was told, from now on.
+    pub(crate) fn cloud_is(&mut self, ordered: CloudBehaviour) {
+        self.ordered = ordered;
+    }
+
     pub(crate) fn see(&mut self, now: Instant, event: &CloudEvent) {
         match event {
             CloudEvent::LinkOpened => self.begin(now, Stage::Linked),
@@ -74,12 +91,13 @@ impl Handshakes {
 
     fn begin(&mut self, began: Instant, stage: Stage) {
         self.attempts += 1;
-        self.last = Some(Attempt { began, stage });
+        self.last = Some(Attempt { began, under: self.ordered, stage });
     }
 
     fn go_on(&mut self, stage: Stage) {
         if let Some(last) = &mut self.last {
             last.stage = stage;
+            last.under = self.ordered;
         }
     }
 
@@ -90,24 +108,35 @@ impl Handshakes {
 
     /// What the last attempt came to, as far as the cloud knows; `None` if it is connected or never tried.
     pub(crate) fn story(&self, now: Instant) -> Option<Story> {
-        let Attempt { began, stage } = self.last.as_ref()?;
-        let (text, unanswered) = match stage {
+        let Attempt { began, under, stage } = self.last.as_ref()?;
+        let text = match stage {
             Stage::Connected => return None,
-            Stage::Linked => ("the board opened the link and said nothing".to_owned(), false),
-            Stage::Refused { asked } => (format!("the link to {asked} was refused"), false),
+            Stage::Linked => "the board opened the link and said nothing".to_owned(),
+            Stage::Refused { asked } => format!("the link to {asked} was refused"),
             Stage::Unanswered { first_hello } => {
-                (format!("its hello got no answer for {}: packets were lost, the keys were not tried", now.since(*first_hello)), true)
+                let silence = now.since(*first_hello);
+                format!("its hello got no answer for {silence}: packets were lost, the keys were not tried")
             }
             Stage::Challenged { hello } => {
-                (format!("the cloud answered the hello of {hello} and the board gave no proof: it does not accept the server's key"), false)
+                format!("the cloud answered the hello of {hello} and the board gave no proof: it does not accept the server's key")
             }
             Stage::Rejected { fingerprint, reason: Rejection::UnknownIdentity } => {
-                (format!("the cloud does not know the identity {fingerprint}: the device key is not the registered one"), false)
+                format!("the cloud does not know the identity {fingerprint}: the device key is not the registered one")
             }
-            Stage::Rejected { fingerprint, reason } => (format!("the cloud rejected {fingerprint}: {reason}"), false),
+            Stage::Rejected { fingerprint, reason } => format!("the cloud rejected {fingerprint}: {reason}"),
         };
         let text = format!("attempt {} to connect, begun at {began}: {text}", self.attempts);
-        Some(Story { at: *began, text, unanswered })
+        Some(Story { at: *began, text, blame: self.blame(*under, stage) })
+    }
+
+    /// Nobody connects through a firewall that the scenario ordered; a board that the genuine cloud does not answer is not to blame. One
+    /// that did not try again since the cloud became genuine is.
+    fn blame(&self, under: CloudBehaviour, stage: &Stage) -> Blame {
+        match (self.ordered, under, stage) {
+            (CloudBehaviour::Genuine, CloudBehaviour::Genuine, Stage::Unanswered { .. }) => Blame::Bench,
+            (CloudBehaviour::Genuine, _, _) => Blame::Firmware,
+            _ => Blame::Scenario,
+        }
     }
 }
 
@@ -130,15 +159,28 @@ mod tests {
         silent.see(at(1), &CloudEvent::Hello { fingerprint: key(1), answered: false });
         silent.see(at(4), &CloudEvent::Hello { fingerprint: key(1), answered: false });
         let story = silent.story(at(46)).unwrap();
-        assert!(story.unanswered);
+        assert_eq!(story.blame, Blame::Bench);
         assert!(story.text.contains("no answer for 45s"), "{}", story.text);
 
         let mut refused = Handshakes::default();
         refused.see(at(1), &CloudEvent::LinkOpened);
         refused.see(at(1), &CloudEvent::Hello { fingerprint: key(1), answered: true });
         let story = refused.story(at(46)).unwrap();
-        assert!(!story.unanswered);
+        assert_eq!(story.blame, Blame::Firmware);
         assert!(story.text.contains("does not accept the server's key"), "{}", story.text);
+    }
+
+    #[test]
+    fn an_ordered_silence_is_the_scenarios_until_the_cloud_is_genuine_again() {
+        let mut it = Handshakes::default();
+        it.cloud_is(CloudBehaviour::Silent);
+        it.see(at(1), &CloudEvent::LinkOpened);
+        it.see(at(1), &CloudEvent::Hello { fingerprint: key(1), answered: false });
+        assert_eq!(it.story(at(2)).unwrap().blame, Blame::Scenario);
+        it.cloud_is(CloudBehaviour::Genuine);
+        assert_eq!(it.story(at(9)).unwrap().blame, Blame::Firmware, "it did not ask again");
+        it.see(at(10), &CloudEvent::Hello { fingerprint: key(1), answered: false });
+        assert_eq!(it.story(at(11)).unwrap().blame, Blame::Bench, "the genuine cloud answers");
     }
 
     #[test]

@@ -93,7 +93,8 @@ impl Decimal {
 
 /// Writes `value` in the largest of `units` in which it is at least one, with as many decimals as it takes to be exact.
 pub(crate) fn show(f: &mut fmt::Formatter<'_>, value: i128, units: &[(&str, u64)]) -> fmt::Result {
-    let fits = |size: u64| value.unsigned_abs() >= u128::from(size);
+    // Nothing is nothing in any unit; the largest reads best.
+    let fits = |size: u64| value == 0 || value.unsigned_abs() >= u128::from(size);
     let (unit, size) = units.iter().rev().find(|(_, size)| fits(*size)).or(units.first()).copied().unwrap_or(("", 1));
     let size = i128::from(size);
     let sign = if value < 0 { "-" } else { "" };

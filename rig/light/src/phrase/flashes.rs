@@ -33,12 +33,16 @@ pub(crate) struct Flashes {
 
 impl Flashes {
     /// The first flash, if the newest beat is one: after `told_until`, the end of the last thing that could be told about the
-    /// light, there was nothing but darkness. A flash amid disorder is part of the disorder.
+    /// light, there was nothing but darkness and perhaps one other colour, whose rhythm was just changing. A flash amid more disorder is
+    /// part of the disorder.
     pub(crate) fn begin(beats: &Beats, told_until: Instant) -> Option<Self> {
         let flash = beats.get(0)?;
         let colour = flash.lit()?;
         let before = || beats.newest_first().skip(1);
-        let in_order = before().take_while(|beat| beat.start >= told_until).all(|beat| beat.kind == Kind::Dark);
+        let untold = || before().take_while(|beat| beat.start >= told_until);
+        let base = untold().find_map(Beat::lit);
+        let in_order = untold().all(|beat| beat.kind == Kind::Dark || beat.lit() == base)
+            && base.is_none_or(|base| base != colour && base != Colour::Unknown);
         let same_before = before().find(|beat| beat.lit() == Some(colour));
         let alone = same_before.is_none_or(|beat| flash.start.since(beat.end) >= ALONE);
         let told = in_order && flash.start.since(told_until) < ALONE;
