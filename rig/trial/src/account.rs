@@ -9,7 +9,7 @@ use brickproof_scenario::plan::{
 use brickproof_units::{Instant, Span, Voltage};
 
 use crate::conditions::Eyes;
-use crate::ports::ShapeAchieved;
+use crate::ports::{CommandError, ShapeAchieved};
 use crate::verdict::{Blame, Evidence, MeasuredValue, Verdict, VerdictKind};
 
 /// How many console lines accompany a verdict.
@@ -78,6 +78,16 @@ pub(crate) fn expected_brick(plan: &Plan, failure: Verdict, shown: &[bool], at_e
     Verdict { kind: VerdictKind::Passed, blame: None, reason, ..failure }
 }
 
+/// What a trial comes to whose station could not be cleaned up or made safe: nothing that follows on it can be trusted.
+pub(crate) fn left_unsafe(verdict: &Verdict, error: &CommandError, at: Instant) -> Verdict {
+    let blame = verdict.blame.map(|blame| format!(" by the {blame}'s fault")).unwrap_or_default();
+    let mut reason = format!("the station could not be left safe: {error}; before that the trial {}{blame}", verdict.kind.as_verb());
+    if !verdict.reason.is_empty() {
+        reason.push_str(&format!(": {}", verdict.reason));
+    }
+    Verdict { kind: VerdictKind::Error, blame: Some(Blame::Bench), reason, at, ..verdict.clone() }
+}
+
 pub(crate) fn bench_error(eyes: &Eyes, reason: String, step: Option<usize>, at: Instant) -> Verdict {
     Verdict {
         kind: VerdictKind::Error,
@@ -134,26 +144,28 @@ pub(crate) fn not_as_asked(asked: &Fault, achieved: &ShapeAchieved) -> Option<St
 /// The verdict on something that was not as it should be.
 pub(crate) fn missed(eyes: &Eyes, miss: &Miss<'_>, step: Option<usize>, at: Instant) -> Verdict {
     let mut evidence = Vec::new();
-    let (reason, about_connecting) = match miss {
+    let (reason, subject) = match miss {
         Miss::Unseen { text, condition, within, began, stay } => {
             if let Condition::Console(pattern) = condition {
                 evidence.extend(nearest_to(eyes, pattern, *began));
             }
-            (unseen(eyes, text, condition, *within, *stay), is_about_connecting(condition))
+            (unseen(eyes, text, condition, *within, *stay), Subject::of(condition))
         }
         Miss::Forbidden { text, line, condition } => {
-            (format!("{condition}, which line {line} forbids ({text})"), false)
+            (format!("{condition}, which line {line} forbids ({text})"), Subject::Board)
         }
-        Miss::OutOfLimits { text, value } => (format!("{value} is out of the limits: {text}"), false),
+        Miss::OutOfLimits { text, value } => (format!("{value} is out of the limits: {text}"), Subject::Board),
     };
     evidence.extend(last_lines(eyes));
-    let story = eyes.handshakes().story(at).filter(|story| about_connecting || story.blame == Blame::Bench);
-    let (blame, reason) = match story {
-        Some(story) => {
+    let story = eyes.handshakes().story(at);
+    let story = story.filter(|story| subject == Subject::Connection || story.blame == Blame::Bench);
+    let (blame, reason) = match (story, subject) {
+        (Some(story), _) => {
             evidence.push(Evidence { at: story.at, kind: "cloud", text: story.text.clone() });
             (story.blame, format!("{reason}; {}", story.text))
         }
-        None => (Blame::Firmware, reason),
+        (None, Subject::Supply) => (Blame::Bench, reason),
+        (None, Subject::Board | Subject::Connection) => (Blame::Firmware, reason),
     };
     Verdict {
         kind: kind_of(blame),
@@ -174,27 +186,41 @@ fn kind_of(blame: Blame) -> VerdictKind {
     }
 }
 
-fn is_about_connecting(condition: &Condition) -> bool {
-    match condition {
-        Condition::Light { name, .. } => name == CONNECTED,
-        Condition::Identity(_) => true,
-        Condition::Any(conditions) => conditions.iter().any(is_about_connecting),
-        _ => false,
-    }
+/// Who has a part in a condition besides the board.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Subject {
+    /// Nobody.
+    Board,
+    /// The cloud.
+    Connection,
+    /// What the supply does is the bench's doing, not the board's.
+    Supply,
 }
 
-/// What the supply does is the bench's doing, not the board's.
-fn is_about_supply(condition: &Condition) -> bool {
-    match condition {
-        Condition::Rail { .. } | Condition::Current(_) => true,
-        Condition::Any(conditions) => conditions.iter().all(is_about_supply),
-        _ => false,
+impl Subject {
+    fn of(condition: &Condition) -> Self {
+        match condition {
+            Condition::Light { name, .. } if name == CONNECTED => Self::Connection,
+            Condition::Identity(_) => Self::Connection,
+            Condition::Rail { .. } | Condition::Current(_) => Self::Supply,
+            Condition::Any(conditions) => {
+                let subjects: Vec<Self> = conditions.iter().map(Self::of).collect();
+                if subjects.contains(&Self::Connection) {
+                    Self::Connection
+                } else if subjects.contains(&Self::Board) {
+                    Self::Board
+                } else {
+                    Self::Supply
+                }
+            }
+            Condition::Light { .. } | Condition::Console(_) | Condition::Slot { .. } => Self::Board,
+        }
     }
 }
 
 fn unseen(eyes: &Eyes, text: &str, condition: &Condition, within: Span, stay: Stay) -> String {
     if let Stay::Left(holds) = stay {
-        return format!("{condition} came but did not last {holds}; the light is {}", eyes.sight());
+        return format!("{condition}, but not for {holds}; now the light is {}", eyes.sight());
     }
     match condition {
         Condition::Light { name, .. } => {

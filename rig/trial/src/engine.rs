@@ -6,12 +6,13 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use brickproof_light::Calibration;
+use brickproof_keys::Slot;
 use brickproof_scenario::plan::{
     Condition, Expected, Expectation, Fault, Measurand, Measurement, Plan, Step, StepAction, Trigger,
 };
 use brickproof_units::{Instant, Span};
 
-use crate::account::{self, Miss};
+use crate::account::{self, Miss, Stay};
 use crate::conditions::{Eyes, Look, LookOut};
 use crate::ports::{
     Achieved, Action, ActionId, Command, CommandError, Injection, Observation, ShapeAchieved, Stamp,
@@ -34,8 +35,11 @@ pub struct Trial {
     plan: Arc<Plan>,
     looks: Arc<Looks>,
     now: Instant,
+    /// Everything up to here was observed. What is observed at an instant counts before what is due at it, so this may lag behind `now`.
+    elapsed: Instant,
     stage: Stage,
     eyes: Eyes,
+    slots: SlotReading,
     outbox: VecDeque<Action>,
     next_id: u32,
     /// When the board was first harmed on purpose: what goes wrong before is no brick.
@@ -46,6 +50,8 @@ pub struct Trial {
     faults: Vec<FaultRecord>,
     measurements: Vec<MeasurementRecord>,
     verdict: Option<Arc<Verdict>>,
+    /// The first thing that went wrong while cleaning up.
+    cleanup_error: Option<CommandError>,
 }
 
 /// The plan's conditions, prepared for looking.
@@ -56,12 +62,19 @@ struct Looks {
     brick: Vec<Look>,
 }
 
+impl Looks {
+    /// Whether the supply has to be read from the first step to the last.
+    fn need_supply_throughout(&self) -> bool {
+        self.watches.iter().chain(&self.brick).any(Look::needs_supply)
+    }
+}
+
 #[derive(Clone, Debug)]
 enum Stage {
     Provisioning(Request),
     Step { position: usize, began: Instant, state: StepState },
-    Cleanup { position: usize, state: StepState, verdict: Arc<Verdict> },
-    MakingSafe { request: Request, verdict: Arc<Verdict> },
+    Cleanup { position: usize, state: StepState },
+    MakingSafe(Request),
     Over,
 }
 
@@ -72,14 +85,14 @@ struct Request {
     deadline: Instant,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 enum StepState {
     /// A request is on its way; the step ends with its answer.
     Asked(Request),
     /// Time has to pass.
     Waiting { until: Instant },
     /// Something has to be seen.
-    Looking { deadline: Instant, slot: SlotReading },
+    Looking { deadline: Instant },
     /// Something must not be seen until then.
     Guarding { until: Instant },
     /// A trigger's cause has to be seen.
@@ -88,11 +101,11 @@ enum StepState {
     Injecting { request: Request },
 }
 
-/// Slots are not visible by themselves: a step that looks at one asks again and again.
-#[derive(Clone, Copy, Debug)]
+/// Slots are not visible by themselves: a step that looks at some asks again and again.
+#[derive(Clone, Debug)]
 enum SlotReading {
     NotNeeded,
-    Asked(ActionId),
+    Asked { open: Vec<(ActionId, Slot)>, deadline: Instant },
     Pause { until: Instant },
 }
 
@@ -113,8 +126,10 @@ impl Trial {
         let steps = plan.steps.iter().map(|step| StepRecord { index: step.index, verdict: StepVerdict::NotRun, ran: None });
         let mut trial = Self {
             now: Instant::START,
+            elapsed: Instant::START,
             stage: Stage::Over,
             eyes: look_out.open_eyes(calibration),
+            slots: SlotReading::NotNeeded,
             outbox: VecDeque::new(),
             next_id: 0,
             harmed_at: None,
@@ -124,9 +139,11 @@ impl Trial {
             faults: Vec::new(),
             measurements: Vec::new(),
             verdict: None,
+            cleanup_error: None,
             looks: Arc::new(looks),
             plan,
         };
+        trial.eyes.cloud_is(trial.plan.cloud.behaviour);
         trial.ask(Command::Cloud(trial.plan.cloud));
         trial.stage = Stage::Provisioning(trial.ask(Command::Provision));
         trial
@@ -150,18 +167,27 @@ impl Trial {
     /// When it wants to be woken even if nothing is observed. `None` once it is over.
     pub fn next_wake(&self) -> Option<Instant> {
         match &self.stage {
-            Stage::Provisioning(request) | Stage::MakingSafe { request, .. } => Some(request.deadline),
+            Stage::Provisioning(request) | Stage::MakingSafe(request) => Some(request.deadline),
             Stage::Cleanup { state, .. } => Some(state.next_wake()),
             Stage::Step { position, began, state } => {
-                let holding = match (state, &self.plan.steps[*position].action) {
-                    (StepState::Looking { .. }, StepAction::Expect(Expectation { holds: Some(holds), .. })) => {
-                        self.stays_since(*position, *began).map(|since| since + *holds)
-                    }
-                    _ => None,
-                };
-                Some(holding.unwrap_or_else(|| state.next_wake()))
+                let next = self.held_until(*position, *began, *state).unwrap_or_else(|| state.next_wake());
+                Some(match &self.slots {
+                    SlotReading::Asked { deadline, .. } if self.is_due(next) => *deadline,
+                    SlotReading::Asked { deadline: other, .. } | SlotReading::Pause { until: other } => next.min(*other),
+                    SlotReading::NotNeeded => next,
+                })
             }
             Stage::Over => None,
+        }
+    }
+
+    /// When what a step waits for will have lasted as long as it must, if it is there.
+    fn held_until(&self, position: usize, began: Instant, state: StepState) -> Option<Instant> {
+        match (state, &self.plan.steps[position].action) {
+            (StepState::Looking { .. }, StepAction::Expect(Expectation { holds: Some(holds), .. })) => {
+                self.stays_since(position, began).map(|since| since + *holds)
+            }
+            _ => None,
         }
     }
 
@@ -208,8 +234,28 @@ impl Trial {
 
     /// Time passes, nothing was observed.
     pub fn wake(&mut self, now: Instant) {
+        self.catch_up(now);
+        self.pass_time(now);
+    }
+
+    /// Takes every decision that was due before `until` at its own instant, however late the driver is.
+    fn catch_up(&mut self, until: Instant) {
+        while let Some(due) = self.next_wake().filter(|due| *due < until) {
+            self.pass_time(due);
+            if self.next_wake() == Some(due) {
+                break;
+            }
+        }
+    }
+
+    fn pass_time(&mut self, now: Instant) {
         self.now = self.now.max(now);
+        self.elapsed = self.elapsed.max(now);
         self.settle();
+    }
+
+    fn is_due(&self, at: Instant) -> bool {
+        self.elapsed >= at
     }
 
     /// The operator, or the driver on its way out, ends the trial. The station is still made safe.
@@ -229,6 +275,7 @@ impl Trial {
 
     /// Something was observed.
     pub fn observe(&mut self, stamp: Stamp, observation: Observation) {
+        self.catch_up(stamp.at);
         self.now = self.now.max(stamp.at);
         match observation {
             Observation::Console(bytes) => self.observe_console(stamp, &bytes),
@@ -321,25 +368,29 @@ impl Trial {
 
     /// Takes one move if there is one.
     fn advance(&mut self) -> bool {
-        match self.stage.clone() {
+        match self.stage {
             Stage::Over => false,
-            Stage::Provisioning(request) | Stage::MakingSafe { request, .. } if self.now >= request.deadline => {
-                self.bench_failed(&CommandError::Failed {
-                    instrument: "the station",
-                    asked: "answer in time".into(),
-                    happened: format!("nothing came within {ANSWER_DEADLINE}").into(),
-                });
+            Stage::Provisioning(request) if self.is_due(request.deadline) => {
+                self.bench_failed(&no_answer("be provisioned"));
                 true
             }
-            Stage::Provisioning(_) | Stage::MakingSafe { .. } => false,
-            Stage::Cleanup { state, .. } => match state {
-                StepState::Waiting { until } if self.now >= until => self.next_cleanup(),
-                StepState::Asked(request) if self.now >= request.deadline => self.next_cleanup(),
+            Stage::MakingSafe(request) if self.is_due(request.deadline) => {
+                self.finish(Err(no_answer("be made safe")));
+                true
+            }
+            Stage::Provisioning(_) | Stage::MakingSafe(_) => false,
+            Stage::Cleanup { position, state } => match state {
+                StepState::Waiting { until } if self.is_due(until) => self.begin_cleanup(position + 1),
+                StepState::Asked(request) if self.is_due(request.deadline) => {
+                    let asked = self.plan.cleanup[position].text.clone();
+                    self.cleanup_error.get_or_insert(no_answer(&asked));
+                    self.begin_cleanup(position + 1)
+                }
                 _ => false,
             },
             Stage::Step { position, began, state } => {
                 let plan = Arc::clone(&self.plan);
-                self.advance_step(&plan.steps[position], position, began, &state)
+                self.advance_step(&plan.steps[position], position, began, state)
             }
         }
     }
@@ -354,20 +405,17 @@ impl Trial {
         self.eyes.sees(self.looks.steps[position].as_ref()?, began)
     }
 
-    fn advance_step(&mut self, step: &Step, position: usize, began: Instant, state: &StepState) -> bool {
-        match *state {
+    fn advance_step(&mut self, step: &Step, position: usize, began: Instant, state: StepState) -> bool {
+        match state {
             StepState::Asked(request) | StepState::Injecting { request } => {
-                if self.now < request.deadline {
+                if !self.is_due(request.deadline) {
                     return false;
                 }
-                self.bench_failed(&CommandError::Failed {
-                    instrument: "the station",
-                    asked: step.text.as_str().into(),
-                    happened: "it did not answer in time".into(),
-                });
+                self.bench_failed(&no_answer(&step.text));
                 true
             }
-            StepState::Waiting { until } => self.now >= until && self.end_step(position),
+            StepState::Waiting { until } => self.is_due(until) && self.end_step(position),
+            _ if self.read_slots_again(position) => true,
             StepState::Guarding { until } => {
                 let StepAction::Never { condition, .. } = &step.action else {
                     return self.guard_lowest(step, position, until);
@@ -376,26 +424,41 @@ impl Trial {
                     self.fail(&Miss::Forbidden { text: &step.text, line: step.line, condition });
                     return true;
                 }
-                self.now >= until && self.end_step(position)
+                self.is_too_late(until) && (self.is_blind(position) || self.end_step(position))
             }
             StepState::Lurking { deadline } => self.lurk(step, position, began, deadline),
-            StepState::Looking { deadline, slot } => self.look(step, position, began, deadline, slot),
+            StepState::Looking { deadline } => self.look(step, position, began, deadline),
         }
     }
 
+    /// Whether the time for a step is over: not while a slot is being read, which says what was there in time.
+    fn is_too_late(&self, deadline: Instant) -> bool {
+        self.is_due(deadline) && !matches!(self.slots, SlotReading::Asked { .. })
+    }
+
+    /// Whether the step could not see what it looks for because the supply was never read; then the bench has failed.
+    fn is_blind(&mut self, position: usize) -> bool {
+        let blind = self.reads_supply(position) && self.eyes.lowest_rail().is_none();
+        if blind {
+            self.bench_failed(&CommandError::Failed {
+                instrument: "the supply",
+                asked: "read the rail".into(),
+                happened: "no reading came".into(),
+            });
+        }
+        blind
+    }
+
     fn guard_lowest(&mut self, step: &Step, position: usize, until: Instant) -> bool {
-        if self.now < until {
+        if !self.is_due(until) {
             return false;
         }
-        if let StepAction::Measure(Measurement { name, what: Measurand::LowestVoltage { at_least, .. } }) = &step.action {
-            let Some(lowest) = self.eyes.lowest_rail() else {
-                self.bench_failed(&CommandError::Failed {
-                    instrument: "the supply",
-                    asked: "read the rail".into(),
-                    happened: "no reading came".into(),
-                });
-                return true;
-            };
+        if self.is_blind(position) {
+            return true;
+        }
+        if let StepAction::Measure(Measurement { name, what: Measurand::LowestVoltage { at_least, .. } }) = &step.action
+            && let Some(lowest) = self.eyes.lowest_rail()
+        {
             let within_limits = at_least.is_none_or(|limit| lowest >= limit);
             self.keep_measurement(step, name, MeasuredValue::Voltage(lowest), within_limits);
             if !within_limits {
@@ -409,16 +472,20 @@ impl Trial {
 
     fn lurk(&mut self, step: &Step, position: usize, began: Instant, deadline: Instant) -> bool {
         let StepAction::Fault { trigger, fault } = &step.action else { return false };
-        let Some(at) = self.seen_since(position, began) else {
-            if self.now < deadline {
+        if self.seen_since(position, began).is_none() {
+            if !self.is_too_late(deadline) {
                 return false;
+            }
+            if self.is_blind(position) {
+                return true;
             }
             let verdict = account::trigger_missed(&self.eyes, step, trigger, began, self.now);
             self.conclude(verdict);
             return true;
-        };
+        }
         self.note(Happening::Triggered { step: step.index });
-        self.inject(step, position, began, fault, at, trigger);
+        // A light is recognised later than it began: what counts is the instant at which it was, the only one that can be acted upon.
+        self.inject(step, position, began, fault, self.now, trigger);
         true
     }
 
@@ -429,32 +496,29 @@ impl Trial {
         self.stage = Stage::Step { position, began, state: StepState::Injecting { request } };
     }
 
-    fn look(&mut self, step: &Step, position: usize, began: Instant, deadline: Instant, slot: SlotReading) -> bool {
-        if let SlotReading::Pause { until } = slot
-            && self.now >= until
-        {
-            let slot = self.read_slot(position);
-            self.stage = Stage::Step { position, began, state: StepState::Looking { deadline, slot } };
-            return true;
-        }
+    fn look(&mut self, step: &Step, position: usize, began: Instant, deadline: Instant) -> bool {
         match &step.action {
-            StepAction::Expect(Expectation { condition, within, holds }) => {
-                let since = match holds {
-                    Some(_) => self.stays_since(position, began),
-                    None => self.seen_since(position, began),
-                };
-                match since {
-                    Some(since) if self.now >= since + holds.unwrap_or_default() => self.end_step(position),
-                    Some(_) => false,
-                    None => self.now >= deadline && self.missed(step, condition, *within, began),
+            StepAction::Expect(Expectation { condition, within, holds: None }) => {
+                if self.seen_since(position, began).is_some() {
+                    return self.end_step(position);
                 }
+                self.is_too_late(deadline) && self.missed(step, position, began, condition, *within, Stay::NeverCame)
+            }
+            StepAction::Expect(Expectation { condition, within, holds: Some(holds) }) => {
+                if let Some(since) = self.stays_since(position, began) {
+                    return self.is_due(since + *holds) && self.end_step(position);
+                }
+                let came = self.seen_since(position, began).is_some();
+                let stay = if came { Stay::Left(*holds) } else { Stay::NeverCame };
+                self.is_too_late(deadline) && self.missed(step, position, began, condition, *within, stay)
             }
             StepAction::Measure(Measurement {
                 name,
                 what: Measurand::TimeUntil { condition, within, at_least, at_most },
             }) => {
                 let Some(at) = self.seen_since(position, began) else {
-                    return self.now >= deadline && self.missed(step, condition, *within, began);
+                    return self.is_too_late(deadline)
+                        && self.missed(step, position, began, condition, *within, Stay::NeverCame);
                 };
                 let took = at.since(began);
                 let within_limits = at_least.is_none_or(|l| took >= l) && at_most.is_none_or(|l| took <= l);
@@ -470,8 +534,18 @@ impl Trial {
         }
     }
 
-    fn missed(&mut self, step: &Step, condition: &Condition, within: Span, began: Instant) -> bool {
-        self.fail(&Miss::Unseen { text: &step.text, condition, within, began });
+    fn missed(
+        &mut self,
+        step: &Step,
+        position: usize,
+        began: Instant,
+        condition: &Condition,
+        within: Span,
+        stay: Stay,
+    ) -> bool {
+        if !self.is_blind(position) {
+            self.fail(&Miss::Unseen { text: &step.text, condition, within, began, stay });
+        }
         true
     }
 
@@ -480,11 +554,41 @@ impl Trial {
         self.measurements.push(record);
     }
 
-    fn read_slot(&mut self, position: usize) -> SlotReading {
-        match self.looks.steps[position].as_ref().and_then(Look::slot) {
-            Some(slot) => SlotReading::Asked(self.ask(Command::ReadSlot { slot }).id),
+    fn read_slots(&mut self, position: usize) {
+        let slots = self.looks.steps[position].as_ref().map(Look::slots).unwrap_or_default();
+        let ask = |slot: Slot| {
+            let request = self.ask(Command::ReadSlot { slot });
+            ((request.id, slot), request.deadline)
+        };
+        let (open, deadlines): (Vec<_>, Vec<_>) = slots.into_iter().map(ask).unzip();
+        self.slots = match deadlines.into_iter().max() {
+            Some(deadline) => SlotReading::Asked { open, deadline },
             None => SlotReading::NotNeeded,
+        };
+    }
+
+    fn read_slots_again(&mut self, position: usize) -> bool {
+        match self.slots {
+            SlotReading::Pause { until } if self.is_due(until) => {
+                self.read_slots(position);
+                true
+            }
+            SlotReading::Asked { deadline, .. } if self.is_due(deadline) => {
+                self.bench_failed(&no_answer("read a slot"));
+                true
+            }
+            _ => false,
         }
+    }
+
+    fn reads_supply(&self, position: usize) -> bool {
+        self.looks.steps[position].as_ref().is_some_and(Look::needs_supply)
+            || is_lowest_voltage(&self.plan.steps[position].action)
+    }
+
+    /// Whether the readings of the supply begin and end with this step.
+    fn reads_supply_only_now(&self, position: usize) -> bool {
+        self.reads_supply(position) && !self.looks.need_supply_throughout()
     }
 
     fn begin_step(&mut self, position: usize) {
@@ -496,18 +600,17 @@ impl Trial {
         let began = self.now;
         self.note(Happening::StepBegan { index: step.index });
         self.steps[position].ran = Some((began, began));
-        self.eyes.begin_step();
-        if self.looks.steps[position].as_ref().is_some_and(Look::needs_supply) || is_lowest_voltage(&step.action) {
+        self.eyes.begin_step(self.looks.steps[position].as_ref());
+        self.read_slots(position);
+        if self.reads_supply_only_now(position) {
             self.ask(Command::ReadSupply { every: Some(SUPPLY_READING_PERIOD) });
         }
         let state = match &step.action {
             StepAction::Wait(span) => StepState::Waiting { until: began + *span },
-            StepAction::Expect(it) => {
-                StepState::Looking { deadline: began + it.within, slot: self.read_slot(position) }
-            }
+            StepAction::Expect(it) => StepState::Looking { deadline: began + it.within },
             StepAction::Never { during, .. } => StepState::Guarding { until: began + *during },
             StepAction::Measure(Measurement { what: Measurand::TimeUntil { within, .. }, .. }) => {
-                StepState::Looking { deadline: began + *within, slot: self.read_slot(position) }
+                StepState::Looking { deadline: began + *within }
             }
             StepAction::Measure(Measurement { what: Measurand::LowestVoltage { during, .. }, .. }) => {
                 StepState::Guarding { until: began + *during }
@@ -535,9 +638,8 @@ impl Trial {
     }
 
     fn close_step(&mut self, position: usize, verdict: StepVerdict) {
-        let supply_was_read = self.looks.steps[position].as_ref().is_some_and(Look::needs_supply)
-            || is_lowest_voltage(&self.plan.steps[position].action);
-        if supply_was_read {
+        self.slots = SlotReading::NotNeeded;
+        if self.reads_supply_only_now(position) {
             self.ask(Command::ReadSupply { every: None });
         }
         let record = &mut self.steps[position];
@@ -548,22 +650,20 @@ impl Trial {
     }
 
     fn take_answer(&mut self, id: ActionId, result: Result<Achieved, CommandError>) {
-        match self.stage.clone() {
+        match self.stage {
             Stage::Provisioning(request) if request.id == id => match result {
-                Ok(_) => self.begin_step(0),
+                Ok(_) => self.begin_steps(),
                 Err(error) => self.bench_failed(&error),
             },
-            Stage::MakingSafe { request, verdict } if request.id == id => self.finish(result, &verdict),
-            Stage::Cleanup { state: StepState::Asked(request), .. } if request.id == id => {
-                self.next_cleanup();
+            Stage::MakingSafe(request) if request.id == id => self.finish(result),
+            Stage::Cleanup { position, state: StepState::Asked(request) } if request.id == id => {
+                if let Err(error) = result {
+                    self.cleanup_error.get_or_insert(error);
+                }
+                self.begin_cleanup(position + 1);
             }
             Stage::Step { position, state: StepState::Asked(request), .. } if request.id == id => match result {
-                Ok(_) => {
-                    if matches!(self.plan.steps[position].action, StepAction::Corrupt { .. }) {
-                        self.harmed_at.get_or_insert(self.now);
-                    }
-                    self.end_step(position);
-                }
+                Ok(_) => self.done(position),
                 Err(error) => self.bench_failed(&error),
             },
             Stage::Step { position, state: StepState::Injecting { request }, .. } if request.id == id => match result {
@@ -571,19 +671,41 @@ impl Trial {
                 Ok(_) => self.injection_unproven(),
                 Err(error) => self.bench_failed(&error),
             },
-            Stage::Step { position, began, state: StepState::Looking { deadline, slot: SlotReading::Asked(asked) } }
-                if asked == id =>
-            {
-                match result {
-                    Ok(Achieved::Slot(content)) => self.eyes.see_slot(self.now, content),
-                    Ok(_) => {}
-                    Err(error) => return self.bench_failed(&error),
-                }
-                let slot = SlotReading::Pause { until: self.now + SLOT_REREAD_PAUSE };
-                self.stage = Stage::Step { position, began, state: StepState::Looking { deadline, slot } };
-            }
+            Stage::Step { .. } => match (self.slot_asked(id), result) {
+                (Some(slot), Ok(Achieved::Slot(content))) => self.eyes.see_slot(self.now, slot, content),
+                (_, result) => self.take_stray_answer(result),
+            },
             _ => self.take_stray_answer(result),
         }
+    }
+
+    /// The slot whose reading `id` answers, which is then no longer awaited.
+    fn slot_asked(&mut self, id: ActionId) -> Option<Slot> {
+        let SlotReading::Asked { open, .. } = &mut self.slots else { return None };
+        let (_, slot) = open.remove(open.iter().position(|(asked, _)| *asked == id)?);
+        if open.is_empty() {
+            self.slots = SlotReading::Pause { until: self.now + SLOT_REREAD_PAUSE };
+        }
+        Some(slot)
+    }
+
+    fn begin_steps(&mut self) {
+        if self.looks.need_supply_throughout() {
+            self.ask(Command::ReadSupply { every: Some(SUPPLY_READING_PERIOD) });
+        }
+        self.begin_step(0);
+    }
+
+    /// A step that is over with its answer.
+    fn done(&mut self, position: usize) {
+        match self.plan.steps[position].action {
+            StepAction::Corrupt { .. } => {
+                self.harmed_at.get_or_insert(self.now);
+            }
+            StepAction::Cloud(setting) => self.eyes.cloud_is(setting.behaviour),
+            _ => {}
+        }
+        self.end_step(position);
     }
 
     /// Readings and the cloud's setting are asked for in passing: only their failure matters.
@@ -619,7 +741,7 @@ impl Trial {
     }
 
     fn fail(&mut self, miss: &Miss<'_>) {
-        let mut verdict = account::missed(&self.eyes, &self.plan, miss, self.current_step(), self.now);
+        let mut verdict = account::missed(&self.eyes, miss, self.current_step(), self.now);
         let at_expectation = matches!(miss, Miss::Unseen { .. });
         if let Expected::Bricked { .. } = self.plan.outcome
             && self.harmed_at.is_some()
@@ -640,12 +762,6 @@ impl Trial {
 
     /// The verdict stands; what remains is to clean up and to leave the station safe.
     fn conclude(&mut self, verdict: Verdict) {
-        if self.verdict.is_some() {
-            if matches!(self.stage, Stage::MakingSafe { .. }) {
-                self.stage = Stage::Over;
-            }
-            return;
-        }
         if let Stage::Step { position, .. } = self.stage {
             let step_verdict = match verdict.kind {
                 VerdictKind::Error | VerdictKind::Inconclusive => StepVerdict::Error,
@@ -653,43 +769,38 @@ impl Trial {
             };
             self.close_step(position, step_verdict);
         }
-        let verdict = Arc::new(verdict);
-        self.note(Happening::Verdict(Box::new((*verdict).clone())));
-        self.verdict = Some(Arc::clone(&verdict));
-        self.begin_cleanup(0, verdict);
-    }
-
-    fn begin_cleanup(&mut self, position: usize, verdict: Arc<Verdict>) {
-        let plan = Arc::clone(&self.plan);
-        let Some(step) = plan.cleanup.get(position) else {
-            let request = self.ask(Command::MakeSafe);
-            self.stage = Stage::MakingSafe { request, verdict };
-            return;
-        };
-        let state = match &step.action {
-            StepAction::Wait(span) => StepState::Waiting { until: self.now + *span },
-            action => match command_of(action) {
-                Some(command) => StepState::Asked(self.ask(command)),
-                None => StepState::Waiting { until: self.now },
-            },
-        };
-        self.stage = Stage::Cleanup { position, state, verdict };
-    }
-
-    fn next_cleanup(&mut self) -> bool {
-        if let Stage::Cleanup { position, verdict, .. } = self.stage.clone() {
-            self.begin_cleanup(position + 1, verdict);
+        if self.looks.need_supply_throughout() {
+            self.ask(Command::ReadSupply { every: None });
         }
+        self.note(Happening::Verdict(Box::new(verdict.clone())));
+        self.verdict = Some(Arc::new(verdict));
+        self.begin_cleanup(0);
+    }
+
+    fn begin_cleanup(&mut self, position: usize) -> bool {
+        let plan = Arc::clone(&self.plan);
+        self.stage = match plan.cleanup.get(position).map(|step| &step.action) {
+            None => Stage::MakingSafe(self.ask(Command::MakeSafe)),
+            Some(StepAction::Wait(span)) => {
+                Stage::Cleanup { position, state: StepState::Waiting { until: self.now + *span } }
+            }
+            Some(action) => {
+                let state = match command_of(action) {
+                    Some(command) => StepState::Asked(self.ask(command)),
+                    None => StepState::Waiting { until: self.now },
+                };
+                Stage::Cleanup { position, state }
+            }
+        };
         true
     }
 
-    fn finish(&mut self, result: Result<Achieved, CommandError>, verdict: &Arc<Verdict>) {
-        if let Err(error) = result {
-            let mut unsafe_end = (**verdict).clone();
-            unsafe_end.kind = VerdictKind::Error;
-            unsafe_end.blame = Some(Blame::Bench);
-            unsafe_end.reason = format!("the station could not be left safe: {error}");
-            self.verdict = Some(Arc::new(unsafe_end));
+    fn finish(&mut self, made_safe: Result<Achieved, CommandError>) {
+        let error = made_safe.err().or_else(|| self.cleanup_error.take());
+        if let (Some(error), Some(verdict)) = (error, &self.verdict) {
+            let verdict = account::left_unsafe(verdict, &error, self.now);
+            self.note(Happening::Verdict(Box::new(verdict.clone())));
+            self.verdict = Some(Arc::new(verdict));
         }
         self.stage = Stage::Over;
     }
@@ -701,8 +812,7 @@ impl StepState {
             Self::Asked(request) | Self::Injecting { request } => request.deadline,
             Self::Waiting { until } | Self::Guarding { until } => until,
             Self::Lurking { deadline } => deadline,
-            Self::Looking { deadline, slot: SlotReading::Pause { until } } => deadline.min(until),
-            Self::Looking { deadline, .. } => deadline,
+            Self::Looking { deadline } => deadline,
         }
     }
 }
@@ -716,6 +826,11 @@ impl Injection {
                 Fault::PowerCut { hold } => hold.unwrap_or_default(),
             }
     }
+}
+
+fn no_answer(asked: &str) -> CommandError {
+    let happened = format!("no answer came within {ANSWER_DEADLINE}").into();
+    CommandError::Failed { instrument: "the station", asked: asked.into(), happened }
 }
 
 fn is_lowest_voltage(action: &StepAction) -> bool {
