@@ -1,7 +1,7 @@
 //! The evidence folder: results, JUnit, and for each trial its timeline and raw console.
 //!
-//! Boundary: the only part of this crate that touches the file system. A folder is complete or absent: it is written beside its place
-//! and then renamed.
+//! Boundary: the only part of this crate that touches the file system. A file is complete or absent, since it is written beside its place
+//! and then renamed; a folder without `results.json`, which is written last, is still in the making.
 
 use std::fs;
 use std::io;
@@ -68,7 +68,11 @@ pub fn keep(root: &Path, results: &Results, finished: &[Finished]) -> Result<Pat
     write(&folder, results, finished)?;
     let surplus = (runs.len() + 1).saturating_sub(RUNS_KEPT);
     for (_, old) in runs.into_iter().take(surplus) {
-        fs::remove_dir_all(&old).map_err(|source| EvidenceError::Write { path: old, source })?;
+        match fs::remove_dir_all(&old) {
+            // Another run of the same moment has removed it.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            removed => removed.map_err(|source| EvidenceError::Write { path: old, source })?,
+        }
     }
     Ok(folder)
 }

@@ -1,7 +1,8 @@
-//! `timeline.jsonl`: everything done and seen, one JSON object a line, in the order of the trial's clock.
+//! `timeline.jsonl`: everything done and seen, one JSON object a line, in the order of the trial's clock: `t` never falls.
 //!
 //! Boundary: a faithful copy of the engine's record. Every line has `t` (nanoseconds since the trial began), `u` (uncertainty in
-//! nanoseconds, left out when zero) and `kind`. Light samples are bundled, sixty-four a line.
+//! nanoseconds, left out when zero) and `kind`. Light samples are bundled, sixty-four a line, at the
+//! instant of the first.
 
 use brickproof_console::display;
 use brickproof_light::Sample;
@@ -19,7 +20,7 @@ pub fn to_json_lines(timeline: &Timeline) -> String {
     let samples: Vec<&Sample> = timeline.samples.iter().collect();
     let mut bundles = samples.chunks(SAMPLES_A_LINE).peekable();
     for event in timeline.events.iter() {
-        while let Some(bundle) = bundles.next_if(|it| it.last().is_some_and(|last| last.at <= event.at)) {
+        while let Some(bundle) = bundles.next_if(|it| it.first().is_some_and(|first| first.at <= event.at)) {
             push(&mut text, &sample_line(bundle));
         }
         push(&mut text, &event_line(event));

@@ -93,6 +93,8 @@ pub struct World {
     agenda: BTreeMap<(Instant, u64), Due>,
     entries: u64,
     reading_every: Option<Span>,
+    /// Whether the next reading stands in the agenda already: readings that stop and begin again must not come twice.
+    reading_planned: bool,
     injected: Vec<(FaultId, ActionId)>,
     seen: VecDeque<(Instant, Observation)>,
 }
@@ -160,6 +162,7 @@ impl World {
             agenda: BTreeMap::new(),
             entries: 0,
             reading_every: None,
+            reading_planned: false,
             injected: Vec::new(),
             seen: VecDeque::new(),
         }
@@ -272,9 +275,13 @@ impl World {
     }
 
     fn read_supply(&mut self, every: Option<Span>) {
-        let idle = self.reading_every.is_none();
         self.reading_every = every;
-        if let (Some(every), true) = (every, idle) {
+        self.plan_reading();
+    }
+
+    fn plan_reading(&mut self) {
+        if let (Some(every), false) = (self.reading_every, self.reading_planned) {
+            self.reading_planned = true;
             self.put(self.now + every, Due::SupplyReading);
         }
     }
@@ -332,6 +339,8 @@ impl World {
             let due = entry.remove();
             self.do_now(due);
         }
+        // Pin edges are collected up to now, and one may have come before the byte that is looked at. The sort keeps the order of equals.
+        self.seen.make_contiguous().sort_by_key(|(at, _)| *at);
         for (at, observation) in self.seen.drain(..) {
             observe(at, observation);
         }
@@ -409,11 +418,12 @@ impl World {
                 self.put(self.now + DARK_CHECK, Due::LookWhetherDark { id, unplugged });
             }
             Due::SupplyReading => {
-                if let Some(every) = self.reading_every {
+                self.reading_planned = false;
+                if self.reading_every.is_some() {
                     let reading = Observation::Supply { rail: self.board.rail(), current: self.board.current() };
                     self.seen.push_back((self.now, reading));
-                    self.put(self.now + every, Due::SupplyReading);
                 }
+                self.plan_reading();
             }
         }
     }

@@ -5,11 +5,11 @@
 use std::fmt;
 use std::str::FromStr;
 
-use brickproof_scenario::plan::Plan;
+use brickproof_scenario::plan::{Expected, Plan};
 use sha2::{Digest, Sha256};
 
 /// `battery-death.no-heal.1-5f3a09c2`: the scenario file's stem, the values of the matrix cell, the seed, and a digest over everything
-/// that the result depends on (the scenario's bytes, the parameters, the firmware's bytes, the rig's version, the seed).
+/// that the result depends on (the scenario's bytes, the parameters, the firmware's bytes, what must come out, the rig's version, the seed).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TrialId {
     stem: String,
@@ -37,6 +37,11 @@ impl TrialId {
             hash.update(value.as_bytes());
             hash.update([0]);
         }
+        // `--firmware` asks an image to survive that the scenario may expect to brick: another question, another trial.
+        hash.update(match plan.outcome {
+            Expected::Passed => [0],
+            Expected::Bricked { .. } => [1],
+        });
         hash.update(seed.to_le_bytes());
         let digest = hash.finalize()[..4].iter().map(|byte| format!("{byte:02x}")).collect();
         Self {

@@ -70,8 +70,8 @@ fn evidence_of(id: &TrialId) -> Option<(PathBuf, String)> {
 fn jobs_of(id: &TrialId, scenarios: Vec<Scenario>, extra: Option<&str>) -> Result<Vec<Job>, Problem> {
     let mut jobs = Vec::new();
     for plan in scenarios.into_iter().filter(|it| stem_of(&it.id.path) == id.stem()).flat_map(|it| it.cells) {
-        let others = Firmware::shipped_names().map(str::to_owned).chain(extra.map(str::to_owned));
-        for name in others.filter(|name| *name != plan.firmware.0) {
+        // The scenario's own firmware is among them: asked to survive with `--firmware`, it is another trial.
+        for name in Firmware::shipped_names().map(str::to_owned).chain(extra.map(str::to_owned)) {
             jobs.push(Job::new(plan.clone().with_firmware(FirmwareName(name.clone())), files::firmware(&name)?, id.seed()));
         }
         let own = files::firmware(&plan.firmware.0)?;
