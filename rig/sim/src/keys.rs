@@ -65,6 +65,12 @@ impl KeyStore {
         }
     }
 
+    /// Whether the address lies in that area.
+    pub(crate) fn holds(self, area: Area, address: u32) -> bool {
+        let start = area.address(self.layout());
+        (start..start + lantern_layout::AREA_SIZE as u32).contains(&address)
+    }
+
     /// Writes the genuine keys as a factory would.
     pub(crate) fn provision(self, board: &mut Board) -> Result<(), CommandError> {
         for content in lantern_layout::factory_content(self.layout(), self.store, &PUBLISHED.set) {

@@ -3,6 +3,7 @@
 //! Boundary: no tokio, no sleeping, no wall clock, no files. It carries actions to the board, its supply, its sensor and its cloud, and
 //! carries back what they show, each with its exact instant. The same plan, image and seed give the same timeline, byte for byte.
 
+pub mod cuts;
 mod firmware;
 mod keys;
 mod sensor;

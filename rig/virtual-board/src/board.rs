@@ -273,6 +273,12 @@ impl Board {
         self.aim = Some(cut);
     }
 
+    /// Lets chance decide anew from here on: how cells take a cut and read, what RAM holds at a power-up, what the random number
+    /// generator gives. The chip stays the one it is.
+    pub fn reseed(&mut self, seed: u64) {
+        self.soc.reseed(seed);
+    }
+
     /// The flash.
     pub fn flash(&self) -> &Flash {
         self.soc.flash()

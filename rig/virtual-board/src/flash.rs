@@ -133,6 +133,13 @@ impl Flash {
         self.code.weak_cells() + self.uicr.weak_cells()
     }
 
+    /// Other silicon from here on: how cells take cuts, drift and read. What they hold stays.
+    pub(crate) fn reseed(&mut self, seed: u64) {
+        self.seed = seed;
+        self.code.reseed(seed);
+        self.uicr.reseed(!seed);
+    }
+
     /// Lets weak cells drift and settle anew: the board powers up.
     pub(crate) fn power_up(&mut self) {
         self.epoch += 1;

@@ -16,7 +16,7 @@ use super::release::Release;
 use crate::keys::KeyStore;
 
 /// A board is kept this long before the operation that it is kept for: some instructions, whatever the part.
-const LEAD: Span = Span::nanos(500);
+pub(super) const LEAD: Span = Span::nanos(500);
 
 /// The two keys between which an update is to change.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -112,6 +112,7 @@ pub(super) fn kept_before(board: &mut Board, record: &FlashRecord) -> Board {
     kept
 }
 
-fn run_to(board: &mut Board, until: Instant) {
+/// Lets the board run, whatever it says.
+pub(super) fn run_to(board: &mut Board, until: Instant) {
     while let Pause::ConsoleByte(_) = board.run_until(until) {}
 }

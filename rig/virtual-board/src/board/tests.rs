@@ -220,6 +220,24 @@ fn an_aimed_cut_removes_the_power_at_its_place() {
     assert_eq!(after[4], (Some(1_000_000), 8192 - 19));
 }
 
+#[test]
+fn a_reseeded_fork_takes_the_same_cut_as_a_board_made_with_that_seed() {
+    let torn = |made_with: u64, reseeded_with: Option<u64>| {
+        let config = BoardConfig { seed: made_with, ..BoardConfig::new(Chip::Nrf51822) };
+        let mut board = Board::new(config, &rewriter().image()).unwrap();
+        board.write_flash(PAGE, &[0; 1024]).unwrap();
+        board.run_until(at(1_000));
+        reseeded_with.into_iter().for_each(|seed| board.reseed(seed));
+        board.aim(FlashCut { operation: 0, at: CutPoint::Fraction { numerator: 1, denominator: 2 } });
+        assert_eq!(board.run_until(at(200_000)), Pause::PowerCut);
+        let mut page = [0; 1024];
+        board.flash().read_raw(PAGE, &mut page).unwrap();
+        page
+    };
+    assert_eq!(torn(1, Some(2)), torn(2, None));
+    assert_ne!(torn(1, Some(2)), torn(1, None));
+}
+
 fn brown_out(floor_millivolts: i64) -> Fault {
     Fault::BrownOut(BrownOut {
         rail: Rail::Logic,

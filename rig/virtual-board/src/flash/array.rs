@@ -31,6 +31,11 @@ impl FlashArray {
         Self { leaves: leaves.into(), weak: BTreeMap::new(), unstable_reads: 0, seed }
     }
 
+    /// Weak cells drift and read by another seed from here on.
+    pub(crate) fn reseed(&mut self, seed: u64) {
+        self.seed = seed;
+    }
+
     /// The leaf that holds `offset`.
     #[inline]
     pub(crate) fn leaf(&self, offset: u32) -> Option<&Arc<[u8]>> {

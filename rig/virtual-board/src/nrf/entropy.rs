@@ -33,6 +33,11 @@ impl Rng {
         *self = Self::new(self.rate, self.noise.clone());
     }
 
+    /// Random bytes come from another source from now on.
+    pub(crate) fn reseed(&mut self, noise: Noise) {
+        self.noise = noise;
+    }
+
     fn pace(&self) -> u64 {
         let micros = match (self.rate, self.config & BIAS_CORRECTION != 0) {
             (CoreRate::Mhz16, false) => 167,

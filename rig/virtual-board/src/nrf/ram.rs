@@ -32,6 +32,11 @@ impl Ram {
         Self { bytes: Vec::new(), size, content, seed, power_ups: 0 }
     }
 
+    /// What comes up at the next power-up follows from another seed.
+    pub(crate) fn reseed(&mut self, seed: u64) {
+        self.seed = seed;
+    }
+
     /// The power was lost and came back.
     pub(crate) fn power_up(&mut self) {
         self.bytes.clear();

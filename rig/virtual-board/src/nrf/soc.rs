@@ -122,6 +122,10 @@ fn unit_at(number: u32, chip: Chip) -> Option<Unit> {
     MAP.get(number as usize).copied().flatten().filter(|unit| unit.exists_on(chip))
 }
 
+fn noise_of_rng(seed: u64) -> Noise {
+    Noise::at(seed, &[0x4126])
+}
+
 /// What makes two chips of a kind different.
 #[derive(Clone, Copy, Debug)]
 pub struct SocOptions {
@@ -206,7 +210,7 @@ impl Soc {
             timers: Self::fresh_timers(rate),
             rtcs: [Rtc::new(rate, four_of_three), Rtc::new(rate, 4), Rtc::new(rate, 4)],
             thermometer: Thermometer::new(rate),
-            rng: Rng::new(rate, Noise::at(seed, &[0x4126])),
+            rng: Rng::new(rate, noise_of_rng(seed)),
             watchdog: Watchdog::new(rate),
             ppi: Ppi::new(chip.ppi_channels()),
             due: [NEVER; UNITS.len()],
@@ -235,6 +239,13 @@ impl Soc {
     /// Its flash, to be changed by a programmer or a fault.
     pub fn flash_mut(&mut self) -> &mut Flash {
         &mut self.flash
+    }
+
+    /// Lets chance decide anew; the identity stays.
+    pub(crate) fn reseed(&mut self, seed: u64) {
+        self.flash.reseed(seed);
+        self.ram.reseed(seed);
+        self.rng.reseed(noise_of_rng(seed));
     }
 
     /// Copies RAM out without side effects; `None` outside.
