@@ -3,9 +3,7 @@
 //! Boundary: it words and weighs what the eyes saw; it changes nothing. The board is blamed last: only when no one else can be.
 
 use brickproof_console::{Line, Nearest, nearest};
-use brickproof_scenario::plan::{
-    Condition, Expected, Fault, Identity, Plan, SlotContent, Step, StepAction, Trigger,
-};
+use brickproof_scenario::plan::{Condition, Expected, Fault, Identity, Plan, SlotContent, Step, StepAction, Trigger};
 use brickproof_units::{Instant, Span, Voltage};
 
 use crate::conditions::Eyes;
@@ -81,7 +79,8 @@ pub(crate) fn expected_brick(plan: &Plan, failure: Verdict, shown: &[bool], at_e
 /// What a trial comes to whose station could not be cleaned up or made safe: nothing that follows on it can be trusted.
 pub(crate) fn left_unsafe(verdict: &Verdict, error: &CommandError, at: Instant) -> Verdict {
     let blame = verdict.blame.map(|blame| format!(" by the {blame}'s fault")).unwrap_or_default();
-    let mut reason = format!("the station could not be left safe: {error}; before that the trial {}{blame}", verdict.kind.as_verb());
+    let mut reason =
+        format!("the station could not be left safe: {error}; before that the trial {}{blame}", verdict.kind.as_verb());
     if !verdict.reason.is_empty() {
         reason.push_str(&format!(": {}", verdict.reason));
     }
@@ -167,15 +166,7 @@ pub(crate) fn missed(eyes: &Eyes, miss: &Miss<'_>, step: Option<usize>, at: Inst
         (None, Subject::Supply) => (Blame::Bench, reason),
         (None, Subject::Board | Subject::Connection) => (Blame::Firmware, reason),
     };
-    Verdict {
-        kind: kind_of(blame),
-        blame: Some(blame),
-        reason,
-        step,
-        evidence,
-        light: eyes.light_in_words(),
-        at,
-    }
+    Verdict { kind: kind_of(blame), blame: Some(blame), reason, step, evidence, light: eyes.light_in_words(), at }
 }
 
 /// Only a board can fail; where the rig or the scenario is to blame, nothing was learned about it.
@@ -230,7 +221,9 @@ fn unseen(eyes: &Eyes, text: &str, condition: &Condition, within: Span, stay: St
         Condition::Identity(accepts) => {
             let wanted = accepts.iter().map(|it| identity_in_words(*it)).collect::<Vec<_>>().join(" or ");
             match eyes.handshakes().connected_as() {
-                Some((identity, _)) => format!("the board connected with {}, not {wanted}", identity_in_words(identity)),
+                Some((identity, _)) => {
+                    format!("the board connected with {}, not {wanted}", identity_in_words(identity))
+                }
                 None => format!("the board did not connect within {within}"),
             }
         }
@@ -264,9 +257,9 @@ fn content_in_words(content: SlotContent) -> &'static str {
 fn nearest_line(eyes: &Eyes, action: &StepAction, began: Instant) -> Vec<Evidence> {
     use brickproof_scenario::plan::Cause;
     match action {
-        StepAction::Fault { trigger: Trigger { cause: Some(Cause::Seen(Condition::Console(pattern))), .. }, .. } => {
-            nearest_to(eyes, pattern, began).into_iter().collect()
-        }
+        StepAction::Fault {
+            trigger: Trigger { cause: Some(Cause::Seen(Condition::Console(pattern))), .. }, ..
+        } => nearest_to(eyes, pattern, began).into_iter().collect(),
         _ => Vec::new(),
     }
 }
@@ -296,8 +289,5 @@ fn last_lines(eyes: &Eyes) -> Vec<Evidence> {
     let older = eyes.lines().rev().skip(LINES_SHOWN / 2).filter(|line| complains(&line.to_string()));
     chosen.extend(older.take(LINES_SHOWN - LINES_SHOWN / 2));
     chosen.reverse();
-    chosen
-        .into_iter()
-        .map(|line| Evidence { at: line.completed, kind: "console", text: line.to_string() })
-        .collect()
+    chosen.into_iter().map(|line| Evidence { at: line.completed, kind: "console", text: line.to_string() }).collect()
 }

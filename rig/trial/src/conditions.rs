@@ -29,10 +29,16 @@ pub(crate) enum Look {
     /// The position of its pattern among the watched ones.
     Console(usize),
     Identity(Vec<Identity>),
-    Slot { slot: Slot, accepts: Vec<SlotContent> },
+    Slot {
+        slot: Slot,
+        accepts: Vec<SlotContent>,
+    },
     /// The position of its level among the watched ones.
     Level(usize),
-    Edge { line: Arc<str>, edge: Edge },
+    Edge {
+        line: Arc<str>,
+        edge: Edge,
+    },
     Any(Vec<Look>),
 }
 

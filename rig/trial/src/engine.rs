@@ -5,18 +5,16 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use brickproof_light::Calibration;
 use brickproof_keys::Slot;
+use brickproof_light::Calibration;
 use brickproof_scenario::plan::{
-    Condition, Expected, Expectation, Fault, Measurand, Measurement, Plan, Step, StepAction, Trigger,
+    Condition, Expectation, Expected, Fault, Measurand, Measurement, Plan, Step, StepAction, Trigger,
 };
 use brickproof_units::{Instant, Span};
 
 use crate::account::{self, Miss, Stay};
 use crate::conditions::{Eyes, Look, LookOut};
-use crate::ports::{
-    Achieved, Action, ActionId, Command, CommandError, Injection, Observation, ShapeAchieved, Stamp,
-};
+use crate::ports::{Achieved, Action, ActionId, Command, CommandError, Injection, Observation, ShapeAchieved, Stamp};
 use crate::timeline::{Event, Happening, Timeline};
 use crate::verdict::{
     Blame, FaultRecord, MeasuredValue, MeasurementRecord, StepRecord, StepVerdict, Verdict, VerdictKind,
@@ -123,7 +121,8 @@ impl Trial {
                 Expected::Bricked { showing } => showing.iter().map(|it| look_out.prepare(it)).collect(),
             },
         };
-        let steps = plan.steps.iter().map(|step| StepRecord { index: step.index, verdict: StepVerdict::NotRun, ran: None });
+        let steps =
+            plan.steps.iter().map(|step| StepRecord { index: step.index, verdict: StepVerdict::NotRun, ran: None });
         let mut trial = Self {
             now: Instant::START,
             elapsed: Instant::START,
@@ -173,7 +172,9 @@ impl Trial {
                 let next = self.held_until(*position, *began, *state).unwrap_or_else(|| state.next_wake());
                 Some(match &self.slots {
                     SlotReading::Asked { deadline, .. } if self.is_due(next) => *deadline,
-                    SlotReading::Asked { deadline: other, .. } | SlotReading::Pause { until: other } => next.min(*other),
+                    SlotReading::Asked { deadline: other, .. } | SlotReading::Pause { until: other } => {
+                        next.min(*other)
+                    }
                     SlotReading::NotNeeded => next,
                 })
             }
@@ -489,7 +490,15 @@ impl Trial {
         true
     }
 
-    fn inject(&mut self, step: &Step, position: usize, began: Instant, fault: &Fault, cause: Instant, trigger: &Trigger) {
+    fn inject(
+        &mut self,
+        step: &Step,
+        position: usize,
+        began: Instant,
+        fault: &Fault,
+        cause: Instant,
+        trigger: &Trigger,
+    ) {
         let injection = Injection { at: cause + trigger.after, fault: fault.clone() };
         self.faults.push(FaultRecord { step: step.index, triggered: cause, asked: injection.clone(), achieved: None });
         let request = self.ask(Command::Inject(injection));
@@ -762,7 +771,10 @@ impl Trial {
 
     /// The verdict stands; what remains is to clean up and to leave the station safe.
     fn conclude(&mut self, verdict: Verdict) {
-        if let Stage::Step { position, .. } = self.stage {
+        // The last step of a trial whose steps all passed is closed already.
+        if let Stage::Step { position, .. } = self.stage
+            && self.steps[position].verdict == StepVerdict::NotRun
+        {
             let step_verdict = match verdict.kind {
                 VerdictKind::Error | VerdictKind::Inconclusive => StepVerdict::Error,
                 VerdictKind::Passed | VerdictKind::Failed => StepVerdict::Failed,

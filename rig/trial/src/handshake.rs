@@ -34,12 +34,21 @@ enum Stage {
     /// The way to the server is free and the board has said nothing yet.
     Linked,
     /// The board asked for the wrong place, or there is no way.
-    Refused { asked: String },
+    Refused {
+        asked: String,
+    },
     /// The board said hello and the cloud kept silent.
-    Unanswered { first_hello: Instant },
+    Unanswered {
+        first_hello: Instant,
+    },
     /// The cloud proved itself; the proof of the board is due.
-    Challenged { hello: Instant },
-    Rejected { fingerprint: Fingerprint, reason: Rejection },
+    Challenged {
+        hello: Instant,
+    },
+    Rejected {
+        fingerprint: Fingerprint,
+        reason: Rejection,
+    },
     Connected,
 }
 
@@ -80,8 +89,7 @@ impl Handshakes {
             }
             CloudEvent::Connected { fingerprint } => {
                 self.go_on(Stage::Connected);
-                let identity =
-                    if self.issued == Some(*fingerprint) { Identity::Rotated } else { Identity::Unchanged };
+                let identity = if self.issued == Some(*fingerprint) { Identity::Rotated } else { Identity::Unchanged };
                 self.connected = Some((identity, now));
             }
             CloudEvent::KeyOffered { new, .. } => self.issued = Some(*new),
@@ -118,7 +126,9 @@ impl Handshakes {
                 format!("its hello got no answer for {silence}: packets were lost, the keys were not tried")
             }
             Stage::Challenged { hello } => {
-                format!("the cloud answered the hello of {hello} and the board gave no proof: it does not accept the server's key")
+                format!(
+                    "the cloud answered the hello of {hello} and the board gave no proof: it does not accept the server's key"
+                )
             }
             Stage::Rejected { fingerprint, reason: Rejection::UnknownIdentity } => {
                 format!("the cloud does not know the identity {fingerprint}: the device key is not the registered one")

@@ -115,7 +115,9 @@ mod tests {
 
     #[test]
     fn an_id_parses_to_what_it_shows() {
-        for text in ["battery-death.no-heal.1-5f3a09c2", "first-light.7-00000000", "a.b.c-d.18446744073709551615-deadbeef"] {
+        for text in
+            ["battery-death.no-heal.1-5f3a09c2", "first-light.7-00000000", "a.b.c-d.18446744073709551615-deadbeef"]
+        {
             assert_eq!(text.parse::<TrialId>().unwrap().to_string(), text);
         }
     }

@@ -14,6 +14,8 @@ mod verdict;
 
 pub use engine::Trial;
 pub use id::{ParseTrialIdError, TrialId, stem_of};
-pub use ports::{Achieved, Action, ActionId, CommandError, Command, Injection, Observation, ShapeAchieved, Stamp};
+pub use ports::{Achieved, Action, ActionId, Command, CommandError, Injection, Observation, ShapeAchieved, Stamp};
 pub use timeline::{Event, Happening, Log, Timeline};
-pub use verdict::{Blame, Evidence, FaultRecord, MeasuredValue, MeasurementRecord, StepRecord, StepVerdict, Verdict, VerdictKind};
+pub use verdict::{
+    Blame, Evidence, FaultRecord, MeasuredValue, MeasurementRecord, StepRecord, StepVerdict, Verdict, VerdictKind,
+};
