@@ -80,8 +80,21 @@ fn collect(path: &Path, files: &mut Vec<PathBuf>) -> Result<(), Problem> {
     Ok(())
 }
 
+/// The image that `plan` names, if its board has room for it.
+pub(crate) fn firmware_of(plan: &Plan) -> Result<Firmware, Problem> {
+    let firmware = firmware(&plan.firmware.0)?;
+    let (length, room) = (firmware.image().len() as u64, plan.board.flash.size);
+    if length > room.get() {
+        return Err(Problem::Selection {
+            what: format!("{} has {length} bytes, and the flash of {} only {room}", firmware.name(), plan.board.name),
+            help: "is the image for another board, or does it begin at another address?".to_owned(),
+        });
+    }
+    Ok(firmware)
+}
+
 /// The image of that name: a shipped one, or a file.
-pub(crate) fn firmware(name: &str) -> Result<Firmware, Problem> {
+fn firmware(name: &str) -> Result<Firmware, Problem> {
     if let Some(shipped) = Firmware::shipped(name) {
         return Ok(shipped);
     }

@@ -25,11 +25,19 @@ const SLICE: Span = Span::secs(1);
 
 impl Simulation {
     /// The trial that `plan` makes with this image and seed, at its beginning.
+    ///
+    /// # Panics
+    ///
+    /// If the image is larger than the flash of the plan's board.
     pub fn new(plan: Arc<Plan>, firmware: &Firmware, seed: u64) -> Self {
         Self::with_config(plan, firmware, WorldConfig::new(seed))
     }
 
     /// The same on a world with other settings.
+    ///
+    /// # Panics
+    ///
+    /// As [`Self::new`].
     pub fn with_config(plan: Arc<Plan>, firmware: &Firmware, config: WorldConfig) -> Self {
         let world = World::new(&plan, firmware, config);
         Self { trial: Trial::new(plan, sensor::calibration()), world }

@@ -123,7 +123,7 @@ impl World {
             console_rate: profile.console.baud,
             ..BoardConfig::new(chip)
         };
-        let mut board = Board::new(board_config, firmware.image()).expect("images are checked to fit when they are read");
+        let mut board = Board::new(board_config, firmware.image()).expect("the caller has checked that the image fits");
         board.pause_on(PauseOn::ConsoleByte);
         let level = |active: ActiveLevel| match active {
             ActiveLevel::High => Level::High,

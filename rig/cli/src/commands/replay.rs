@@ -72,9 +72,11 @@ fn jobs_of(id: &TrialId, scenarios: Vec<Scenario>, extra: Option<&str>) -> Resul
     for plan in scenarios.into_iter().filter(|it| stem_of(&it.id.path) == id.stem()).flat_map(|it| it.cells) {
         // The scenario's own firmware is among them: asked to survive with `--firmware`, it is another trial.
         for name in Firmware::shipped_names().map(str::to_owned).chain(extra.map(str::to_owned)) {
-            jobs.push(Job::new(plan.clone().with_firmware(FirmwareName(name.clone())), files::firmware(&name)?, id.seed()));
+            let asked = plan.clone().with_firmware(FirmwareName(name));
+            let firmware = files::firmware_of(&asked)?;
+            jobs.push(Job::new(asked, firmware, id.seed()));
         }
-        let own = files::firmware(&plan.firmware.0)?;
+        let own = files::firmware_of(&plan)?;
         jobs.push(Job::new(plan, own, id.seed()));
     }
     Ok(jobs)

@@ -40,7 +40,7 @@ pub(crate) fn run(arguments: &Run) -> Result<Exit, Problem> {
     let mut jobs = Vec::new();
     for scenario in files::load(&arguments.selection)? {
         for plan in scenario.cells {
-            let firmware = files::firmware(&plan.firmware.0)?;
+            let firmware = files::firmware_of(&plan)?;
             jobs.push(Job::new(plan, firmware, arguments.seed));
         }
     }
