@@ -84,7 +84,7 @@ fn collect(path: &Path, files: &mut Vec<PathBuf>) -> Result<(), Problem> {
 pub(crate) fn firmware_of(plan: &Plan) -> Result<Firmware, Problem> {
     let firmware = firmware(&plan.firmware.0)?;
     let (length, room) = (firmware.image().len() as u64, plan.board.flash.size);
-    if length > room.get() {
+    if length > u64::from(room.0) {
         return Err(Problem::Selection {
             what: format!("{} has {length} bytes, and the flash of {} only {room}", firmware.name(), plan.board.name),
             help: "is the image for another board, or does it begin at another address?".to_owned(),
