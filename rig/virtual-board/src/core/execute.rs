@@ -14,6 +14,8 @@ use crate::bus::{Bus, BusFault, Clock, Width};
 
 /// Addresses from here on belong to the core.
 const PRIVATE: u32 = 0xE000_0000;
+/// What lies above belongs to the chip's vendor (DDI 0419 B3.1): the start-up code of the nRF51 SDK looks there for the revision.
+const PRIVATE_SIZE: u32 = 0x10_0000;
 
 // Cycles (ARM DDI 0432C, table 3-1, zero wait states). The multiplier is the single-cycle one; the small one takes 32.
 const LOAD_STORE: u64 = 2;
@@ -414,7 +416,7 @@ impl<B: Bus> Running<'_, B> {
 
     #[inline(always)]
     fn load(&mut self, address: u32, width: Width) -> Result<u32, Exit> {
-        if address >= PRIVATE {
+        if is_private(address) {
             return self.load_private(address, width);
         }
         check_alignment(address, width)?;
@@ -423,7 +425,7 @@ impl<B: Bus> Running<'_, B> {
 
     #[inline(always)]
     fn store(&mut self, address: u32, value: u32, width: Width) -> Result<(), Exit> {
-        if address >= PRIVATE {
+        if is_private(address) {
             return self.store_private(address, value, width);
         }
         check_alignment(address, width)?;
@@ -691,6 +693,10 @@ fn check_alignment(address: u32, width: Width) -> Result<(), BusFault> {
         Width::Word => 3,
     };
     if address & must_be_zero == 0 { Ok(()) } else { Err(BusFault) }
+}
+
+fn is_private(address: u32) -> bool {
+    address.wrapping_sub(PRIVATE) < PRIVATE_SIZE
 }
 
 fn check_private_access(address: u32, width: Width) -> Result<(), BusFault> {
