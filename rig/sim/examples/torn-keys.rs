@@ -22,7 +22,7 @@ usage: torn-keys [OPTIONS]
   --cells MODEL            ideal, fractional or marginal [all of them]
   --seeds N                seeds per operation and cut point [100; 1 for ideal cells, which leave nothing to chance]
   --fractions N            cut points inside an operation, besides before and after it [16]
-  --second-cuts N          first cuts of heal-full whose healing boot is cut in turn, at most [134]
+  --second-cuts N          first cuts of heal-full whose healing boot is cut in turn, at most [66]
   --second-seeds N         seeds per second cut [1]
   --threads N              [as many as there are processors]
   --help
@@ -55,7 +55,7 @@ impl Arguments {
             cells: MODELS.to_vec(),
             seeds: None,
             fractions: 16,
-            second_cuts: 134,
+            second_cuts: 66,
             second_seeds: 1,
             threads: std::thread::available_parallelism().unwrap_or(NonZero::<usize>::MIN),
         };

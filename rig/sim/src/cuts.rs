@@ -10,6 +10,7 @@
 mod boot;
 mod fate;
 mod release;
+mod station;
 mod step;
 mod sweep;
 mod table;
@@ -34,8 +35,8 @@ pub enum CutsError {
     /// A line that an undisturbed update prints did not come.
     #[error("no line with `{awaited}` within {within}")]
     NoLine {
-        /// Part of the line.
-        awaited: &'static str,
+        /// What it should have contained.
+        awaited: String,
         /// How long it was waited for.
         within: Span,
     },

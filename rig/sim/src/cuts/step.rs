@@ -4,15 +4,17 @@
 
 use std::sync::Arc;
 
-use brickproof_keys::SlotContent;
 use brickproof_keys::lantern_layout::{Area, KeySet};
+use brickproof_keys::{Slot, SlotContent};
 use brickproof_units::{Instant, Span};
 use brickproof_virtual_board::board::{Board, Pause};
 use brickproof_virtual_board::flash::{CutPoint, FlashCut, FlashRecord};
 
+use super::CutsError;
 use super::boot::{Boot, LONGEST_BOOT};
 use super::fate::Fate;
 use super::release::Release;
+use super::station::{CONNECTED, Station};
 use crate::keys::KeyStore;
 
 /// A board is kept this long before the operation that it is kept for: some instructions, whatever the part.
@@ -42,6 +44,13 @@ impl Subject {
     pub(super) fn read(&self, board: &Board, area: Area) -> Option<KeySet> {
         KeySet::read(&self.read_area(board, area)?)
     }
+
+    /// The device private slot that counts.
+    pub(super) fn device_key(&self, board: &Board) -> Result<SlotContent, CutsError> {
+        let area = self.store.current_area(board).map_err(|_| CutsError::KeyArea)?;
+        let keys = self.read(board, area).ok_or(CutsError::KeyArea)?;
+        Ok(keys.get(Slot::DevicePrivate).clone())
+    }
 }
 
 /// A flash operation of an update, or of the healing after one, and the board that is about to do it.
@@ -69,6 +78,15 @@ impl Step {
     pub fn cut(&self, at: CutPoint, seed: u64) -> Option<Fate> {
         let mut board = self.switched_on_after(at, seed)?;
         Fate::after_boot(&mut board, &self.subject, &self.change)
+    }
+
+    /// Whether a cloud that knows both keys welcomes the board after that cut: the slow way to learn what [`Fate::survival`] says, and
+    /// the only one that asks nobody but firmware and cloud.
+    pub fn connects(&self, at: CutPoint, seed: u64) -> bool {
+        let Some(board) = self.switched_on_after(at, seed) else { return false };
+        let KeyChange { old, new } = self.change.as_ref().clone();
+        let outcomes = [CONNECTED, "Cloud handshake failed", "Cloud socket connection failed"];
+        Station::new(board, vec![old, new], seed).wait_for(outcomes) == Ok(CONNECTED)
     }
 
     /// The flash operations of the boot after that cut, each to be cut in turn. Empty if the board has nothing to heal, or does not

@@ -90,6 +90,13 @@ pub struct OperationOutcome {
     digest: [u8; 32],
 }
 
+#[cfg(test)]
+impl OperationOutcome {
+    pub(super) fn new(operation: FlashOperation, tally: Tally) -> Self {
+        Self { operation, tally, digest: [0; 32] }
+    }
+}
+
 /// What came of a sweep.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sweep {

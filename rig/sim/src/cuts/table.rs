@@ -57,12 +57,14 @@ fn cells(row: &Row) -> Vec<String> {
 
 /// `1,234 (5.6 %)`; nothing is rounded to 0 or 100 per cent that is not.
 fn share(count: u64, of: u64) -> String {
-    if count == 0 {
-        return "0".to_owned();
-    }
-    let rounded = (u128::from(count) * 1000 + u128::from(of) / 2) / u128::from(of.max(1));
-    let permille = if count == of { 1000 } else { rounded.clamp(1, 999) };
-    format!("{} ({}.{} %)", grouped(count), permille / 10, permille % 10)
+    let per_mille = (u128::from(count) * 1000 + u128::from(of) / 2) / u128::from(of.max(1));
+    let share = match per_mille {
+        _ if count == 0 => return "0".to_owned(),
+        0 => "<0.1".to_owned(),
+        1000 if count < of => ">99.9".to_owned(),
+        per_mille => format!("{}.{}", per_mille / 10, per_mille % 10),
+    };
+    format!("{} ({share} %)", grouped(count))
 }
 
 fn grouped(number: u64) -> String {
@@ -168,5 +170,54 @@ impl Tenth {
             lost if lost == tally.trials => Self::All,
             lost => Self::Some(lost * 10 / tally.trials),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_has_counts_and_shares() {
+        let careless = Tally { trials: 200_000, old: 7, torn: 199_993, lost: 199_993, ..Tally::default() };
+        let careful = Tally { trials: 1_800, old: 600, new: 1_200, ..Tally::default() };
+        let row = |label: &str, tally| Row { label: label.to_owned(), operations: 62, tally };
+        let text = table(&[row("no-heal fractional", careless), row("heal-full ideal", careful)]);
+        insta::assert_snapshot!(text, @r"
+                            operations   trials       old key         new key               torn  blank  generated               lost  silently wrong  weak cells
+        no-heal fractional          62  200,000    7 (<0.1 %)               0  199,993 (>99.9 %)      0          0  199,993 (>99.9 %)               0           0
+        heal-full ideal             62    1,800  600 (33.3 %)  1,200 (66.7 %)                  0      0          0                  0               0           0
+        ");
+    }
+
+    #[test]
+    fn large_numbers_are_grouped_and_rare_events_are_not_rounded_away() {
+        assert_eq!([0, 12, 123, 1_234, 123_456, 1_234_567].map(grouped).join(" "), "0 12 123 1,234 123,456 1,234,567");
+        assert_eq!(
+            [0, 1, 99_999, 100_000].map(|count| share(count, 100_000)).join(" / "),
+            "0 / 1 (<0.1 %) / 99,999 (>99.9 %) / 100,000 (100.0 %)"
+        );
+    }
+
+    #[test]
+    fn a_breakdown_joins_neighbours_that_fare_alike_and_both_updates() {
+        let word = |address, lost| (FlashOperation::Program { address, value: 0 }, lost);
+        let update = [
+            (FlashOperation::ErasePage { address: 0x3_ec00 }, 17),
+            word(0x3_ec20, 18),
+            word(0x3_ec24, 18),
+            word(0x3_ec28, 0),
+            word(0x3_ece0, 9),
+        ];
+        let outcome = |(operation, lost)| {
+            OperationOutcome::new(operation, Tally { trials: 18, torn: lost, lost, ..Tally::default() })
+        };
+        let sweep = Sweep { operations: update.into_iter().chain(update).map(outcome).collect() };
+        insta::assert_snapshot!(breakdown(&sweep), @r"
+          erase of page 0x3ec00                   34 of 36 lost  (torn 34, blank 0, silently wrong 0)
+          words 0x3ec20 to 0x3ec24                72 of 72 lost  (torn 72, blank 0, silently wrong 0)
+          word 0x3ece0                            18 of 36 lost  (torn 18, blank 0, silently wrong 0)
+        ");
+        assert_eq!(breakdown(&Sweep::default()), "");
     }
 }
