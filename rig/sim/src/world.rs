@@ -307,7 +307,7 @@ impl World {
                 self.hear(byte.at, byte.value);
                 byte.at.max(self.now)
             }
-            Pause::Reached | Pause::PowerCut | Pause::Quiet => next,
+            Pause::Reached | Pause::ConsoleLine | Pause::PowerCut | Pause::Quiet => next,
         };
     }
 

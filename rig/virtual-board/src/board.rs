@@ -14,7 +14,8 @@ use crate::bus::{Bus, Halt};
 use crate::core::{Core, CoreOptions, Stop};
 use crate::flash::{COMPLETE, Cells, CutPoint, Flash, FlashCut, FlashRecord, OutsideFlash};
 use crate::nrf::{
-    Chip, ConsoleByte, Drive, Level, Pin, PinEdge, RamAtPowerUp, Soc, SocOptions, TwoWireDevice, UartTiming, Watch,
+    Chip, ConsoleByte, ConsoleWatch, Drive, Level, Pin, PinEdge, RamAtPowerUp, Soc, SocOptions, TwoWireDevice,
+    UartTiming, Watch,
 };
 use crate::supply::{Achieved, Fault, FaultId, Source, Supply, SupplyEvent, SupplyProfile};
 
@@ -81,6 +82,18 @@ pub enum PauseOn {
     Nothing,
     /// Every byte that the console sent.
     ConsoleByte,
+    /// Every line feed that the console sent; its bytes are taken later.
+    ConsoleLine,
+}
+
+impl From<PauseOn> for ConsoleWatch {
+    fn from(pause_on: PauseOn) -> Self {
+        match pause_on {
+            PauseOn::Nothing => Self::Nothing,
+            PauseOn::ConsoleByte => Self::Byte,
+            PauseOn::ConsoleLine => Self::LineEnd,
+        }
+    }
 }
 
 /// Why a run stopped.
@@ -90,6 +103,8 @@ pub enum Pause {
     Reached,
     /// This byte has left the console. It is taken by this and not by [`Board::take_console`].
     ConsoleByte(ConsoleByte),
+    /// A line feed has left the console. It and the bytes before it wait for [`Board::take_console`].
+    ConsoleLine,
     /// The aimed cut removed the power. [`Board::power_on`] brings it back.
     PowerCut,
     /// Nothing will ever happen by itself, and the end asked for is never.
@@ -194,6 +209,8 @@ impl Board {
     /// Chooses what a run stops for.
     pub fn pause_on(&mut self, what: PauseOn) {
         self.pause_on = what;
+        // Lines that ended while nobody asked are no news.
+        self.soc.take_line_end();
     }
 
     /// Sends a byte to the chip's console. Its start bit comes at `at`, or now if that is past, or when the byte before it has
@@ -325,6 +342,7 @@ impl Board {
         match self.pause_on {
             PauseOn::Nothing => None,
             PauseOn::ConsoleByte => self.soc.take_console_byte().map(Pause::ConsoleByte),
+            PauseOn::ConsoleLine => self.soc.take_line_end().then_some(Pause::ConsoleLine),
         }
     }
 
@@ -348,7 +366,7 @@ impl Board {
     /// Runs the chip to `bound` or until the board has something to do.
     fn run_chip(&mut self, bound: u64) {
         let load = self.supply.feels_load();
-        self.soc.set_watch(Watch { console: self.pause_on == PauseOn::ConsoleByte, load });
+        self.soc.set_watch(Watch { console: self.pause_on.into(), load });
         self.soc.resume();
         if self.soc.flash().under_way().is_some() {
             self.ride_flash(bound);

@@ -25,7 +25,7 @@ mod watchdog;
 pub use pins::{Drive, Level, Pin, PinEdge, PinSet};
 pub use power::ResetCause;
 pub use ram::RamAtPowerUp;
-pub(crate) use soc::Watch;
+pub(crate) use soc::{ConsoleWatch, Watch};
 pub use soc::{Soc, SocOptions};
 pub use time::CoreRate;
 pub use twi::{Acknowledge, Direction, TwoWireDevice};

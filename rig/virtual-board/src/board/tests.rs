@@ -128,6 +128,26 @@ fn two_runs_are_the_same_and_pauses_do_not_change_them() {
 }
 
 #[test]
+fn a_run_pauses_at_line_feeds_and_leaves_the_bytes_to_be_taken() {
+    let mut whole = lantern(Chip::Nrf51822);
+    whole.run_until(at(2_000_000));
+    let said = whole.take_console();
+    let lines: Vec<Instant> = said.iter().filter(|byte| byte.value == b'\n').map(|byte| byte.at).collect();
+    assert!(lines.len() > 1, "the program prints lines");
+
+    let mut board = lantern(Chip::Nrf51822);
+    board.pause_on(PauseOn::ConsoleLine);
+    let (mut paused_at, mut taken) = (Vec::new(), Vec::new());
+    while board.run_until(at(2_000_000)) == Pause::ConsoleLine {
+        let bytes = board.take_console();
+        paused_at.extend(bytes.last().map(|byte| byte.at));
+        taken.extend(bytes);
+    }
+    taken.extend(board.take_console());
+    assert_eq!((paused_at, taken), (lines, said));
+}
+
+#[test]
 fn a_fork_goes_on_as_the_original_would() {
     let mut original = lantern(Chip::Nrf52840);
     original.run_until(at(700_000));

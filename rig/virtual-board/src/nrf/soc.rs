@@ -144,10 +144,19 @@ pub struct SocOptions {
 /// At which of the chip's doings the core is to pause, so that the board can act.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Watch {
-    /// A byte has left the console.
-    pub(crate) console: bool,
+    /// What has left the console.
+    pub(crate) console: ConsoleWatch,
     /// Something changed that the supply feels: a watched pin, sleep.
     pub(crate) load: bool,
+}
+
+/// At what of the console's output the core is to pause.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum ConsoleWatch {
+    #[default]
+    Nothing,
+    Byte,
+    LineEnd,
 }
 
 /// NVMC.CONFIG.
@@ -371,6 +380,11 @@ impl Soc {
         self.uart.take_first_sent()
     }
 
+    /// Whether the console sent a line feed since this was last asked.
+    pub(crate) fn take_line_end(&mut self) -> bool {
+        self.uart.take_line_end()
+    }
+
     /// Takes the bytes that the console sent.
     pub fn take_console(&mut self) -> Vec<ConsoleByte> {
         self.uart.take_sent()
@@ -439,12 +453,20 @@ impl Soc {
             self.route(unit, happened, clock, 0);
         }
         match unit {
-            Unit::Uart if self.watch.console && self.uart.has_sent() => self.pause(clock),
+            Unit::Uart if self.console_wants_attention() => self.pause(clock),
             Unit::PowerClock => self.follow_power(clock),
             Unit::Watchdog => self.follow_watchdog(clock),
             _ => {}
         }
         clock.attention |= lines != self.lines || self.next < next;
+    }
+
+    fn console_wants_attention(&self) -> bool {
+        match self.watch.console {
+            ConsoleWatch::Nothing => false,
+            ConsoleWatch::Byte => self.uart.has_sent(),
+            ConsoleWatch::LineEnd => self.uart.has_ended_line(),
+        }
     }
 
     fn follow_power(&mut self, clock: &mut Clock) {

@@ -61,6 +61,8 @@ pub(crate) struct Uart {
     /// Frames on their way in, with the cycle at which each ends and the rate it is sent at.
     incoming: VecDeque<(u64, Frame)>,
     sent: VecDeque<ConsoleByte>,
+    /// A line feed was sent and nobody has been told.
+    line_ended: bool,
     lost: u64,
 }
 
@@ -102,6 +104,7 @@ impl Uart {
             received: VecDeque::new(),
             incoming: VecDeque::new(),
             sent: VecDeque::new(),
+            line_ended: false,
             lost: 0,
         }
     }
@@ -110,7 +113,7 @@ impl Uart {
     pub(crate) fn reset(&mut self) {
         let fresh = Self::new(self.rate, self.timing);
         let (incoming, sent) = (std::mem::take(&mut self.incoming), std::mem::take(&mut self.sent));
-        *self = Self { incoming, sent, lost: self.lost, ..fresh };
+        *self = Self { incoming, sent, line_ended: self.line_ended, lost: self.lost, ..fresh };
     }
 
     /// A byte starts to arrive at `start`, or when the one before it has ended. Answers when it will have arrived.
@@ -138,6 +141,16 @@ impl Uart {
     /// Whether something was sent and not taken.
     pub(crate) fn has_sent(&self) -> bool {
         !self.sent.is_empty()
+    }
+
+    /// Whether a line feed was sent that nobody has been told of.
+    pub(crate) fn has_ended_line(&self) -> bool {
+        self.line_ended
+    }
+
+    /// The same, and now somebody has been told.
+    pub(crate) fn take_line_end(&mut self) -> bool {
+        std::mem::take(&mut self.line_ended)
     }
 
     /// Bytes that reached the pins while the receiver was off or full, and bytes written while another was being sent.
@@ -180,6 +193,7 @@ impl Uart {
     fn finish_sending(&mut self) -> EventSet {
         let Sending::Byte { value, end } = self.sending else { return NONE };
         self.sent.push_back(ConsoleByte { at: self.rate.instant(end), value });
+        self.line_ended |= value == b'\n';
         self.sending = Sending::Idle;
         self.happen(SENT)
     }
