@@ -17,7 +17,7 @@ pub struct Row {
     pub tally: Tally,
 }
 
-const COLUMNS: [&str; 10] = [
+const COLUMNS: [&str; 11] = [
     "operations",
     "trials",
     "old key",
@@ -25,6 +25,7 @@ const COLUMNS: [&str; 10] = [
     "torn",
     "blank",
     "generated",
+    "stuck",
     "lost",
     "silently wrong",
     "weak cells",
@@ -184,9 +185,9 @@ mod tests {
         let row = |label: &str, tally| Row { label: label.to_owned(), operations: 62, tally };
         let text = table(&[row("no-heal fractional", careless), row("heal-full ideal", careful)]);
         insta::assert_snapshot!(text, @r"
-                            operations   trials       old key         new key               torn  blank  generated               lost  silently wrong  weak cells
-        no-heal fractional          62  200,000    7 (<0.1 %)               0  199,993 (>99.9 %)      0          0  199,993 (>99.9 %)               0           0
-        heal-full ideal             62    1,800  600 (33.3 %)  1,200 (66.7 %)                  0      0          0                  0               0           0
+                            operations   trials       old key         new key               torn  blank  generated  stuck               lost  silently wrong  weak cells
+        no-heal fractional          62  200,000    7 (<0.1 %)               0  199,993 (>99.9 %)      0          0      0  199,993 (>99.9 %)               0           0
+        heal-full ideal             62    1,800  600 (33.3 %)  1,200 (66.7 %)                  0      0          0      0                  0               0           0
         ");
     }
 
