@@ -1,0 +1,152 @@
+//! One id, one timeline: byte for byte the same on every run, on every thread, and forked anywhere.
+
+use std::thread;
+
+use brickproof_report::timeline::to_json_lines;
+use brickproof_scenario::plan::Plan;
+use brickproof_sim::Simulation;
+use brickproof_trial::{Happening, VerdictKind};
+use brickproof_units::{Instant, Span};
+
+#[path = "common/shipped.rs"]
+mod shipped;
+
+use shipped::{cell, cells_of, simulation};
+
+const BROWN_OUT: &str = "scenarios/battery-death/brown-out.yaml";
+const LOAD_STEP: &str = "scenarios/battery-death/load-step.yaml";
+
+/// Two boards, two ends, two kinds of fault.
+fn subjects() -> [Plan; 3] {
+    [
+        cell(BROWN_OUT, "lantern-nrf51", "heal-full"),
+        cell(BROWN_OUT, "lantern-nrf52840", "no-heal"),
+        cell(LOAD_STEP, "lantern-nrf51", "heal-parse"),
+    ]
+}
+
+fn ended(mut simulation: Simulation) -> String {
+    simulation.run();
+    record(&simulation)
+}
+
+/// Everything that is kept of a trial.
+fn record(simulation: &Simulation) -> String {
+    let timeline = simulation.trial().timeline();
+    let console: String = timeline.raw_console().iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("{}{console}\n{:?}\n", to_json_lines(timeline), simulation.trial().verdict())
+}
+
+/// Fails with the first line that differs, not with two megabytes.
+fn assert_same(left: &str, right: &str, what: &str) {
+    let differing = left.lines().zip(right.lines()).enumerate().find(|(_, (left, right))| left != right);
+    if let Some((number, (left, right))) = differing {
+        panic!("{what}: line {} differs\n{left}\n{right}", number + 1);
+    }
+    assert_eq!(left.len(), right.len(), "{what}: one goes on");
+}
+
+#[test]
+fn two_runs_are_the_same_and_so_are_runs_on_threads() {
+    for plan in subjects() {
+        let here = ended(simulation(plan.clone(), 1));
+        let there = thread::scope(|scope| {
+            let runs = [0, 1].map(|_| scope.spawn(|| ended(simulation(plan.clone(), 1))));
+            runs.map(|run| run.join().expect("the trial does not panic"))
+        });
+        there.iter().for_each(|run| assert_same(&here, run, &plan.firmware.0));
+    }
+}
+
+#[test]
+fn another_seed_is_another_trial() {
+    let [plan, ..] = subjects();
+    assert_ne!(ended(simulation(plan.clone(), 1)), ended(simulation(plan, 2)));
+}
+
+/// The instant at which the fault of a finished trial was asked to strike.
+fn fault_at(simulation: &Simulation) -> Instant {
+    simulation.trial().faults().first().expect("the trial has a fault").asked.at
+}
+
+#[test]
+fn a_fork_anywhere_ends_like_the_trial_that_was_never_forked() {
+    for plan in subjects() {
+        let mut straight = simulation(plan.clone(), 1);
+        straight.run();
+        let (whole, struck) = (record(&straight), fault_at(&straight));
+        let over = straight.trial().now();
+        let before = [Span::nanos(1), Span::micros(50), Span::millis(5), Span::millis(60), Span::secs(1)];
+        let after = [Span::ZERO, Span::micros(20), Span::millis(1), Span::millis(100), Span::millis(900)];
+        let mut points: Vec<Instant> = before.iter().map(|span| struck - *span).collect();
+        points.extend(after.iter().map(|span| struck + *span));
+        points.push(Instant::START);
+        points.push(over - Span::millis(1));
+        points.sort();
+        let mut trunk = simulation(plan.clone(), 1);
+        for (position, point) in points.into_iter().enumerate() {
+            assert!(trunk.run_until(|it| it.trial().now() >= point), "{point} is within the trial");
+            // Sharing what happened so far must make no difference.
+            if position % 2 == 0 {
+                trunk.freeze();
+            }
+            assert_same(&whole, &ended(trunk.clone()), &format!("{}, forked at {point}", plan.firmware.0));
+        }
+        assert_same(&whole, &ended(trunk), &format!("{}, forked from", plan.firmware.0));
+    }
+}
+
+#[test]
+fn a_fork_between_the_trigger_and_the_fault_does_not_disturb_its_siblings() {
+    let [plan, ..] = subjects();
+    let mut trunk = simulation(plan, 1);
+    let injected = |it: &Simulation| !it.trial().faults().is_empty();
+    assert!(trunk.run_until(injected), "the fault is asked for");
+    trunk.freeze();
+    let before = record(&trunk);
+    let forks: Vec<String> = (0..3).map(|_| ended(trunk.clone())).collect();
+    assert!(forks.windows(2).all(|pair| pair[0] == pair[1]));
+    assert_eq!(record(&trunk), before, "the trunk has not moved");
+}
+
+#[test]
+fn time_never_runs_backwards_on_a_timeline() {
+    for plan in subjects() {
+        let mut simulation = simulation(plan, 1);
+        simulation.run();
+        let instants: Vec<Instant> = simulation.trial().timeline().events.iter().map(|event| event.at).collect();
+        let fallen = instants.windows(2).find(|pair| pair[0] > pair[1]);
+        assert_eq!(fallen, None);
+    }
+}
+
+const LONG: &str = "scenario: T\nboard: lantern-nrf51\nfirmware: lantern-no-heal\nsteps:\n  - supply: { usb: 5V }\n  \
+                    - wait: 10min\ncleanup:\n  - supply: off\n";
+
+#[test]
+fn a_trial_that_is_told_to_stop_stops_soon_safe_and_undecided() {
+    let [plan] = <[Plan; 1]>::try_from(cells_of("t.yaml", LONG)).expect("one cell");
+    let mut simulation = simulation(plan, 1);
+    let looks = std::cell::Cell::new(0);
+    simulation.run_while(|| {
+        looks.set(looks.get() + 1);
+        looks.get() < 5
+    });
+    let verdict = simulation.trial().verdict().expect("it is over");
+    assert_eq!((verdict.kind, verdict.reason.as_str()), (VerdictKind::Inconclusive, "interrupted"));
+    assert!(simulation.trial().now() < Instant::START + Span::secs(10), "{}", simulation.trial().now());
+    let asked = |it: &Happening| match it {
+        Happening::Asked { command, .. } => Some(format!("{command:?}")),
+        _ => None,
+    };
+    let commands: Vec<String> = simulation.trial().timeline().events.iter().filter_map(|it| asked(&it.what)).collect();
+    assert_eq!(commands[commands.len() - 2..], ["Supply(Off)", "MakeSafe"]);
+}
+
+#[test]
+fn a_trial_that_is_not_told_to_stop_is_the_one_that_nobody_could_stop() {
+    let [plan, ..] = subjects();
+    let mut watched = simulation(plan.clone(), 1);
+    watched.run_while(|| true);
+    assert_same(&ended(simulation(plan, 1)), &record(&watched), "looked at every second");
+}
