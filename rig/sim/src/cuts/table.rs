@@ -17,7 +17,9 @@ pub struct Row {
     pub tally: Tally,
 }
 
-const COLUMNS: [&str; 11] = [
+const COLUMNS: usize = 12;
+const HEAD: [&str; COLUMNS] = [
+    "",
     "operations",
     "trials",
     "old key",
@@ -33,27 +35,37 @@ const COLUMNS: [&str; 11] = [
 
 /// The rows under a head, shares in per cent of the trials of a row.
 pub fn table(rows: &[Row]) -> String {
-    let mut lines: Vec<Vec<String>> = vec![std::iter::once("").chain(COLUMNS).map(str::to_owned).collect()];
-    lines.extend(rows.iter().map(cells));
-    let width = |column: usize| lines.iter().map(|line| line[column].len()).max().unwrap_or_default();
-    let widths: Vec<usize> = (0..=COLUMNS.len()).map(width).collect();
-    let print = |line: &Vec<String>| {
-        let padded = line.iter().zip(&widths).enumerate().map(|(column, (cell, width))| match column {
-            0 => format!("{cell:<width$}"),
-            _ => format!("  {cell:>width$}"),
-        });
-        padded.collect::<String>().trim_end().to_owned() + "\n"
-    };
-    lines.iter().map(print).collect()
+    let lines: Vec<_> = std::iter::once(HEAD.map(str::to_owned)).chain(rows.iter().map(cells)).collect();
+    let mut widths = [0; COLUMNS];
+    for line in &lines {
+        widths.iter_mut().zip(line).for_each(|(width, cell)| *width = cell.len().max(*width));
+    }
+    lines.iter().map(|line| aligned(line, widths)).collect()
 }
 
-fn cells(row: &Row) -> Vec<String> {
+/// Names to the left, numbers to the right.
+fn aligned([name, numbers @ ..]: &[String; COLUMNS], [name_width, widths @ ..]: [usize; COLUMNS]) -> String {
+    let numbers: String = numbers.iter().zip(widths).map(|(number, width)| format!("  {number:>width$}")).collect();
+    format!("{name:<name_width$}{numbers}\n")
+}
+
+fn cells(row: &Row) -> [String; COLUMNS] {
     let tally = &row.tally;
-    let counts =
-        [tally.old, tally.new, tally.torn, tally.blank, tally.generated, tally.lost, tally.silently_wrong, tally.weak];
-    let mut cells = vec![row.label.clone(), grouped(row.operations as u64), grouped(tally.trials)];
-    cells.extend(counts.map(|count| share(count, tally.trials)));
-    cells
+    let share = |count| share(count, tally.trials);
+    [
+        row.label.clone(),
+        grouped(row.operations as u64),
+        grouped(tally.trials),
+        share(tally.old),
+        share(tally.new),
+        share(tally.torn),
+        share(tally.blank),
+        share(tally.generated),
+        share(tally.stuck),
+        share(tally.lost),
+        share(tally.silently_wrong),
+        share(tally.weak),
+    ]
 }
 
 /// `1,234 (5.6 %)`; nothing is rounded to 0 or 100 per cent that is not.
