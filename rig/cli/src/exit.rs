@@ -59,7 +59,7 @@ impl Exit {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Problem {
     /// Scenario files have mistakes.
-    #[error("{} mistakes in {} files; nothing was executed", .0.iter().map(|it| it.mistakes().len()).sum::<usize>(), .0.len())]
+    #[error("{} in {}; nothing was executed", counted(mistakes(.0), "mistake"), counted(.0.len(), "file"))]
     Mistakes(Vec<Diagnostics>),
     /// A file cannot be read.
     #[error("{path} could not be read: {source}")]
@@ -74,6 +74,16 @@ pub(crate) enum Problem {
     /// Evidence could not be kept.
     #[error(transparent)]
     Evidence(#[from] EvidenceError),
+}
+
+fn mistakes(files: &[Diagnostics]) -> usize {
+    files.iter().map(|it| it.mistakes().len()).sum()
+}
+
+/// `1 file`, `2 files`.
+fn counted(number: usize, what: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {what}{plural}")
 }
 
 impl Problem {

@@ -5,7 +5,7 @@
 //! Source: particle-cli 3.51.0 `src/lib/keys-specs.js`. That 0xFFFF and 0 mean the default port is from there too.
 
 use std::fmt;
-use std::net::Ipv4Addr;
+use core::net::Ipv4Addr;
 
 use crate::{Slot, SlotContent};
 

@@ -17,10 +17,11 @@ use crate::exit::{Exit, Problem};
 use crate::files;
 
 pub(crate) fn replay(arguments: &Replay) -> Result<Exit, Problem> {
-    let id: TrialId = arguments.id.parse().map_err(|error: brickproof_trial::ParseTrialIdError| Problem::Selection {
-        what: error.to_string(),
-        help: "copy it from the line of the trial or from results.json".to_owned(),
-    })?;
+    let id: TrialId =
+        arguments.id.parse().map_err(|error: brickproof_trial::ParseTrialIdError| Problem::Selection {
+            what: error.to_string(),
+            help: "copy it from the line of the trial or from results.json".to_owned(),
+        })?;
     let job = find(&id, &arguments.scenarios)?;
     execute(&[job], 1, &arguments.output)
 }
@@ -53,7 +54,9 @@ fn candidates(id: &TrialId, scenarios: &[PathBuf]) -> Result<Vec<Job>, Problem> 
     if jobs.iter().any(|job| job.id == *id) {
         return Ok(jobs);
     }
-    let found = files::load_all(scenarios, &[])?;
+    // A default folder that is not there must not hide that the id is unknown.
+    let there: Vec<PathBuf> = scenarios.iter().filter(|path| path.exists()).cloned().collect();
+    let found = files::load_all(&there, &[])?;
     jobs.extend(jobs_of(id, found, None)?);
     Ok(jobs)
 }

@@ -1,0 +1,14 @@
+//! The built command, as a person or a build server calls it: exit statuses, what is printed, what is kept.
+
+#[path = "command/desk.rs"]
+mod desk;
+#[path = "command/evidence.rs"]
+mod evidence;
+#[path = "command/interruption.rs"]
+mod interruption;
+#[path = "command/mistakes.rs"]
+mod mistakes;
+#[path = "command/replay.rs"]
+mod replay;
+#[path = "command/words.rs"]
+mod words;

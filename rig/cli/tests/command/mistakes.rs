@@ -1,0 +1,41 @@
+//! Broken files: every mistake is told, by `lint` and by `run`, and nothing is executed.
+
+use crate::desk::{BOOTS, Called, Desk};
+
+const FOLDER: &str = "fixtures/broken-scenarios";
+
+/// The number of mistakes that the command counted.
+fn counted(called: &Called) -> usize {
+    let last = called.err.lines().rev().find_map(|line| line.strip_prefix("error: ")).expect("it says how many");
+    assert!(last.ends_with("nothing was executed"), "{last}");
+    last.split(' ').next().and_then(|word| word.parse().ok()).expect("the line begins with a number")
+}
+
+#[test]
+fn every_planted_mistake_is_told_by_lint_and_by_run() {
+    let desk = Desk::with_shipped(FOLDER);
+    let files = desk.files(FOLDER);
+    assert!(files.len() >= 10);
+    let mut all = 0;
+    for (name, _) in files {
+        let path = format!("{FOLDER}/{name}");
+        let header = desk.read(&path).lines().next().and_then(|it| it.strip_prefix("# mistakes: ")?.parse().ok());
+        let planted: usize = header.expect("it says how many were planted");
+        for called in [desk.call(&["lint", &path]), desk.call(&["run", &path, "--report", "report"])] {
+            called.exits(2);
+            assert_eq!(counted(&called), planted, "{path}\n{}", called.err);
+            assert!(called.err.contains(&path), "it says in which file");
+        }
+        all += planted;
+    }
+    assert_eq!(counted(desk.call(&["lint", FOLDER]).exits(2)), all, "all files at once");
+    assert!(!desk.path(".brickproof").exists() && !desk.path("report").exists(), "nothing was executed");
+}
+
+#[test]
+fn one_broken_file_keeps_the_good_ones_from_running() {
+    let desk = Desk::with(&[("a.yaml", BOOTS), ("b.yaml", "scenario: T\n")]);
+    desk.call(&["run", "."]).exits(2);
+    assert!(!desk.path(".brickproof").exists());
+    desk.call(&["lint", "a.yaml"]).exits(0);
+}
