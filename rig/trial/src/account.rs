@@ -161,7 +161,7 @@ pub(crate) fn missed(eyes: &Eyes, miss: &Miss<'_>, step: Option<usize>, at: Inst
     let (blame, reason) = match (story, subject) {
         (Some(story), _) => {
             evidence.push(Evidence { at: story.at, kind: "cloud", text: story.text.clone() });
-            (story.blame, format!("{reason}; {}", story.text))
+            (story.blame, format!("{}; {reason}", story.text))
         }
         (None, Subject::Supply) => (Blame::Bench, reason),
         (None, Subject::Board | Subject::Connection) => (Blame::Firmware, reason),

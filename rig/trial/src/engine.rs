@@ -2,23 +2,21 @@
 //!
 //! Boundary: it decides; what is visible is `conditions`' business, how a verdict is worded `account`'s.
 
+mod steps;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use brickproof_keys::Slot;
 use brickproof_light::Calibration;
-use brickproof_scenario::plan::{
-    Condition, Expectation, Expected, Fault, Measurand, Measurement, Plan, Step, StepAction, Trigger,
-};
+use brickproof_scenario::plan::{Expected, Fault, Plan, StepAction};
 use brickproof_units::{Instant, Span};
 
-use crate::account::{self, Miss, Stay};
+use crate::account::{self, Miss};
 use crate::conditions::{Eyes, Look, LookOut};
-use crate::ports::{Achieved, Action, ActionId, Command, CommandError, Injection, Observation, ShapeAchieved, Stamp};
+use crate::ports::{Achieved, Action, ActionId, Command, CommandError, Injection, Observation, Stamp};
 use crate::timeline::{Event, Happening, Timeline};
-use crate::verdict::{
-    Blame, FaultRecord, MeasuredValue, MeasurementRecord, StepRecord, StepVerdict, Verdict, VerdictKind,
-};
+use crate::verdict::{Blame, FaultRecord, MeasurementRecord, StepRecord, StepVerdict, Verdict, VerdictKind};
 
 /// How often the supply is read while a step looks at it.
 const SUPPLY_READING_PERIOD: Span = Span::millis(1);
@@ -179,16 +177,6 @@ impl Trial {
                 })
             }
             Stage::Over => None,
-        }
-    }
-
-    /// When what a step waits for will have lasted as long as it must, if it is there.
-    fn held_until(&self, position: usize, began: Instant, state: StepState) -> Option<Instant> {
-        match (state, &self.plan.steps[position].action) {
-            (StepState::Looking { .. }, StepAction::Expect(Expectation { holds: Some(holds), .. })) => {
-                self.stays_since(position, began).map(|since| since + *holds)
-            }
-            _ => None,
         }
     }
 
@@ -396,268 +384,6 @@ impl Trial {
         }
     }
 
-    /// Whether what the step waits for has been seen since it began, and from when on.
-    fn seen_since(&self, position: usize, began: Instant) -> Option<Instant> {
-        self.eyes.saw(self.looks.steps[position].as_ref()?, began)
-    }
-
-    /// Whether it is so now, and from when on.
-    fn stays_since(&self, position: usize, began: Instant) -> Option<Instant> {
-        self.eyes.sees(self.looks.steps[position].as_ref()?, began)
-    }
-
-    fn advance_step(&mut self, step: &Step, position: usize, began: Instant, state: StepState) -> bool {
-        match state {
-            StepState::Asked(request) | StepState::Injecting { request } => {
-                if !self.is_due(request.deadline) {
-                    return false;
-                }
-                self.bench_failed(&no_answer(&step.text));
-                true
-            }
-            StepState::Waiting { until } => self.is_due(until) && self.end_step(position),
-            _ if self.read_slots_again(position) => true,
-            StepState::Guarding { until } => {
-                let StepAction::Never { condition, .. } = &step.action else {
-                    return self.guard_lowest(step, position, until);
-                };
-                if self.seen_since(position, began).is_some() {
-                    self.fail(&Miss::Forbidden { text: &step.text, line: step.line, condition });
-                    return true;
-                }
-                self.is_too_late(until) && (self.is_blind(position) || self.end_step(position))
-            }
-            StepState::Lurking { deadline } => self.lurk(step, position, began, deadline),
-            StepState::Looking { deadline } => self.look(step, position, began, deadline),
-        }
-    }
-
-    /// Whether the time for a step is over: not while a slot is being read, which says what was there in time.
-    fn is_too_late(&self, deadline: Instant) -> bool {
-        self.is_due(deadline) && !matches!(self.slots, SlotReading::Asked { .. })
-    }
-
-    /// Whether the step could not see what it looks for because the supply was never read; then the bench has failed.
-    fn is_blind(&mut self, position: usize) -> bool {
-        let blind = self.reads_supply(position) && self.eyes.lowest_rail().is_none();
-        if blind {
-            self.bench_failed(&CommandError::Failed {
-                instrument: "the supply",
-                asked: "read the rail".into(),
-                happened: "no reading came".into(),
-            });
-        }
-        blind
-    }
-
-    fn guard_lowest(&mut self, step: &Step, position: usize, until: Instant) -> bool {
-        if !self.is_due(until) {
-            return false;
-        }
-        if self.is_blind(position) {
-            return true;
-        }
-        if let StepAction::Measure(Measurement { name, what: Measurand::LowestVoltage { at_least, .. } }) = &step.action
-            && let Some(lowest) = self.eyes.lowest_rail()
-        {
-            let within_limits = at_least.is_none_or(|limit| lowest >= limit);
-            self.keep_measurement(step, name, MeasuredValue::Voltage(lowest), within_limits);
-            if !within_limits {
-                let miss = Miss::OutOfLimits { text: &step.text, value: MeasuredValue::Voltage(lowest) };
-                self.fail(&miss);
-                return true;
-            }
-        }
-        self.end_step(position)
-    }
-
-    fn lurk(&mut self, step: &Step, position: usize, began: Instant, deadline: Instant) -> bool {
-        let StepAction::Fault { trigger, fault } = &step.action else { return false };
-        if self.seen_since(position, began).is_none() {
-            if !self.is_too_late(deadline) {
-                return false;
-            }
-            if self.is_blind(position) {
-                return true;
-            }
-            let verdict = account::trigger_missed(&self.eyes, step, trigger, began, self.now);
-            self.conclude(verdict);
-            return true;
-        }
-        self.note(Happening::Triggered { step: step.index });
-        // A light is recognised later than it began: what counts is the instant at which it was, the only one that can be acted upon.
-        self.inject(step, position, began, fault, self.now, trigger);
-        true
-    }
-
-    fn inject(
-        &mut self,
-        step: &Step,
-        position: usize,
-        began: Instant,
-        fault: &Fault,
-        cause: Instant,
-        trigger: &Trigger,
-    ) {
-        let injection = Injection { at: cause + trigger.after, fault: fault.clone() };
-        self.faults.push(FaultRecord { step: step.index, triggered: cause, asked: injection.clone(), achieved: None });
-        let request = self.ask(Command::Inject(injection));
-        self.stage = Stage::Step { position, began, state: StepState::Injecting { request } };
-    }
-
-    fn look(&mut self, step: &Step, position: usize, began: Instant, deadline: Instant) -> bool {
-        match &step.action {
-            StepAction::Expect(Expectation { condition, within, holds: None }) => {
-                if self.seen_since(position, began).is_some() {
-                    return self.end_step(position);
-                }
-                self.is_too_late(deadline) && self.missed(step, position, began, condition, *within, Stay::NeverCame)
-            }
-            StepAction::Expect(Expectation { condition, within, holds: Some(holds) }) => {
-                if let Some(since) = self.stays_since(position, began) {
-                    return self.is_due(since + *holds) && self.end_step(position);
-                }
-                let came = self.seen_since(position, began).is_some();
-                let stay = if came { Stay::Left(*holds) } else { Stay::NeverCame };
-                self.is_too_late(deadline) && self.missed(step, position, began, condition, *within, stay)
-            }
-            StepAction::Measure(Measurement {
-                name,
-                what: Measurand::TimeUntil { condition, within, at_least, at_most },
-            }) => {
-                let Some(at) = self.seen_since(position, began) else {
-                    return self.is_too_late(deadline)
-                        && self.missed(step, position, began, condition, *within, Stay::NeverCame);
-                };
-                let took = at.since(began);
-                let within_limits = at_least.is_none_or(|l| took >= l) && at_most.is_none_or(|l| took <= l);
-                self.keep_measurement(step, name, MeasuredValue::Span(took), within_limits);
-                if !within_limits {
-                    let miss = Miss::OutOfLimits { text: &step.text, value: MeasuredValue::Span(took) };
-                    self.fail(&miss);
-                    return true;
-                }
-                self.end_step(position)
-            }
-            _ => false,
-        }
-    }
-
-    fn missed(
-        &mut self,
-        step: &Step,
-        position: usize,
-        began: Instant,
-        condition: &Condition,
-        within: Span,
-        stay: Stay,
-    ) -> bool {
-        if !self.is_blind(position) {
-            self.fail(&Miss::Unseen { text: &step.text, condition, within, began, stay });
-        }
-        true
-    }
-
-    fn keep_measurement(&mut self, step: &Step, name: &str, value: MeasuredValue, within_limits: bool) {
-        let record = MeasurementRecord { name: name.to_owned(), value, within_limits, step: step.index };
-        self.measurements.push(record);
-    }
-
-    fn read_slots(&mut self, position: usize) {
-        let slots = self.looks.steps[position].as_ref().map(Look::slots).unwrap_or_default();
-        let ask = |slot: Slot| {
-            let request = self.ask(Command::ReadSlot { slot });
-            ((request.id, slot), request.deadline)
-        };
-        let (open, deadlines): (Vec<_>, Vec<_>) = slots.into_iter().map(ask).unzip();
-        self.slots = match deadlines.into_iter().max() {
-            Some(deadline) => SlotReading::Asked { open, deadline },
-            None => SlotReading::NotNeeded,
-        };
-    }
-
-    fn read_slots_again(&mut self, position: usize) -> bool {
-        match self.slots {
-            SlotReading::Pause { until } if self.is_due(until) => {
-                self.read_slots(position);
-                true
-            }
-            SlotReading::Asked { deadline, .. } if self.is_due(deadline) => {
-                self.bench_failed(&no_answer("read a slot"));
-                true
-            }
-            _ => false,
-        }
-    }
-
-    fn reads_supply(&self, position: usize) -> bool {
-        self.looks.steps[position].as_ref().is_some_and(Look::needs_supply)
-            || is_lowest_voltage(&self.plan.steps[position].action)
-    }
-
-    /// Whether the readings of the supply begin and end with this step.
-    fn reads_supply_only_now(&self, position: usize) -> bool {
-        self.reads_supply(position) && !self.looks.need_supply_throughout()
-    }
-
-    fn begin_step(&mut self, position: usize) {
-        let plan = Arc::clone(&self.plan);
-        let Some(step) = plan.steps.get(position) else {
-            self.all_steps_passed();
-            return;
-        };
-        let began = self.now;
-        self.note(Happening::StepBegan { index: step.index });
-        self.steps[position].ran = Some((began, began));
-        self.eyes.begin_step(self.looks.steps[position].as_ref());
-        self.read_slots(position);
-        if self.reads_supply_only_now(position) {
-            self.ask(Command::ReadSupply { every: Some(SUPPLY_READING_PERIOD) });
-        }
-        let state = match &step.action {
-            StepAction::Wait(span) => StepState::Waiting { until: began + *span },
-            StepAction::Expect(it) => StepState::Looking { deadline: began + it.within },
-            StepAction::Never { during, .. } => StepState::Guarding { until: began + *during },
-            StepAction::Measure(Measurement { what: Measurand::TimeUntil { within, .. }, .. }) => {
-                StepState::Looking { deadline: began + *within }
-            }
-            StepAction::Measure(Measurement { what: Measurand::LowestVoltage { during, .. }, .. }) => {
-                StepState::Guarding { until: began + *during }
-            }
-            StepAction::Fault { trigger, fault } => match &trigger.cause {
-                Some(_) => StepState::Lurking { deadline: began + trigger.within },
-                None => {
-                    self.inject(step, position, began, fault, began, trigger);
-                    return;
-                }
-            },
-            action => match command_of(action) {
-                Some(command) => StepState::Asked(self.ask(command)),
-                None => StepState::Waiting { until: began },
-            },
-        };
-        self.stage = Stage::Step { position, began, state };
-    }
-
-    fn end_step(&mut self, position: usize) -> bool {
-        self.close_step(position, StepVerdict::Passed);
-        self.note(Happening::StepEnded { index: self.plan.steps[position].index });
-        self.begin_step(position + 1);
-        true
-    }
-
-    fn close_step(&mut self, position: usize, verdict: StepVerdict) {
-        self.slots = SlotReading::NotNeeded;
-        if self.reads_supply_only_now(position) {
-            self.ask(Command::ReadSupply { every: None });
-        }
-        let record = &mut self.steps[position];
-        record.verdict = verdict;
-        if let Some((_, ended)) = &mut record.ran {
-            *ended = self.now;
-        }
-    }
-
     fn take_answer(&mut self, id: ActionId, result: Result<Achieved, CommandError>) {
         match self.stage {
             Stage::Provisioning(request) if request.id == id => match result {
@@ -688,33 +414,11 @@ impl Trial {
         }
     }
 
-    /// The slot whose reading `id` answers, which is then no longer awaited.
-    fn slot_asked(&mut self, id: ActionId) -> Option<Slot> {
-        let SlotReading::Asked { open, .. } = &mut self.slots else { return None };
-        let (_, slot) = open.remove(open.iter().position(|(asked, _)| *asked == id)?);
-        if open.is_empty() {
-            self.slots = SlotReading::Pause { until: self.now + SLOT_REREAD_PAUSE };
-        }
-        Some(slot)
-    }
-
     fn begin_steps(&mut self) {
         if self.looks.need_supply_throughout() {
             self.ask(Command::ReadSupply { every: Some(SUPPLY_READING_PERIOD) });
         }
         self.begin_step(0);
-    }
-
-    /// A step that is over with its answer.
-    fn done(&mut self, position: usize) {
-        match self.plan.steps[position].action {
-            StepAction::Corrupt { .. } => {
-                self.harmed_at.get_or_insert(self.now);
-            }
-            StepAction::Cloud(setting) => self.eyes.cloud_is(setting.behaviour),
-            _ => {}
-        }
-        self.end_step(position);
     }
 
     /// Readings and the cloud's setting are asked for in passing: only their failure matters.
@@ -724,24 +428,6 @@ impl Trial {
         {
             self.bench_failed(&error);
         }
-    }
-
-    fn injected(&mut self, position: usize, shape: ShapeAchieved) {
-        self.harmed_at.get_or_insert(shape.began);
-        if let Some(record) = self.faults.last_mut() {
-            record.achieved = Some(shape);
-            if let Some(reason) = account::not_as_asked(&record.asked.fault, &shape) {
-                let verdict = account::bench_error(&self.eyes, reason, self.current_step(), self.now);
-                return self.conclude(verdict);
-            }
-        }
-        self.end_step(position);
-    }
-
-    fn injection_unproven(&mut self) {
-        let reason = "the fault was reported as done, but not what it did to the supply".to_owned();
-        let verdict = account::bench_error(&self.eyes, reason, self.current_step(), self.now);
-        self.conclude(verdict);
     }
 
     fn bench_failed(&mut self, error: &CommandError) {
@@ -843,10 +529,6 @@ impl Injection {
 fn no_answer(asked: &str) -> CommandError {
     let happened = format!("no answer came within {ANSWER_DEADLINE}").into();
     CommandError::Failed { instrument: "the station", asked: asked.into(), happened }
-}
-
-fn is_lowest_voltage(action: &StepAction) -> bool {
-    matches!(action, StepAction::Measure(Measurement { what: Measurand::LowestVoltage { .. }, .. }))
 }
 
 /// The request that a step without waiting comes down to.

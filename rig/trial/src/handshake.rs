@@ -123,19 +123,17 @@ impl Handshakes {
             Stage::Refused { asked } => format!("the link to {asked} was refused"),
             Stage::Unanswered { first_hello } => {
                 let silence = now.since(*first_hello);
-                format!("its hello got no answer for {silence}: packets were lost, the keys were not tried")
+                format!("the board's hello got no answer for {silence}: packets were lost, the keys were not tried")
             }
             Stage::Challenged { hello } => {
-                format!(
-                    "the cloud answered the hello of {hello} and the board gave no proof: it does not accept the server's key"
-                )
+                format!("the board does not accept the server's key: answered at {hello}, it gave no proof")
             }
             Stage::Rejected { fingerprint, reason: Rejection::UnknownIdentity } => {
-                format!("the cloud does not know the identity {fingerprint}: the device key is not the registered one")
+                format!("the device key is not the registered one: the cloud does not know the identity {fingerprint}")
             }
             Stage::Rejected { fingerprint, reason } => format!("the cloud rejected {fingerprint}: {reason}"),
         };
-        let text = format!("attempt {} to connect, begun at {began}: {text}", self.attempts);
+        let text = format!("{text} (attempt {} to connect, begun at {began})", self.attempts);
         Some(Story { at: *began, text, blame: self.blame(*under, stage) })
     }
 
