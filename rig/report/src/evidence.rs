@@ -34,9 +34,10 @@ pub enum EvidenceError {
     Format(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
-/// Writes one run into `folder`, which is made; files of an earlier run of the same name are replaced.
+/// Writes one run into `folder`, which is made; the trials of an earlier run in the same place are removed.
 pub fn write(folder: &Path, results: &Results, finished: &[Finished]) -> Result<(), EvidenceError> {
     make_folder(folder)?;
+    forget_earlier_run(folder)?;
     let json = serde_json::to_string_pretty(results).map_err(|error| EvidenceError::Format(error.into()))?;
     let xml = junit::to_xml(results).map_err(|error| EvidenceError::Format(error.into()))?;
     write_file(&folder.join("junit.xml"), xml.as_bytes())?;
@@ -49,6 +50,16 @@ pub fn write(folder: &Path, results: &Results, finished: &[Finished]) -> Result<
     }
     // Last, so that a folder with results is a folder with everything.
     write_file(&folder.join("results.json"), format!("{json}\n").as_bytes())
+}
+
+/// Removes the evidence of an earlier run, if that is what is there: trials beside results. Anything else is left alone.
+fn forget_earlier_run(folder: &Path) -> Result<(), EvidenceError> {
+    let (results, trials) = (folder.join("results.json"), folder.join("trials"));
+    if !results.is_file() || !trials.is_dir() {
+        return Ok(());
+    }
+    fs::remove_file(&results).map_err(|source| EvidenceError::Write { path: results, source })?;
+    fs::remove_dir_all(&trials).map_err(|source| EvidenceError::Write { path: trials, source })
 }
 
 /// Writes one run into a new folder under `root`, removes the oldest ones, and returns the new folder. Runs are numbered: `000001`, ...
