@@ -79,7 +79,7 @@ impl Bus for Chip {
     fn write(&mut self, address: u32, value: u32, width: Width, clock: &mut Clock) -> Result<(), BusFault> {
         if address == ACKNOWLEDGE {
             self.line = false;
-            clock.attention = true;
+            clock.lines_fell(1);
             return Ok(());
         }
         let at = address.checked_sub(RAM_BASE).ok_or(BusFault)? as usize;

@@ -25,9 +25,48 @@ pub struct Clock {
     /// Core clock cycles since the board was made. Monotonic, also while the board is off. A device that stalls the core (a flash
     /// controller) moves it forward.
     pub cycle: u64,
-    /// Set by a device whose state changed in a way that the core must look at before the next instruction: an interrupt line, the
-    /// next event, a halt.
-    pub attention: bool,
+    /// Up to here the core may execute without looking at the chip.
+    horizon: u64,
+    /// Lines that fell since the core last sampled them.
+    fallen: u32,
+}
+
+impl Clock {
+    /// A device changed in a way that the core must look at before the next instruction: an interrupt line that rose, a halt, code.
+    #[inline]
+    pub fn call_attention(&mut self) {
+        self.horizon = 0;
+    }
+
+    /// [`Bus::next_event`] has become `cycle`. Without this the core may execute past an event that came closer.
+    #[inline]
+    pub fn expect_event(&mut self, cycle: u64) {
+        self.horizon = self.horizon.min(cycle);
+    }
+
+    /// The interrupt lines in `lines` fell. That stops nothing, so the core need not look at once; but it has to know when it looks,
+    /// because a line that rises again asks again.
+    #[inline]
+    pub fn lines_fell(&mut self, lines: u32) {
+        self.fallen |= lines;
+    }
+
+    /// Whether the core may execute at `cycle` without looking.
+    #[inline(always)]
+    pub(crate) fn is_undisturbed_at(&self, cycle: u64) -> bool {
+        cycle < self.horizon
+    }
+
+    /// The core is about to look.
+    #[inline]
+    pub(crate) fn clear_attention(&mut self) {
+        self.horizon = u64::MAX;
+    }
+
+    #[inline]
+    pub(crate) fn take_fallen_lines(&mut self) -> u32 {
+        std::mem::take(&mut self.fallen)
+    }
 }
 
 /// Why the chip no longer executes.
@@ -83,7 +122,7 @@ pub trait Bus {
     fn halt(&self) -> Option<Halt>;
 
     /// The page that holds the code at `address`, if it is of the kind that changes rarely (flash, not RAM). A write that changes
-    /// such a page sets [`Clock::attention`]; without that the core goes on executing what the page held before. `None` sends
+    /// such a page calls [`Clock::call_attention`]; without that the core goes on executing what the page held before. `None` sends
     /// the core to [`Bus::fetch`], which is always right and slower.
     fn code_page(&self, address: u32) -> Option<CodePage<'_>> {
         let _ = address;

@@ -94,7 +94,7 @@ impl Core {
     /// the instruction count go on. With no vector table to read the core is locked up.
     pub fn reset<B: Bus>(&mut self, bus: &mut B) {
         self.processor.reset();
-        self.clock.attention = true;
+        self.clock.call_attention();
         let mut vector = |address| bus.read(address, Width::Word, &mut self.clock);
         match (vector(0), vector(4)) {
             (Ok(stack), Ok(start)) => {
@@ -226,7 +226,7 @@ impl<B: Bus> Running<'_, B> {
             self.bus.tick(self.clock);
         }
         self.processor.advance_systick(self.clock.cycle);
-        self.clock.attention = false;
+        self.clock.clear_attention();
         if let Some(halt) = self.bus.halt() {
             return Some(Stop::Halted(halt));
         }
@@ -236,7 +236,7 @@ impl<B: Bus> Running<'_, B> {
         if self.processor.locked_up {
             return Some(Stop::Lockup { pc: self.processor.registers.general[registers::PC] });
         }
-        self.processor.sample_lines(self.bus.interrupt_lines());
+        self.sample_lines();
         None
     }
 
@@ -248,10 +248,13 @@ impl<B: Bus> Running<'_, B> {
             Readiness::Preempted(number) => self.preempt(number),
             Readiness::Asleep => self.sleep_until(due),
             Readiness::NotThumb => self.fault(),
-            Readiness::Ready => match self.burst(code, due) {
-                Ok(()) => None,
-                Err(exit) => self.leave(exit),
-            },
+            Readiness::Ready => {
+                self.clock.expect_event(due);
+                match self.burst(code) {
+                    Ok(()) => None,
+                    Err(exit) => self.leave(exit),
+                }
+            }
         }
     }
 
@@ -342,22 +345,22 @@ impl<B: Bus> Running<'_, B> {
         result.map(|_| ())
     }
 
-    /// Executes instructions until `until` or until something wants attention.
-    fn burst(&mut self, code: &mut CodeCache, until: u64) -> Result<(), Exit> {
-        while self.clock.cycle < until && !self.clock.attention {
+    /// Executes instructions until something wants attention.
+    fn burst(&mut self, code: &mut CodeCache) -> Result<(), Exit> {
+        while self.clock.is_undisturbed_at(self.clock.cycle) {
             match code.page(self.bus, self.processor.registers.general[registers::PC]) {
-                Some(page) => self.burst_in_page(page, until)?,
+                Some(page) => self.burst_in_page(page)?,
                 None => self.single()?,
             }
         }
         Ok(())
     }
 
-    /// Executes the instructions of one page until `until`, until something wants attention or until the page is left.
+    /// Executes the instructions of one page until something wants attention or until the page is left.
     ///
     /// Kept out of line so that the hot loop has the machine's registers to itself, whoever calls it.
     #[inline(never)]
-    fn burst_in_page(&mut self, page: &DecodedPage, until: u64) -> Result<(), Exit> {
+    fn burst_in_page(&mut self, page: &DecodedPage) -> Result<(), Exit> {
         let mut pc = self.processor.registers.general[registers::PC];
         let mut now = self.clock.cycle;
         let mut executed = 0;
@@ -372,7 +375,7 @@ impl<B: Bus> Running<'_, B> {
                 }
             }
             executed += 1;
-            if now >= until || self.clock.attention {
+            if !self.clock.is_undisturbed_at(now) {
                 break Ok(());
             }
         };

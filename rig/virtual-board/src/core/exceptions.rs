@@ -52,10 +52,11 @@ impl Exceptions {
         }
     }
 
-    /// Takes in the interrupt lines. A line that rose pends its interrupt; one that fell changes nothing. Returns the exceptions
-    /// that became pending.
-    pub(super) fn sample_lines(&mut self, lines: u32) -> u64 {
-        let risen = lines & !self.lines;
+    /// Takes in the interrupt lines, and those that fell since the last time even if they are high again. A line that rose pends its
+    /// interrupt; one that fell changes nothing. Returns the exceptions that became pending.
+    #[inline]
+    pub(super) fn sample_lines(&mut self, lines: u32, fallen: u32) -> u64 {
+        let risen = lines & !(self.lines & !fallen);
         self.lines = lines;
         self.pend(u64::from(risen) << FIRST_INTERRUPT)
     }
@@ -189,9 +190,9 @@ mod tests {
     fn a_line_pends_when_it_rises_and_again_when_its_handler_returns_while_high() {
         let mut exceptions = Exceptions::new();
         exceptions.enable_interrupts(1);
-        assert_eq!(exceptions.sample_lines(1), bit(IRQ0));
+        assert_eq!(exceptions.sample_lines(1, 0), bit(IRQ0));
         exceptions.activate(IRQ0);
-        assert_eq!(exceptions.sample_lines(1), 0, "high is not news");
+        assert_eq!(exceptions.sample_lines(1, 0), 0, "high is not news");
         assert!(!exceptions.is_pending(IRQ0));
         exceptions.deactivate(IRQ0);
         assert!(exceptions.is_pending(IRQ0));
@@ -200,8 +201,8 @@ mod tests {
     #[test]
     fn a_line_going_low_leaves_the_interrupt_pending() {
         let mut exceptions = Exceptions::new();
-        exceptions.sample_lines(1);
-        exceptions.sample_lines(0);
+        exceptions.sample_lines(1, 0);
+        exceptions.sample_lines(0, 0);
         assert!(exceptions.is_pending(IRQ0));
         exceptions.withdraw(bit(IRQ0));
         assert!(!exceptions.is_pending(IRQ0));
@@ -210,7 +211,7 @@ mod tests {
     #[test]
     fn an_interrupt_cannot_be_withdrawn_while_its_line_is_high() {
         let mut exceptions = Exceptions::new();
-        exceptions.sample_lines(1);
+        exceptions.sample_lines(1, 0);
         exceptions.withdraw(bit(IRQ0));
         assert!(exceptions.is_pending(IRQ0));
     }
@@ -218,12 +219,20 @@ mod tests {
     #[test]
     fn a_pulse_during_the_handler_pends_again() {
         let mut exceptions = Exceptions::new();
-        exceptions.sample_lines(1);
+        exceptions.sample_lines(1, 0);
         exceptions.activate(IRQ0);
-        exceptions.sample_lines(0);
-        exceptions.sample_lines(1);
-        exceptions.sample_lines(0);
+        exceptions.sample_lines(0, 0);
+        exceptions.sample_lines(1, 0);
+        exceptions.sample_lines(0, 0);
         assert!(exceptions.is_pending(IRQ0) && exceptions.is_active(IRQ0));
+    }
+
+    #[test]
+    fn a_line_that_fell_and_rose_between_two_looks_asks_again() {
+        let mut exceptions = Exceptions::new();
+        exceptions.sample_lines(1, 0);
+        exceptions.activate(IRQ0);
+        assert_eq!(exceptions.sample_lines(1, 1), bit(IRQ0));
     }
 
     #[test]

@@ -331,7 +331,7 @@ impl<B: Bus> Running<'_, B> {
             Class::Msr => {
                 let exists = self.processor.options.unprivileged;
                 registers!().write_special(immediate, reg!(n!()), exists);
-                self.clock.attention = true;
+                self.clock.call_attention();
                 return Ok((pc.wrapping_add(4), now + SPECIAL_REGISTER));
             }
             Class::Mrs => {
@@ -442,6 +442,8 @@ impl<B: Bus> Running<'_, B> {
     #[cold]
     fn store_private(&mut self, address: u32, value: u32, width: Width) -> Result<(), Exit> {
         check_private_access(address, width)?;
+        // An interrupt can only be withdrawn once its line has fallen.
+        self.sample_lines();
         Ok(self.processor.write_private(address, value, self.clock)?)
     }
 
@@ -504,14 +506,31 @@ impl<B: Bus> Running<'_, B> {
     fn branch_to_state(&mut self, target: u32) -> u32 {
         let thumb = target & 1 != 0;
         self.processor.registers.thumb = thumb;
-        self.clock.attention |= !thumb;
+        if !thumb {
+            self.clock.call_attention();
+        }
         target & !1
+    }
+
+    /// Takes in the interrupt lines as they are now.
+    #[inline]
+    pub(super) fn sample_lines(&mut self) {
+        let fallen = self.clock.take_fallen_lines();
+        self.processor.sample_lines(self.bus.interrupt_lines(), fallen);
+    }
+
+    /// What is pending may be taken now: looks before the next instruction. With nothing pending there is nothing to look at.
+    #[inline]
+    fn let_in_what_waits(&mut self) {
+        if self.processor.exceptions.most_urgent().is_some() {
+            self.clock.call_attention();
+        }
     }
 
     fn change_primask(&mut self, primask: bool) {
         if self.processor.registers.is_privileged() {
             self.processor.registers.primask = primask;
-            self.clock.attention = true;
+            self.let_in_what_waits();
         }
     }
 
@@ -523,7 +542,7 @@ impl<B: Bus> Running<'_, B> {
 
     fn fall_asleep(&mut self, sleep: Sleep) {
         self.processor.sleep = sleep;
-        self.clock.attention = true;
+        self.clock.call_attention();
         self.bus.activity_changed(self.processor.activity(), self.clock);
     }
 
@@ -532,7 +551,7 @@ impl<B: Bus> Running<'_, B> {
             return Err(Exit::EscalatedCall);
         }
         self.processor.pend(bit(SV_CALL));
-        self.clock.attention = true;
+        self.clock.call_attention();
         Ok(())
     }
 
@@ -626,6 +645,7 @@ impl<B: Bus> Running<'_, B> {
         let registers = &self.processor.registers;
         let frame = if process_stack { registers.process_stack_pointer() } else { registers.main_stack_pointer() };
         let Ok(words) = self.read_frame(frame) else {
+            self.sample_lines();
             self.processor.exceptions.deactivate(returning);
             return Err(Exit::FailedUnstacking { return_code: code });
         };
@@ -634,6 +654,7 @@ impl<B: Bus> Running<'_, B> {
             return Err(Exit::Fault);
         }
 
+        self.sample_lines();
         self.processor.exceptions.deactivate(returning);
         let registers = &mut self.processor.registers;
         registers.mode = mode;
@@ -649,7 +670,10 @@ impl<B: Bus> Running<'_, B> {
         if mode == Mode::Thread && self.processor.sleeps_on_exit() {
             self.fall_asleep(Sleep::UntilInterrupt);
         }
-        self.clock.attention = true;
+        if !self.processor.registers.thumb {
+            self.clock.call_attention();
+        }
+        self.let_in_what_waits();
         // The instruction that returned pays for its branch itself.
         self.clock.cycle += EXCEPTION - BRANCH;
         Ok(pc & !1)

@@ -116,8 +116,9 @@ impl Processor {
         self.note_pended(fresh);
     }
 
-    pub(super) fn sample_lines(&mut self, lines: u32) {
-        let fresh = self.exceptions.sample_lines(lines);
+    #[inline]
+    pub(super) fn sample_lines(&mut self, lines: u32, fallen: u32) {
+        let fresh = self.exceptions.sample_lines(lines, fallen);
         self.note_pended(fresh);
     }
 
@@ -178,7 +179,7 @@ impl Processor {
             return Ok(());
         }
         self.advance_systick(clock.cycle);
-        clock.attention = true;
+        clock.call_attention();
         match address & 0xFFF {
             offset @ (SYST_CSR | SYST_RVR | SYST_CVR) => self.write_systick(offset, value, clock.cycle),
             NVIC_ISER => self.exceptions.enable_interrupts(value),

@@ -324,7 +324,7 @@ impl Soc {
         self.activity = Activity::Awake;
         self.halt = None;
         UNITS.into_iter().for_each(|unit| self.refresh(unit));
-        clock.attention = true;
+        clock.call_attention();
     }
 
     /// The power is gone: nothing moves, pins are released.
@@ -403,12 +403,12 @@ impl Soc {
     /// Ends the flash operation under way, fully or with the share that its cells saw, and lets the core go on.
     pub fn finish_flash(&mut self, share: Ratio, clock: &mut Clock) {
         self.flash.cut(self.rate.instant(clock.cycle), share);
-        clock.attention = true;
+        clock.call_attention();
     }
 
     fn pause(&mut self, clock: &mut Clock) {
         self.halt.get_or_insert(Halt::Paused);
-        clock.attention = true;
+        clock.call_attention();
     }
 
     fn peripheral(&mut self, unit: Unit) -> &mut dyn Peripheral {
@@ -432,10 +432,24 @@ impl Soc {
         }
     }
 
+    /// When a unit is due next, and whether its interrupt line is high.
+    #[inline]
+    fn look_at(&mut self, unit: Unit) -> (u64, bool) {
+        #[inline]
+        fn of<P: Peripheral + ?Sized>(peripheral: &mut P) -> (u64, bool) {
+            (peripheral.due(), peripheral.events().interrupts())
+        }
+        match unit {
+            // Looked at with every edge of the LED and every byte: without indirect calls.
+            Unit::Timer0 => of(&mut self.timers[0]),
+            Unit::Uart => of(&mut self.uart),
+            _ => of(self.peripheral(unit)),
+        }
+    }
+
     /// Takes over a unit's next due cycle and interrupt line.
     fn refresh(&mut self, unit: Unit) {
-        let peripheral = self.peripheral(unit);
-        let (due, interrupts) = (peripheral.due(), peripheral.events().interrupts());
+        let (due, interrupts) = self.look_at(unit);
         let was_due = std::mem::replace(&mut self.due[unit as usize], due);
         if due <= self.next {
             self.next = due;
@@ -458,7 +472,18 @@ impl Soc {
             Unit::Watchdog => self.follow_watchdog(clock),
             _ => {}
         }
-        clock.attention |= lines != self.lines || self.next < next;
+        self.tell_core(lines, next, clock);
+    }
+
+    /// What the core has to know of the change from these `lines` and this `next` event to the present ones.
+    fn tell_core(&self, lines: u32, next: u64, clock: &mut Clock) {
+        if self.lines & !lines != 0 {
+            clock.call_attention();
+        }
+        clock.lines_fell(lines & !self.lines);
+        if self.next < next {
+            clock.expect_event(self.next);
+        }
     }
 
     fn console_wants_attention(&self) -> bool {
@@ -484,7 +509,7 @@ impl Soc {
         }
         if self.watchdog.bites() {
             self.halt = Some(Halt::Reset);
-            clock.attention = true;
+            clock.call_attention();
         }
     }
 
@@ -536,7 +561,7 @@ impl Soc {
             self.peripheral(unit).listeners_changed(clock.cycle);
             self.refresh(unit);
         }
-        clock.attention = true;
+        clock.call_attention();
     }
 
     fn read_peripheral(&mut self, address: u32, clock: &mut Clock) -> u32 {

@@ -168,7 +168,7 @@ fn enabling_interrupts_takes_a_pending_one_before_the_next_instruction() {
 fn a_handler_that_returns_runs_again_while_its_line_is_high() {
     let mut rig = with_interrupts(&[NOP; 8], [0; 4]).with_handler(IRQ0, &[BX_LR]);
     rig.chip.lines = 1;
-    rig.core.clock.attention = true;
+    rig.core.clock.call_attention();
     rig.steps(2);
     assert_eq!(rig.exception(), 0);
     rig.steps(1);

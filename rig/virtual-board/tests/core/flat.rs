@@ -109,13 +109,13 @@ impl Bus for Flat {
         assert!(address.is_multiple_of(bytes_of(width)), "the core lets an unaligned access through");
         if address == LINES {
             self.lines = value;
-            clock.attention = true;
+            clock.call_attention();
             return Ok(());
         }
         // Code can be written like flash whose controller allows it, so that tests see stale instructions.
         if (address as usize) < CODE_BYTES {
             self.burn(address, &value.to_le_bytes()[..bytes_of(width) as usize]);
-            clock.attention = true;
+            clock.call_attention();
             return Ok(());
         }
         let at = address.checked_sub(RAM).ok_or(BusFault)? as usize;
