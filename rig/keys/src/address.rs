@@ -4,8 +4,8 @@
 //!
 //! Source: particle-cli 3.51.0 `src/lib/keys-specs.js`. That 0xFFFF and 0 mean the default port is from there too.
 
-use std::fmt;
 use core::net::Ipv4Addr;
+use std::fmt;
 
 use crate::{Slot, SlotContent};
 

@@ -103,7 +103,12 @@ impl KeyStore {
     }
 
     /// What the slot holds, compared with what it was provisioned with and with what the cloud issued.
-    pub(crate) fn read_slot(self, board: &Board, slot: Slot, issued: Option<Fingerprint>) -> Result<plan::SlotContent, CommandError> {
+    pub(crate) fn read_slot(
+        self,
+        board: &Board,
+        slot: Slot,
+        issued: Option<Fingerprint>,
+    ) -> Result<plan::SlotContent, CommandError> {
         let (_, content) = self.slot(board, slot)?;
         Ok(if content == *PUBLISHED.set.get(slot) {
             plan::SlotContent::Old
@@ -117,9 +122,16 @@ impl KeyStore {
     }
 
     /// Damages the slot where it counts; says what changed.
-    pub(crate) fn corrupt(self, board: &mut Board, slot: Slot, class: Corruption, seed: u64) -> Result<Arc<str>, CommandError> {
+    pub(crate) fn corrupt(
+        self,
+        board: &mut Board,
+        slot: Slot,
+        class: Corruption,
+        seed: u64,
+    ) -> Result<Arc<str>, CommandError> {
         let (area, content) = self.slot(board, slot)?;
-        let damaged = class.apply(&content, seed, &alternates(slot)).map_err(|error| failed("corrupt a slot", &error))?;
+        let damaged =
+            class.apply(&content, seed, &alternates(slot)).map_err(|error| failed("corrupt a slot", &error))?;
         let address = area.address(self.layout()) + slot.dct_offset();
         write(board, address, damaged.content.expose())?;
         Ok(format!("{slot}: {}", damaged.change).into())

@@ -10,9 +10,7 @@ use brickproof_cloud::{Behaviour, Cloud, CloudConfig, CloudEvent};
 use brickproof_console::Lines;
 use brickproof_keys::Fingerprint;
 use brickproof_scenario::board::ActiveLevel;
-use brickproof_scenario::plan::{
-    CellCondition, CloudBehaviour, CloudSetting, Edge, Fault, Need, Plan, SupplySetting,
-};
+use brickproof_scenario::plan::{CellCondition, CloudBehaviour, CloudSetting, Edge, Fault, Need, Plan, SupplySetting};
 use brickproof_trial::{Achieved, Action, ActionId, Command, CommandError, Injection, Observation, ShapeAchieved};
 use brickproof_units::{Current, Instant, Resistance, Span};
 use brickproof_virtual_board::board::{Board, BoardConfig, BoardState, Pause, PauseOn, WiredPin};
@@ -110,7 +108,8 @@ impl World {
         };
         let led_pins = ["red", "green", "blue"].map(|name| pin_of(name).unwrap_or(Pin::p0(13)));
         let sees_light = plan.needs.contains(&Need::Light);
-        let mut pins: Vec<WiredPin> = led_pins.iter().map(|pin| WiredPin { pin: *pin, when_high: LED_CURRENT }).collect();
+        let mut pins: Vec<WiredPin> =
+            led_pins.iter().map(|pin| WiredPin { pin: *pin, when_high: LED_CURRENT }).collect();
         if let Some(pin) = pin_of("radio") {
             pins.push(WiredPin { pin, when_high: MODEM_CURRENT });
         }
@@ -136,8 +135,7 @@ impl World {
             Some(WatchedLine { pin: parse_pin(&line.pin)?, name: line.name.as_str().into() })
         };
         let is_led = |line: &WatchedLine| led_pins.contains(&line.pin);
-        let sensor = sees_light
-            .then(|| sensor::head(config.seed));
+        let sensor = sees_light.then(|| sensor::head(config.seed));
         Self {
             now: Instant::START,
             board,
@@ -211,9 +209,7 @@ impl World {
             Command::Corrupt { slot, class } => {
                 self.store.corrupt(&mut self.board, slot, class, self.seed).map(Achieved::Changed)
             }
-            Command::ReadSlot { slot } => {
-                self.store.read_slot(&self.board, slot, self.issued).map(Achieved::Slot)
-            }
+            Command::ReadSlot { slot } => self.store.read_slot(&self.board, slot, self.issued).map(Achieved::Slot),
             Command::Inject(injection) => return self.inject(id, &injection),
             Command::ReadSupply { every } => {
                 self.read_supply(every);

@@ -32,7 +32,8 @@ fn with_toolchain<'a>(name: &'a str, command: &[&'a str]) -> Option<String> {
 fn toolchain(version: &str) -> Option<String> {
     let number = version.split(' ').nth(1).unwrap_or_default();
     let candidates = ["", number].into_iter();
-    let mut fitting = candidates.filter(|name| with_toolchain(name, &["rustc", "--version"]).as_deref() == Some(version));
+    let mut fitting =
+        candidates.filter(|name| with_toolchain(name, &["rustc", "--version"]).as_deref() == Some(version));
     fitting.next().map(str::to_owned)
 }
 
@@ -76,7 +77,11 @@ fn images_are_what_the_sources_make() {
     }
     let rebuilt = sums(&into);
     std::fs::remove_dir_all(&into).expect("it was made by this test");
-    assert_eq!(rebuilt, sums(&firmware_folder().join("images")), "run fixtures/firmware/build.sh and commit the images");
+    assert_eq!(
+        rebuilt,
+        sums(&firmware_folder().join("images")),
+        "run fixtures/firmware/build.sh and commit the images"
+    );
 }
 
 #[test]

@@ -41,7 +41,10 @@ fn micropython_for_the_microbit_boots_and_computes() {
     let answer = console_for(&mut board, Span::secs(1));
     println!("{answer}");
     assert!(answer.contains("499500 1.41421"), "{answer:?}");
-    type_line(&mut board, "from microbit import *; display.show(Image.HEART); sleep(50); print(running_time() > 1000, temperature())");
+    type_line(
+        &mut board,
+        "from microbit import *; display.show(Image.HEART); sleep(50); print(running_time() > 1000, temperature())",
+    );
     let answer = console_for(&mut board, Span::secs(1));
     println!("{answer}");
     assert!(answer.contains("True 2"), "{answer:?}");
