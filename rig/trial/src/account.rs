@@ -166,6 +166,7 @@ pub(crate) fn missed(eyes: &Eyes, miss: &Miss<'_>, step: Option<usize>, at: Inst
         (None, Subject::Supply) => (Blame::Bench, reason),
         (None, Subject::Board | Subject::Connection) => (Blame::Firmware, reason),
     };
+    evidence.sort_by_key(|it| it.at);
     Verdict { kind: kind_of(blame), blame: Some(blame), reason, step, evidence, light: eyes.light_in_words(), at }
 }
 
