@@ -9,7 +9,10 @@ use serde_json::Value;
 
 /// Each crate and those it may depend on, upper floors first. A crate that is not here fails the test: decide where it belongs.
 const HOUSE: &[(&str, &[&str])] = &[
-    ("brickproof", &["report", "sim", "trial", "virtual-board", "scenario", "console", "light", "keys", "cloud", "units"]),
+    (
+        "brickproof",
+        &["report", "sim", "trial", "virtual-board", "scenario", "console", "light", "keys", "cloud", "units"],
+    ),
     ("brickproof-report", &["trial", "scenario", "console", "light", "keys", "cloud", "units"]),
     ("brickproof-sim", &["trial", "virtual-board", "scenario", "console", "light", "keys", "cloud", "units"]),
     ("brickproof-trial", &["scenario", "console", "light", "keys", "cloud", "units"]),
@@ -28,11 +31,35 @@ const HOUSE: &[(&str, &[&str])] = &[
 const PURE: &[&str] = &["sim", "trial", "virtual-board", "scenario", "cloud", "console", "light", "keys", "units"];
 
 /// What reaches devices, tasks or wall clocks.
-const IMPURE_PACKAGES: &[&str] =
-    &["tokio", "async-std", "smol", "mio", "probe-rs", "serialport", "rusb", "nusb", "rppal", "gpiocdev", "socket2", "chrono", "jiff", "rand"];
+const IMPURE_PACKAGES: &[&str] = &[
+    "tokio",
+    "async-std",
+    "smol",
+    "mio",
+    "probe-rs",
+    "serialport",
+    "rusb",
+    "nusb",
+    "rppal",
+    "gpiocdev",
+    "socket2",
+    "chrono",
+    "jiff",
+    "rand",
+];
 
 /// What a pure crate's source must not name. Scoped threads are none of it: work that is only shared out comes back before the call ends.
-const IMPURE_WORDS: &[&str] = &["std::fs", "std::net", "std::process", "thread::spawn", "thread::sleep", "available_parallelism", "std::env::", "SystemTime", "std::time::Instant"];
+const IMPURE_WORDS: &[&str] = &[
+    "std::fs",
+    "std::net",
+    "std::process",
+    "thread::spawn",
+    "thread::sleep",
+    "available_parallelism",
+    "std::env::",
+    "SystemTime",
+    "std::time::Instant",
+];
 
 fn metadata() -> Value {
     let output = Command::new(env!("CARGO"))
@@ -49,8 +76,9 @@ fn text<'a>(value: &'a Value, key: &str) -> &'a str {
 }
 
 fn members(metadata: &Value) -> BTreeMap<String, Value> {
-    let ids: BTreeSet<&str> = metadata["workspace_members"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
-    let packages = metadata["packages"].as_array().unwrap().iter();
+    let ids: BTreeSet<&str> =
+        metadata["workspace_members"].as_array().expect("a list").iter().filter_map(Value::as_str).collect();
+    let packages = metadata["packages"].as_array().expect("a list").iter();
     packages.filter(|it| ids.contains(text(it, "id"))).map(|it| (text(it, "name").to_owned(), it.clone())).collect()
 }
 
