@@ -1,16 +1,19 @@
-//! What a trial on the whole board costs: a clone, five seconds of a breathing LED, a cut and the boot after it.
+//! How fast the whole board executes, and what its part of a trial costs: a clone, five seconds of a breathing LED.
 //!
-//! Boundary: figures of this machine; nothing here passes or fails. The core alone is measured in `core.rs`.
+//! Boundary: figures of this machine; nothing here passes or fails. The core alone is measured in `core.rs`, trials in `rig/sim`.
 
 use std::hint::black_box;
 
 use brickproof_units::{Instant, Span};
-use brickproof_virtual_board::board::{Board, BoardConfig, Pause};
-use brickproof_virtual_board::flash::{CutPoint, FlashCut};
+use brickproof_virtual_board::board::{Board, BoardConfig};
+use brickproof_virtual_board::flash::Cells;
 use brickproof_virtual_board::nrf::{Chip, UartTiming};
-use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
+use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 
 const LANTERN: &[u8] = include_bytes!("../../../fixtures/firmware/images/lantern-no-heal.bin");
+const BUSY: &[u8] = include_bytes!("../../../fixtures/firmware/images/lantern-bench.bin");
+const CHIPS: [(&str, Chip); 2] =
+    [("nRF51822, 16 MHz, 1 KiB pages", Chip::Nrf51822), ("nRF52840, 64 MHz, 4 KiB pages", Chip::Nrf52840)];
 const FIVE_SECONDS: Span = Span::secs(5);
 
 fn running(chip: Chip, uart: UartTiming) -> Board {
@@ -26,6 +29,26 @@ fn send(board: &mut Board, line: &str) {
         at = board.console_input(at, byte) + Span::micros(200);
         board.run_until(at);
     }
+}
+
+/// A CPU that never rests: instructions per second are criterion's elements per second.
+fn busy(c: &mut Criterion) {
+    const STRETCH: Span = Span::millis(50);
+    let mut group = c.benchmark_group("busy code (instructions)");
+    for (geometry, chip) in CHIPS {
+        let mut board = Board::new(BoardConfig::new(chip), BUSY).expect("the image fits both parts");
+        board.run_until(Instant::START + Span::millis(100));
+        let before = board.core().instructions();
+        board.run_until(board.now() + STRETCH);
+        let instructions = board.core().instructions() - before;
+        eprintln!(
+            "lantern-bench on {geometry}, {:?} cells: {instructions} instructions in {STRETCH} of board time",
+            Cells::default()
+        );
+        group.throughput(Throughput::Elements(instructions));
+        group.bench_function(format!("{chip:?}"), |b| b.iter(|| board.run_until(board.now() + STRETCH)));
+    }
+    group.finish();
 }
 
 fn clones(c: &mut Criterion) {
@@ -56,27 +79,5 @@ fn breathing(c: &mut Criterion) {
     }
 }
 
-fn cuts(c: &mut Criterion) {
-    let ready = running(Chip::Nrf51822, UartTiming::Instant);
-    let first = ready.flash().operations();
-    c.bench_function("cut and boot nrf51", |b| {
-        b.iter_batched_ref(
-            || {
-                let mut board = ready.clone();
-                board.aim(FlashCut { operation: first + 3, at: CutPoint::Fraction { numerator: 1, denominator: 3 } });
-                board
-            },
-            |board| {
-                send(board, "keys put device 3041\n");
-                let pause = board.run_until(board.now() + Span::secs(2));
-                assert!(pause == Pause::PowerCut || pause == Pause::Reached);
-                board.power_on();
-                board.run_until(board.now() + Span::millis(30))
-            },
-            BatchSize::SmallInput,
-        );
-    });
-}
-
-criterion_group!(benches, clones, breathing, cuts);
+criterion_group!(benches, busy, clones, breathing);
 criterion_main!(benches);
