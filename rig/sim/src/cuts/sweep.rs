@@ -151,7 +151,7 @@ pub struct SecondCuts {
     pub sweep: Sweep,
 }
 
-/// Cuts every `stride`th step once, at cut points and with seeds that follow each other, and then every flash operation of the boot
+/// Cuts every `stride`th step once, each at the next cut point and with the next seed, and then every flash operation of the boot
 /// after that at each of `points` with the seeds 0 to `seeds` - 1.
 pub fn sweep_healing(
     steps: &[Step],
@@ -160,14 +160,9 @@ pub fn sweep_healing(
     seeds: u64,
     threads: NonZero<usize>,
 ) -> SecondCuts {
-    // Neither points nor seeds divide this: neighbouring operations are cut at places far apart.
-    const SPREAD: usize = 7;
-    let firsts: Vec<_> = steps
-        .iter()
-        .enumerate()
-        .step_by(stride.get())
-        .map(|(index, step)| (step, points[index * SPREAD % points.len()], index as u64))
-        .collect();
+    let chosen = steps.iter().step_by(stride.get());
+    let firsts: Vec<_> =
+        chosen.zip(points.iter().cycle()).zip(0..).map(|((step, point), seed)| (step, *point, seed)).collect();
     let healings = in_parallel(&firsts, threads, |(step, point, seed)| {
         let healing = step.healing(*point, *seed);
         healing.iter().map(|step| cut_everywhere(step, points, seeds)).collect::<Vec<_>>()
