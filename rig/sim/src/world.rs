@@ -343,7 +343,7 @@ impl World {
     }
 
     fn look_at_pins(&mut self) {
-        for edge in self.board.take_pin_edges() {
+        for edge in self.board.drain_pin_edges() {
             let colours = [Colour::Red, Colour::Green, Colour::Blue];
             if let Some(position) = self.led_pins.iter().position(|pin| *pin == edge.pin) {
                 let die = if edge.drive == Drive::High { Die::Lit } else { Die::Dark };

@@ -237,10 +237,13 @@ impl Trial {
         }
     }
 
+    /// Whatever was observed has been settled already, so that only what is due can bring anything new.
     fn pass_time(&mut self, now: Instant) {
         self.now = self.now.max(now);
         self.elapsed = self.elapsed.max(now);
-        self.settle();
+        if self.next_wake().is_some_and(|due| self.is_due(due)) {
+            self.settle();
+        }
     }
 
     fn is_due(&self, at: Instant) -> bool {

@@ -228,7 +228,12 @@ impl Board {
 
     /// Takes the edges of the wired pins.
     pub fn take_pin_edges(&mut self) -> Vec<PinEdge> {
-        self.soc.take_pin_edges()
+        self.drain_pin_edges().collect()
+    }
+
+    /// Takes the edges of the wired pins one by one, without an allocation: an LED makes a thousand a second.
+    pub fn drain_pin_edges(&mut self) -> impl Iterator<Item = PinEdge> + '_ {
+        self.soc.drain_pin_edges()
     }
 
     /// Takes the record of flash operations.

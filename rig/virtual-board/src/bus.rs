@@ -129,6 +129,13 @@ pub trait Bus {
         None
     }
 
+    /// The `len` bytes at `address`, if all of them are memory that stands for nothing but itself: reading or writing it does nothing
+    /// else and takes no time. The core moves several words at once through it. `None` sends it to [`Bus::read`] and [`Bus::write`].
+    fn plain_memory(&mut self, address: u32, len: usize) -> Option<&mut [u8]> {
+        let _ = (address, len);
+        None
+    }
+
     /// The core fell asleep or woke up, at `clock.cycle`.
     fn activity_changed(&mut self, activity: Activity, clock: &mut Clock) {
         let _ = (activity, clock);

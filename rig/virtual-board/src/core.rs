@@ -363,7 +363,6 @@ impl<B: Bus> Running<'_, B> {
     fn burst_in_page(&mut self, page: &DecodedPage) -> Result<(), Exit> {
         let mut pc = self.processor.registers.general[registers::PC];
         let mut now = self.clock.cycle;
-        let mut executed = 0;
         let result = loop {
             let Some(instruction) = page.at(pc) else { break Ok(()) };
             match self.execute(instruction, pc, now) {
@@ -374,14 +373,13 @@ impl<B: Bus> Running<'_, B> {
                     break Err(exit);
                 }
             }
-            executed += 1;
+            self.processor.instructions += 1;
             if !self.clock.is_undisturbed_at(now) {
                 break Ok(());
             }
         };
         self.clock.cycle = now;
         self.processor.registers.general[registers::PC] = pc;
-        self.processor.instructions += executed;
         result
     }
 }

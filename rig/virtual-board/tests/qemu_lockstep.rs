@@ -106,6 +106,10 @@ impl Bus for GatedChip {
     fn tick(&mut self, clock: &mut Clock) {
         self.soc.tick(clock);
     }
+    fn plain_memory(&mut self, address: u32, len: usize) -> Option<&mut [u8]> {
+        self.soc.plain_memory(address, len)
+    }
+
     fn interrupt_lines(&self) -> u32 {
         self.soc.interrupt_lines() & (self.open | !Self::TIMERS)
     }

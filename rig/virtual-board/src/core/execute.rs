@@ -33,6 +33,8 @@ const EXCEPTION: u64 = 16;
 const FRAME_PADDED: u32 = 1 << 9;
 const FRAME_BYTES: u32 = 32;
 const FRAME_WORDS: usize = 8;
+/// Bytes in a word.
+const WORD: usize = 4;
 
 const RETURN_TO_HANDLER: u32 = 0xFFFF_FFF1;
 const RETURN_TO_THREAD_MAIN: u32 = 0xFFFF_FFF9;
@@ -450,6 +452,12 @@ impl<B: Bus> Running<'_, B> {
     /// Loads the registers in `list`, lowest first, from the address in `base`; returns the address after the last word.
     fn load_multiple(&mut self, base: usize, list: u32) -> Result<u32, Exit> {
         let mut address = self.processor.registers.general[base];
+        if let Some(memory) = words_at(self.bus, address, list.count_ones() as usize) {
+            for (register, word) in registers_in(list).zip(memory.chunks_exact(WORD)) {
+                self.processor.registers.general[register] = word_of(word);
+            }
+            return Ok(address.wrapping_add(4 * list.count_ones()));
+        }
         let mut loaded = [0; 8];
         for register in registers_in(list) {
             loaded[register & 7] = self.load(address, Width::Word)?;
@@ -463,6 +471,12 @@ impl<B: Bus> Running<'_, B> {
 
     /// Stores the registers in `list`, lowest first, from `address` up; returns the address after the last word.
     fn store_multiple(&mut self, mut address: u32, list: u32) -> Result<u32, Exit> {
+        if let Some(memory) = words_at(self.bus, address, list.count_ones() as usize) {
+            for (register, word) in registers_in(list).zip(memory.chunks_exact_mut(WORD)) {
+                word.copy_from_slice(&self.processor.registers.general[register].to_le_bytes());
+            }
+            return Ok(address.wrapping_add(4 * list.count_ones()));
+        }
         for register in registers_in(list) {
             self.store(address, self.processor.registers.general[register], Width::Word)?;
             address = address.wrapping_add(4);
@@ -614,6 +628,12 @@ impl<B: Bus> Running<'_, B> {
         let r = &registers.general;
         let words = [r[0], r[1], r[2], r[3], r[12], r[LR], r[PC], registers.xpsr() | padded];
         registers.general[SP] = frame;
+        if let Some(memory) = words_at(self.bus, frame, FRAME_WORDS) {
+            for (place, word) in memory.chunks_exact_mut(WORD).zip(words) {
+                place.copy_from_slice(&word.to_le_bytes());
+            }
+            return Ok(());
+        }
         let mut address = frame;
         for word in words {
             self.store(address, word, Width::Word)?;
@@ -681,6 +701,12 @@ impl<B: Bus> Running<'_, B> {
 
     fn read_frame(&mut self, frame: u32) -> Result<[u32; FRAME_WORDS], Exit> {
         let mut words = [0; FRAME_WORDS];
+        if let Some(memory) = words_at(self.bus, frame, FRAME_WORDS) {
+            for (word, place) in words.iter_mut().zip(memory.chunks_exact(WORD)) {
+                *word = word_of(place);
+            }
+            return Ok(words);
+        }
         let mut address = frame;
         for word in &mut words {
             *word = self.load(address, Width::Word)?;
@@ -688,6 +714,17 @@ impl<B: Bus> Running<'_, B> {
         }
         Ok(words)
     }
+}
+
+/// So many words at `address`, if they can be moved at once.
+#[inline(always)]
+fn words_at<B: Bus>(bus: &mut B, address: u32, count: usize) -> Option<&mut [u8]> {
+    if address & 3 == 0 { bus.plain_memory(address, WORD * count) } else { None }
+}
+
+#[inline(always)]
+fn word_of(bytes: &[u8]) -> u32 {
+    bytes.try_into().map_or(0, u32::from_le_bytes)
 }
 
 /// The cycles of an instruction that moves the registers in `list`.

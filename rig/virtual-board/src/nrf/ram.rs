@@ -82,6 +82,13 @@ impl Ram {
         Some(())
     }
 
+    /// The `len` bytes at `offset`, if all of them have been touched since the power-up; those that have not come by being read or
+    /// written.
+    #[inline]
+    pub(crate) fn powered_mut(&mut self, offset: usize, len: usize) -> Option<&mut [u8]> {
+        self.bytes.get_mut(offset..)?.get_mut(..len)
+    }
+
     /// Copies bytes out, as a debugger does; `None` outside.
     pub(crate) fn copy_out(&mut self, offset: usize, into: &mut [u8]) -> Option<()> {
         let end = offset.checked_add(into.len())?;

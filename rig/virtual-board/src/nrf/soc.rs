@@ -390,8 +390,8 @@ impl Soc {
         self.uart.take_sent()
     }
 
-    pub(crate) fn take_pin_edges(&mut self) -> Vec<PinEdge> {
-        self.pins.take_edges()
+    pub(crate) fn drain_pin_edges(&mut self) -> impl Iterator<Item = PinEdge> + '_ {
+        self.pins.drain_edges()
     }
 
     /// Changes what the outside does to a pin.
@@ -816,9 +816,14 @@ impl Bus for Soc {
         self.flash.code_leaf(address).map(|(base, bytes)| CodePage { base, bytes })
     }
 
+    #[inline]
+    fn plain_memory(&mut self, address: u32, len: usize) -> Option<&mut [u8]> {
+        self.ram.powered_mut(address.wrapping_sub(RAM) as usize, len)
+    }
+
     fn activity_changed(&mut self, activity: Activity, clock: &mut Clock) {
         self.activity = activity;
-        if self.watchdog.is_running() {
+        if self.watchdog.heeds_sleep() {
             self.watchdog.activity_changed(activity, clock.cycle);
             self.refresh(Unit::Watchdog);
         }

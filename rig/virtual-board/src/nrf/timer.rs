@@ -2,7 +2,7 @@
 //!
 //! Boundary: one instance. Source: nRF51 reference manual v3.0, chapter TIMER; nRF52840 product specification v1.1, TIMER.
 
-use crate::nrf::peripheral::{EventSet, Events, NEVER, NONE, Peripheral, event};
+use crate::nrf::peripheral::{EventSet, Events, NEVER, NONE, Peripheral, bits, event};
 use crate::nrf::time::CoreRate;
 
 const MAX_CHANNELS: usize = 6;
@@ -87,8 +87,10 @@ impl Timer {
         event(0x140) << channel
     }
 
-    fn shortens(&self, channel: usize) -> bool {
-        self.shorts >> channel & 0x0101 != 0
+    /// The channels of which a match would be noticed: by somebody who listens, or by the timer itself through a shortcut.
+    fn noticed_channels(&self) -> u32 {
+        let listened_to = (!self.events.happened | self.events.routed) >> Self::compare_event(0).trailing_zeros();
+        (listened_to | self.shorts | self.shorts >> 8) & ((1 << self.channels) - 1)
     }
 
     fn reschedule(&mut self) {
@@ -105,8 +107,7 @@ impl Timer {
             let distance = self.compare[channel].wrapping_sub(self.counted) & mask;
             if distance == 0 { u64::from(mask) + 1 } else { u64::from(distance) }
         };
-        let noticed = |channel: &usize| self.shortens(*channel) || self.events.matter(Self::compare_event(*channel));
-        let soonest = (0..self.channels).filter(noticed).map(counts_until).min();
+        let soonest = bits(self.noticed_channels()).map(|channel| counts_until(channel as usize)).min();
         soonest.map_or(NEVER, |counts| since + (counts << self.count_shift()))
     }
 

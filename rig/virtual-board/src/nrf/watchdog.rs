@@ -57,6 +57,11 @@ impl Watchdog {
         self.phase != Phase::Stopped
     }
 
+    /// Whether it matters to it that the core sleeps.
+    pub(crate) fn heeds_sleep(&self) -> bool {
+        self.is_running() && self.config & RUN_IN_SLEEP == 0
+    }
+
     /// The core fell asleep or woke up.
     pub(crate) fn activity_changed(&mut self, activity: Activity, at: u64) {
         let now = self.rate.low_frequency_ticks(at);
