@@ -5,7 +5,7 @@
 //!
 //! [`record`] lets the cloud rotate the device key until every key page was erased twice and keeps the board right before each flash
 //! operation, a [`Step`]. [`Step::cut`] forks it there, cuts, lets the board boot and looks at what it holds; [`Step::healing`] gives
-//! the steps of the boot after a cut, to be cut again. [`sweep`] does that for all of them.
+//! the steps of the boot after a cut, to be cut again. [`sweep()`] does that for all of them.
 
 mod boot;
 mod fate;
