@@ -1,7 +1,7 @@
 //! Flash that obeys physics: operations take time, and power lost inside one leaves cells partly changed.
 //!
 //! Boundary: the array and its controller's operations. Registers (NVMC) are the chip's, and when power fails is decided by whoever
-//! owns the supply: it calls [`Flash::complete`] or [`Flash::cut`] on the operation that is under way.
+//! owns the supply: it calls `Flash::complete` or `Flash::cut` on the operation that is under way.
 
 mod array;
 mod cells;

@@ -3,8 +3,8 @@
 //!
 //! Boundary: volts and instants. What the chip does when it is reset is the board's business; it tells its load and asks for the rail.
 //!
-//! The waveform is not stepped. Between two changes the rail follows one analytic law ([`curve`]); [`course`] chooses the law and
-//! solves for the first moment that ends it, [`turn`] changes the state there. A source that no load of the board can bend is
+//! The waveform is not stepped. Between two changes the rail follows one analytic law (`curve`); `course` chooses the law and
+//! solves for the first moment that ends it, `turn` changes the state there. A source that no load of the board can bend is
 //! recognised once, and from then on a change of load is an addition.
 //!
 //! The owner drives it like any device with timers: it runs until [`Supply::next_event`], calls [`Supply::advance`] to that instant,
