@@ -1,10 +1,15 @@
-//! What a trial costs on one core: power cut inside a key update and reboot, judged by flash; and whole trials, judged by light and console.
+//! What a trial costs: power cut inside a key update and reboot, judged by flash, on one core; and whole trials, judged by light and console, on one
+//! core and on all of them.
 //!
 //! Boundary: figures of this machine; nothing here passes or fails. One iteration is one trial: the fork, the fault, the boot, the
 //! verdict. What was measured (image, geometry, cell model, instructions) is printed before each figure.
 
 use std::hint::black_box;
+use std::num::NonZero;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+use std::time::Duration;
 
 use brickproof_keys::lantern_layout::{self, Area, KeySet, Store};
 use brickproof_keys::{Slot, SlotContent};
@@ -255,6 +260,23 @@ fn ending(simulation: &Simulation) -> String {
     lights.fold(String::new(), |_, sight| sight)
 }
 
+/// How long it takes to run so many trials, shared among all processors, as `brickproof run` does.
+fn on_every_core(trials: u64, trial: impl Fn() + Sync) -> Duration {
+    let left = AtomicU64::new(trials);
+    let take_one = || left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok();
+    let began = std::time::Instant::now();
+    thread::scope(|scope| {
+        for _ in 0..thread::available_parallelism().map_or(1, NonZero::get) {
+            scope.spawn(|| {
+                while take_one() {
+                    trial();
+                }
+            });
+        }
+    });
+    began.elapsed()
+}
+
 fn full_trials(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("full trial with light and console verdict");
     let library = Library::built_in();
@@ -287,6 +309,9 @@ fn full_trials(criterion: &mut Criterion) {
             );
             group.throughput(Throughput::Elements(1));
             group.bench_function(format!("{image}/{board}"), |bencher| bencher.iter(|| black_box(trial())));
+            group.bench_function(format!("{image}/{board}/every core"), |bencher| {
+                bencher.iter_custom(|trials| on_every_core(trials, || drop(black_box(trial()))));
+            });
         }
     }
     group.finish();
