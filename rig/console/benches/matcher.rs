@@ -1,6 +1,7 @@
 //! How fast unmatched log goes by, for one and for many patterns, and what a single stamped byte costs.
 
 use std::hint::black_box;
+use std::time::Duration;
 
 use brickproof_console::{Matcher, Pattern};
 use brickproof_units::Instant;
@@ -123,5 +124,10 @@ fn adversarial_patterns(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, unmatched_log, single_bytes, changing_patterns, adversarial_patterns);
+criterion_group! {
+    name = benches;
+    // All benches together take some four minutes.
+    config = Criterion::default().warm_up_time(Duration::from_secs(1)).measurement_time(Duration::from_secs(3));
+    targets = unmatched_log, single_bytes, changing_patterns, adversarial_patterns
+}
 criterion_main!(benches);

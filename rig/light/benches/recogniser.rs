@@ -1,6 +1,7 @@
 //! What one sample costs, and what a clone costs: a simulation feeds a thousand samples per trial and forks a trial at the fault.
 
 use std::hint::black_box;
+use std::time::Duration;
 
 use brickproof_light::{Recogniser, Sample};
 use brickproof_units::{Instant, Span};
@@ -38,5 +39,10 @@ fn recogniser(c: &mut Criterion) {
     c.bench_function("clone", |b| b.iter(|| black_box(&used).clone()));
 }
 
-criterion_group!(benches, recogniser);
+criterion_group! {
+    name = benches;
+    // All benches together take some four minutes.
+    config = Criterion::default().warm_up_time(Duration::from_secs(1)).measurement_time(Duration::from_secs(3));
+    targets = recogniser
+}
 criterion_main!(benches);

@@ -1,6 +1,7 @@
 //! How long it takes to read every scenario that ships: all of it happens before the first step of the first trial.
 
 use std::path::Path;
+use std::time::Duration;
 
 use brickproof_scenario::{Library, load};
 use criterion::{Criterion, criterion_group, criterion_main};
@@ -32,5 +33,10 @@ fn load_shipped(criterion: &mut Criterion) {
     criterion.bench_function(&name, |bencher| bencher.iter(cells));
 }
 
-criterion_group!(benches, load_shipped);
+criterion_group! {
+    name = benches;
+    // All benches together take some four minutes.
+    config = Criterion::default().warm_up_time(Duration::from_secs(1)).measurement_time(Duration::from_secs(3));
+    targets = load_shipped
+}
 criterion_main!(benches);

@@ -317,5 +317,10 @@ fn full_trials(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, cuts, full_trials);
+criterion_group! {
+    name = benches;
+    // All benches together take some four minutes.
+    config = Criterion::default().warm_up_time(Duration::from_secs(1)).measurement_time(Duration::from_secs(3));
+    targets = cuts, full_trials
+}
 criterion_main!(benches);

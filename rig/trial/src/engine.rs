@@ -270,7 +270,7 @@ impl Trial {
         self.catch_up(stamp.at);
         self.now = self.now.max(stamp.at);
         match observation {
-            Observation::Console(bytes) => self.observe_console(stamp, &bytes),
+            Observation::Console(bytes) => return self.observe_console(stamp, &bytes),
             Observation::Light(sample) => {
                 self.timeline.samples.push(sample);
                 if let Some(sight) = self.eyes.see_light(&sample) {
@@ -297,7 +297,7 @@ impl Trial {
         self.settle();
     }
 
-    /// Byte by byte, so that it makes no difference how the driver's reads cut the stream.
+    /// Byte by byte, so that it makes no difference how the driver's reads cut the stream. Only a match can decide anything.
     fn observe_console(&mut self, stamp: Stamp, bytes: &Arc<[u8]>) {
         self.timeline.console.push((stamp.at, Arc::clone(bytes)));
         for &byte in bytes.iter() {

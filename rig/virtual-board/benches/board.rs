@@ -3,6 +3,7 @@
 //! Boundary: figures of this machine; nothing here passes or fails. The core alone is measured in `core.rs`, trials in `rig/sim`.
 
 use std::hint::black_box;
+use std::time::Duration;
 
 use brickproof_units::{Instant, Span};
 use brickproof_virtual_board::board::{Board, BoardConfig};
@@ -79,5 +80,10 @@ fn breathing(c: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, busy, clones, breathing);
+criterion_group! {
+    name = benches;
+    // All benches together take some four minutes.
+    config = Criterion::default().warm_up_time(Duration::from_secs(1)).measurement_time(Duration::from_secs(3));
+    targets = busy, clones, breathing
+}
 criterion_main!(benches);

@@ -3,7 +3,7 @@
 //! Boundary: the core alone, on the smallest chip that lends code pages as a real one does. Throughput is in instructions, so
 //! criterion's elements per second are instructions per second.
 
-use std::{hint::black_box, sync::Arc};
+use std::{hint::black_box, sync::Arc, time::Duration};
 
 use brickproof_virtual_board::{
     bus::{Bus, BusFault, Clock, CodePage, Halt, Width},
@@ -214,5 +214,10 @@ fn benches(criterion: &mut Criterion) {
     criterion.bench_function("clone a core", |bencher| bencher.iter(|| black_box(core.clone())));
 }
 
-criterion_group!(all, benches);
+criterion_group! {
+    name = all;
+    // All benches together take some four minutes.
+    config = Criterion::default().warm_up_time(Duration::from_secs(1)).measurement_time(Duration::from_secs(3));
+    targets = benches
+}
 criterion_main!(all);

@@ -1,6 +1,7 @@
 //! What light costs: one sample through optics, registers and the real driver; one edge of the LED.
 
 use std::hint::black_box;
+use std::time::Duration;
 
 use brickproof_units::{Instant, Span};
 use brickproof_virtual_board::led::{Colour, Die, Led, Window};
@@ -40,5 +41,10 @@ fn clone(c: &mut Criterion) {
     c.bench_function("sensor/clone", |b| b.iter_batched(|| (), |()| black_box(head.clone()), BatchSize::SmallInput));
 }
 
-criterion_group!(benches, sample, edges, clone);
+criterion_group! {
+    name = benches;
+    // All benches together take some four minutes.
+    config = Criterion::default().warm_up_time(Duration::from_secs(1)).measurement_time(Duration::from_secs(3));
+    targets = sample, edges, clone
+}
 criterion_main!(benches);

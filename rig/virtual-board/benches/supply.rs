@@ -1,6 +1,7 @@
 //! What the supply costs: a change of load on a stiff source and on a worn cell, a fork, a flash operation.
 
 use std::hint::black_box;
+use std::time::Duration;
 
 use brickproof_units::{Charge, Current, Instant, Ratio, Resistance, Span, Voltage};
 use brickproof_virtual_board::supply::{Battery, Source, Supply, SupplyProfile};
@@ -54,5 +55,10 @@ fn flash_operation(c: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, set_load, fork, flash_operation);
+criterion_group! {
+    name = benches;
+    // All benches together take some four minutes.
+    config = Criterion::default().warm_up_time(Duration::from_secs(1)).measurement_time(Duration::from_secs(3));
+    targets = set_load, fork, flash_operation
+}
 criterion_main!(benches);

@@ -451,7 +451,8 @@ impl Board {
             Life::Starting { .. } | Life::Held { .. } | Life::SystemOff => return self.consumption.off,
         }
         let flash = if self.soc.flash().under_way().is_some() { self.consumption.flash.get() } else { 0 };
-        let lit = self.pins.iter().filter(|wired| self.soc.drive(wired.pin) == Drive::High);
+        let high = self.soc.pins_driven_high();
+        let lit = self.pins.iter().filter(|wired| high.contains(wired.pin));
         let pins: i64 = lit.map(|wired| wired.when_high.get()).sum();
         Current::new(self.consumption.core(self.soc.activity()).get() + flash + pins)
     }

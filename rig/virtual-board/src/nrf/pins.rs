@@ -276,6 +276,11 @@ impl Pins {
         }
     }
 
+    /// The pins that are driven high.
+    pub(crate) fn driven_high(&self) -> PinSet {
+        PinSet(self.ports.iter().rev().fold(0, |set, port| set << 32 | u64::from(port.drives().0)))
+    }
+
     /// Whether a pin meets its SENSE condition, which wakes the chip from System OFF.
     pub(crate) fn detects(&self) -> bool {
         self.ports.iter().any(|port| port.sensed() != 0)

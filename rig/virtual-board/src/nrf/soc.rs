@@ -284,6 +284,11 @@ impl Soc {
         self.pins.drive(pin)
     }
 
+    /// The pins that the chip drives high.
+    pub(crate) fn pins_driven_high(&self) -> PinSet {
+        self.pins.driven_high()
+    }
+
     /// What the core does.
     pub fn activity(&self) -> Activity {
         self.activity
