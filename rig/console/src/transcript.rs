@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use brickproof_units::Instant;
 
-/// Segments are sealed at this size. A clone shares the sealed ones, so forking a trial copies at most this much.
+/// Segments are sealed at this size, or when asked for. A clone shares the sealed ones, so forking a trial copies at most this much.
 const SEGMENT: usize = 16 * 1024;
 
 /// The raw console: all bytes, and for each the instant at which it arrived.
@@ -59,10 +59,17 @@ impl Transcript {
             let (now, later) = bytes.split_at(room.min(bytes.len()));
             self.open.push(at, now);
             if self.open.bytes.len() == SEGMENT {
-                let next = Segment { start: self.open.end(), ..Segment::default() };
-                self.sealed.push(Arc::new(std::mem::replace(&mut self.open, next)));
+                self.freeze();
             }
             bytes = later;
+        }
+    }
+
+    /// Makes what has arrived so far a part that every later clone shares.
+    pub fn freeze(&mut self) {
+        if !self.open.bytes.is_empty() {
+            let next = Segment { start: self.open.end(), ..Segment::default() };
+            self.sealed.push(Arc::new(std::mem::replace(&mut self.open, next)));
         }
     }
 

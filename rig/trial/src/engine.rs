@@ -298,9 +298,9 @@ impl Trial {
     }
 
     /// Byte by byte, so that it makes no difference how the driver's reads cut the stream. Only a match can decide anything.
-    fn observe_console(&mut self, stamp: Stamp, bytes: &Arc<[u8]>) {
-        self.timeline.console.push((stamp.at, Arc::clone(bytes)));
-        for &byte in bytes.iter() {
+    fn observe_console(&mut self, stamp: Stamp, bytes: &[u8]) {
+        self.timeline.console.push(stamp.at, bytes);
+        for &byte in bytes {
             let heard = self.eyes.hear(self.now, byte);
             if let Some(line) = heard.line {
                 self.record(stamp, Happening::ConsoleLine { number: line.number, bytes: line.bytes });

@@ -2,6 +2,7 @@
 //!
 //! Boundary: these are requests and facts. How they are carried out (a supply over SCPI, an emulated board) is not visible here.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use brickproof_cloud::CloudEvent;
@@ -144,8 +145,8 @@ pub enum CommandError {
 /// What the world reports.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Observation {
-    /// The console delivered bytes.
-    Console(Arc<[u8]>),
+    /// The console delivered bytes. A simulated one delivers them one by one and borrows them.
+    Console(Cow<'static, [u8]>),
     /// The colour sensor delivered a sample.
     Light(Sample),
     /// A line of the board changed its level.

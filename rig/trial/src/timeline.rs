@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use brickproof_cloud::CloudEvent;
+use brickproof_console::Transcript;
 use brickproof_light::{Sample, Sight};
 use brickproof_scenario::plan::Edge;
 use brickproof_units::{Instant, Span, Voltage};
@@ -131,8 +132,8 @@ pub struct Timeline {
     pub events: Log<Event>,
     /// Every sample of the colour sensor.
     pub samples: Log<Sample>,
-    /// Every chunk that the console delivered: its instant and its bytes.
-    pub console: Log<(Instant, Arc<[u8]>)>,
+    /// Every byte that the console delivered.
+    pub console: Transcript,
 }
 
 impl Timeline {
@@ -145,7 +146,7 @@ impl Timeline {
 
     /// The console's output, byte for byte as it came.
     pub fn raw_console(&self) -> Vec<u8> {
-        self.console.iter().flat_map(|(_, bytes)| bytes.iter().copied()).collect()
+        self.console.chunks().flatten().copied().collect()
     }
 }
 

@@ -35,7 +35,7 @@ fn station(script: &[(u64, String)], cuts: &[usize]) -> Station {
         while !rest.is_empty() {
             let length = cuts.next().map_or(rest.len(), |cut| (*cut).min(rest.len()));
             let (piece, after) = rest.split_at(length);
-            station = station.observe(*millis, Observation::Console(piece.into()));
+            station = station.observe(*millis, Observation::Console(piece.to_vec().into()));
             rest = after;
         }
     }
@@ -78,7 +78,7 @@ proptest! {
         let mut station = Station::new(BODY);
         for (nanos, text, id) in observations {
             let stamp = Stamp::exact(brickproof_units::Instant::from_nanos(nanos));
-            station.trial.observe(stamp, Observation::Console(text.as_bytes().into()));
+            station.trial.observe(stamp, Observation::Console(text.as_bytes().to_vec().into()));
             let id = brickproof_trial::ActionId(id);
             station.trial.observe(stamp, Observation::Answered { id, result: Ok(brickproof_trial::Achieved::Done) });
             station.trial.wake(stamp.at);
@@ -97,7 +97,7 @@ fn a_driver_that_is_late_changes_nothing() {
     }
     // The line comes after the deadline, and the driver did not wake the trial since the beginning.
     for station in [&mut punctual, &mut late] {
-        station.trial.observe(Stamp::exact(at(2_500)), Observation::Console((*b"up\n").into()));
+        station.trial.observe(Stamp::exact(at(2_500)), Observation::Console(b"up\n".into()));
     }
     let (punctual, late) = (punctual.run(), late.run());
     assert_eq!(punctual.outcome(), "failed, firmware");
