@@ -377,6 +377,8 @@ impl Board {
             self.ride_flash(bound);
         } else {
             let stop = self.core.run(&mut self.soc, bound);
+            // Every store of ARMv6-M is one halfword long.
+            self.begin_ride(self.core.pc().wrapping_sub(2));
             self.act_on(stop, bound);
         }
         self.report_load();
@@ -396,12 +398,6 @@ impl Board {
 
     /// The chip paused for the board: finds out why.
     fn look(&mut self) {
-        if let Some(under_way) = self.soc.flash().under_way() {
-            // Every store of ARMv6-M is one halfword long.
-            let pc = self.core.pc().wrapping_sub(2);
-            self.soc.flash_mut().attribute(pc);
-            self.ride = FlashRide::begin(under_way.start, self.now());
-        }
         let power_fail = self.soc.power_fail_threshold();
         if power_fail != self.power_fail {
             self.power_fail = power_fail;
@@ -410,6 +406,14 @@ impl Board {
         if self.soc.is_off_requested() {
             self.life = Life::SystemOff;
             self.record(LifeEvent::SystemOff);
+        }
+    }
+
+    /// Follows the flash operation that the instruction at `pc` has just begun, if it has.
+    fn begin_ride(&mut self, pc: u32) {
+        if let Some(under_way) = self.soc.flash().under_way() {
+            self.soc.flash_mut().attribute(pc);
+            self.ride = FlashRide::begin(under_way.start, self.now());
         }
     }
 
@@ -433,6 +437,8 @@ impl Board {
         self.soc.finish_flash(share, &mut self.core.clock);
         if aimed.is_some() {
             self.cut_power();
+        } else if self.soc.begin_waiting_flash(&self.core.clock) {
+            self.begin_ride(under_way.pc);
         }
     }
 

@@ -12,7 +12,7 @@ mod tests;
 
 mod marginal;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use brickproof_units::{Instant, Ratio, Span};
@@ -46,7 +46,7 @@ pub(crate) struct UnderWay {
     pub(crate) index: u64,
     pub(crate) start: Instant,
     pub(crate) needed: Span,
-    pc: u32,
+    pub(crate) pc: u32,
 }
 
 /// The flash of one part: code memory and UICR. Clones share what neither changes.
@@ -58,6 +58,8 @@ pub struct Flash {
     code: FlashArray,
     uicr: FlashArray,
     under_way: Option<UnderWay>,
+    /// Operations that the same instruction asked for meanwhile: the words of an STM behind the first.
+    waiting: VecDeque<FlashOperation>,
     operations: u64,
     log: Vec<FlashRecord>,
     /// Writes per word since its last erase, by page; only pages that were programmed since the board was made.
@@ -76,6 +78,7 @@ impl Flash {
             code: FlashArray::erased(geometry.size as usize, seed),
             uicr: FlashArray::erased(UICR_SIZE as usize, !seed),
             under_way: None,
+            waiting: VecDeque::new(),
             operations: 0,
             log: Vec::new(),
             writes: BTreeMap::new(),
@@ -163,9 +166,32 @@ impl Flash {
         self.code.leaf(address).map(|leaf| (address & !(array::LEAF as u32 - 1), leaf))
     }
 
-    /// Begins an operation. An operation outside the flash is none: it is ignored, as the controller does.
+    /// Begins an operation, or lets it wait for those before it: a store that comes while the controller works stalls until it has
+    /// ended. Answers what is under way now. An operation outside the flash is none: it is ignored, as the controller does.
     pub(crate) fn begin(&mut self, operation: FlashOperation, start: Instant) -> Option<UnderWay> {
         let operation = self.normalised(operation)?;
+        if self.under_way.is_some() {
+            self.waiting.push_back(operation);
+        } else {
+            self.start(operation, start);
+        }
+        self.under_way
+    }
+
+    /// Begins the operation that has waited longest, if one waits. Answers what is under way now.
+    pub(crate) fn begin_waiting(&mut self, start: Instant) -> Option<UnderWay> {
+        if let Some(operation) = self.waiting.pop_front() {
+            self.start(operation, start);
+        }
+        self.under_way
+    }
+
+    /// Nobody asks for the operations that wait any more: the chip was reset or lost its power.
+    pub(crate) fn forget_waiting(&mut self) {
+        self.waiting.clear();
+    }
+
+    fn start(&mut self, operation: FlashOperation, start: Instant) {
         let needed = match operation {
             FlashOperation::Program { .. } => self.geometry.program,
             FlashOperation::ErasePage { .. } | FlashOperation::EraseUicr => self.geometry.erase_page,
@@ -174,7 +200,6 @@ impl Flash {
         let under_way = UnderWay { operation, index: self.operations, start, needed, pc: 0 };
         self.operations += 1;
         self.under_way = Some(under_way);
-        Some(under_way)
     }
 
     /// The operation that is under way.
@@ -232,6 +257,7 @@ impl Flash {
         if let Some(under_way) = self.under_way {
             self.cut(end, share_of(end.since(under_way.start), under_way.needed));
         }
+        self.forget_waiting();
     }
 
     fn leave_torn(&mut self, torn: UnderWay, share: Ratio) {

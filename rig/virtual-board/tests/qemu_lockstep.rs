@@ -250,7 +250,11 @@ impl Follower {
             match self.core.step(&mut self.chip) {
                 None | Some(Stop::Asleep) => return Ok(()),
                 Some(Stop::Halted(Halt::Paused)) => {
-                    self.chip.soc.finish_flash(Ratio::new(1_000_000), &mut self.core.clock);
+                    let clock = &mut self.core.clock;
+                    self.chip.soc.finish_flash(Ratio::new(1_000_000), clock);
+                    while self.chip.soc.begin_waiting_flash(clock) {
+                        self.chip.soc.finish_flash(Ratio::new(1_000_000), clock);
+                    }
                     self.chip.soc.resume();
                 }
                 Some(stop) => return Err(format!("the core stops: {stop:?}")),

@@ -334,6 +334,7 @@ impl Soc {
 
     /// The power is gone: nothing moves, pins are released.
     pub(crate) fn lose_power(&mut self, at: Instant) {
+        self.flash.forget_waiting();
         self.pins.reset(at);
         self.halt = Some(Halt::PowerLost);
     }
@@ -405,10 +406,16 @@ impl Soc {
         self.settle(Unit::Pins, happened, clock);
     }
 
-    /// Ends the flash operation under way, fully or with the share that its cells saw, and lets the core go on.
+    /// Ends the flash operation under way, fully or with the share that its cells saw. The core can go on unless
+    /// [`Soc::begin_waiting_flash`] finds another that it waits for.
     pub fn finish_flash(&mut self, share: Ratio, clock: &mut Clock) {
         self.flash.cut(self.rate.instant(clock.cycle), share);
         clock.call_attention();
+    }
+
+    /// Begins the next word of a store of several, if there is one; whether there was.
+    pub fn begin_waiting_flash(&mut self, clock: &Clock) -> bool {
+        self.flash.begin_waiting(self.rate.instant(clock.cycle)).is_some()
     }
 
     fn pause(&mut self, clock: &mut Clock) {
