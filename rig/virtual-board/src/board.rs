@@ -401,6 +401,8 @@ impl Board {
         let power_fail = self.soc.power_fail_threshold();
         if power_fail != self.power_fail {
             self.power_fail = power_fail;
+            // The comparator begins anew: if the rail is below the new threshold too, it warns again.
+            self.soc.power_failure_cleared();
             self.supply.set_power_fail(self.now(), power_fail);
         }
         if self.soc.is_off_requested() {

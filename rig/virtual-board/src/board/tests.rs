@@ -468,6 +468,27 @@ fn a_failing_supply_warns_the_firmware_that_asked_for_it() {
 }
 
 #[test]
+fn below_the_power_fail_threshold_the_nrf52840_writes_no_flash_until_the_comparator_is_disarmed_or_lowered() {
+    const ARMED_AT_2V8: u32 = 15 << 1 | 1;
+    const ARMED_AT_2V0: u32 = 7 << 1 | 1;
+    let word_after = |chip, settings: &[u32]| {
+        let armed = Program::default().write(POWER + 0x510, ARMED_AT_2V8).await_event(POWER + 0x108);
+        let set = settings.iter().fold(armed, |program, setting| program.write(POWER + 0x510, *setting));
+        let mut board = set.write(NVMC + 0x504, 1).write(PAGE, 0).stay().on(chip);
+        board.run_until(at(10_000));
+        board.inject(at(11_000), brown_out(2_300));
+        board.run_until(at(100_000));
+        assert_eq!(board.boots(), 1);
+        word(&board, PAGE)
+    };
+    assert_eq!(word_after(Chip::Nrf52840, &[]), u32::MAX, "blocked");
+    assert_eq!(word_after(Chip::Nrf52840, &[0]), 0, "disarmed");
+    assert_eq!(word_after(Chip::Nrf52840, &[ARMED_AT_2V0]), 0, "the rail is above 2.0 V");
+    assert_eq!(word_after(Chip::Nrf52840, &[ARMED_AT_2V0, ARMED_AT_2V8]), u32::MAX, "blocked again");
+    assert_eq!(word_after(Chip::Nrf51822, &[]), 0, "the nRF51 only warns");
+}
+
+#[test]
 fn a_worn_cell_and_a_hungry_pin_make_a_brown_out_loop() {
     let hungry = Program::default().write(GPIO + 0x518, 1 << 16).write(GPIO + 0x508, 1 << 16).stay();
     let mut config = BoardConfig::new(Chip::Nrf51822);
