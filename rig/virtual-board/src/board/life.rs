@@ -153,8 +153,7 @@ impl Board {
         if let Some(share) = torn {
             self.soc.finish_flash(share, &mut self.core.clock);
         }
-        let now = self.now();
-        self.soc.lose_power(now);
+        self.soc.lose_power(self.core.clock.cycle);
         self.power_fail = None;
     }
 

@@ -6,6 +6,7 @@
 use brickproof_units::Instant;
 
 use crate::nrf::peripheral::{EventSet, Events, NEVER, NONE, Peripheral, bits, event};
+use crate::nrf::time::CoreRate;
 
 const PORT_EVENT: EventSet = event(0x17C);
 const IN0: EventSet = event(0x100);
@@ -217,6 +218,7 @@ enum PinTask {
 #[derive(Clone, Debug)]
 pub(crate) struct Pins {
     events: Events,
+    rate: CoreRate,
     ports: Vec<Port>,
     channels: [Channel; CHANNELS],
     channel_registers: [u32; CHANNELS],
@@ -231,9 +233,10 @@ pub(crate) struct Pins {
 }
 
 impl Pins {
-    pub(crate) fn new(ports: usize, watched: PinSet) -> Self {
+    pub(crate) fn new(rate: CoreRate, ports: usize, watched: PinSet) -> Self {
         Self {
             events: Events::default(),
+            rate,
             ports: vec![Port::new(); ports],
             channels: [Channel::Disabled; CHANNELS],
             channel_registers: [0; CHANNELS],
@@ -246,7 +249,7 @@ impl Pins {
     }
 
     /// The chip was reset: every pin is released. What the outside does stays.
-    pub(crate) fn reset(&mut self, at: Instant) {
+    pub(crate) fn reset(&mut self, at: u64) {
         self.ports.iter_mut().for_each(Port::reset);
         self.events = Events { routed: self.events.routed, ..Events::default() };
         self.channels = [Channel::Disabled; CHANNELS];
@@ -309,8 +312,8 @@ impl Pins {
         }
     }
 
-    /// Writes a register of GPIO port `number`. Answers GPIOTE's events and whether a watched pin changed.
-    pub(crate) fn write_port(&mut self, number: usize, offset: u32, value: u32, at: Instant) -> EventSet {
+    /// Writes a register of GPIO port `number` at the cycle `at`. Answers GPIOTE's events.
+    pub(crate) fn write_port(&mut self, number: usize, offset: u32, value: u32, at: u64) -> EventSet {
         let Some(port) = self.ports.get_mut(number) else { return NONE };
         match offset {
             0x504 => port.out = value,
@@ -328,56 +331,49 @@ impl Pins {
         self.observe()
     }
 
-    /// Triggers a GPIOTE task at the register `offset`.
-    pub(crate) fn pin_task(&mut self, offset: u32, at: Instant) -> EventSet {
-        let (channel, task) = match offset {
-            0x000..=0x01C => (offset / 4, PinTask::Polarity),
-            0x030..=0x04C => ((offset - 0x30) / 4, PinTask::Set),
-            0x060..=0x07C => ((offset - 0x60) / 4, PinTask::Clear),
-            _ => return NONE,
-        };
-        let Channel::Task { pin, polarity } = self.channels[channel as usize] else { return NONE };
-        let (number, bit) = pin.place();
-        let Some(port) = self.ports.get_mut(number) else { return NONE };
-        let was = port.claimed_out >> bit & 1;
-        let high = match (task, polarity) {
-            (PinTask::Set, _) | (PinTask::Polarity, Polarity::Rising) => 1,
-            (PinTask::Clear, _) | (PinTask::Polarity, Polarity::Falling) => 0,
-            (PinTask::Polarity, Polarity::Toggle) => was ^ 1,
-            (PinTask::Polarity, Polarity::None) => was,
-        };
-        port.claimed_out = port.claimed_out & !(1 << bit) | high << bit;
-        self.log(number, at);
-        self.observe()
-    }
-
     /// Writes CONFIG of a GPIOTE channel: MODE, PSEL (with the port in bit 13), POLARITY, OUTINIT.
-    fn configure_channel(&mut self, channel: usize, value: u32) {
-        if let Channel::Task { pin, .. } = self.channels[channel] {
+    fn configure_channel(&mut self, channel: usize, value: u32, at: u64) -> EventSet {
+        // Other channels see what releasing and claiming does to a pin; a channel that begins to watch one does not.
+        self.look_at_levels();
+        self.event_channels &= !(1 << channel);
+        let released = std::mem::replace(&mut self.channels[channel], Channel::Disabled);
+        if let Channel::Task { pin, .. } = released {
             let (port, bit) = pin.place();
             self.ports[port].claimed &= !(1 << bit);
         }
+        let configured = self.channel_of(value);
+        if let Channel::Task { pin, .. } = configured {
+            let (port, bit) = pin.place();
+            let port = &mut self.ports[port];
+            port.claimed |= 1 << bit;
+            port.claimed_out = port.claimed_out & !(1 << bit) | (value >> 20 & 1) << bit;
+        }
+        (0..self.ports.len()).for_each(|port| self.log(port, at));
+        let happened = self.observe();
+        self.look_at_levels();
         self.channel_registers[channel] = value;
-        self.event_channels = self.event_channels & !(1 << channel) | u32::from(value & 3 == 1) << channel;
-        // A new channel compares with the pins as they are, not as somebody last looked at them.
+        self.event_channels |= u32::from(matches!(configured, Channel::Event { .. })) << channel;
+        self.channels[channel] = configured;
+        happened
+    }
+
+    fn channel_of(&self, value: u32) -> Channel {
+        let number = (value >> 8 & 31) as u8;
+        let pin = if value >> 13 & 1 == 1 && self.ports.len() > 1 { Pin::p1(number) } else { Pin::p0(number) };
+        let polarity =
+            [Polarity::None, Polarity::Rising, Polarity::Falling, Polarity::Toggle][(value >> 16 & 3) as usize];
+        match value & 3 {
+            1 => Channel::Event { pin, polarity },
+            3 => Channel::Task { pin, polarity },
+            _ => Channel::Disabled,
+        }
+    }
+
+    /// While no channel watches, nobody keeps up with the levels.
+    fn look_at_levels(&mut self) {
         for (levels, port) in self.levels.iter_mut().zip(&self.ports) {
             *levels = port.levels();
         }
-        let number = (value >> 8 & 31) as u8;
-        let wanted = if value >> 13 & 1 == 1 && self.ports.len() > 1 { Pin::p1(number) } else { Pin::p0(number) };
-        let polarity =
-            [Polarity::None, Polarity::Rising, Polarity::Falling, Polarity::Toggle][(value >> 16 & 3) as usize];
-        self.channels[channel] = match value & 3 {
-            1 => Channel::Event { pin: wanted, polarity },
-            3 => {
-                let (port, bit) = wanted.place();
-                let port = &mut self.ports[port];
-                port.claimed |= 1 << bit;
-                port.claimed_out = port.claimed_out & !(1 << bit) | (value >> 20 & 1) << bit;
-                Channel::Task { pin: wanted, polarity }
-            }
-            _ => Channel::Disabled,
-        };
     }
 
     /// Compares the pins with what was seen last; answers the events of what changed.
@@ -427,7 +423,7 @@ impl Pins {
     }
 
     /// Logs what changed on watched pins of port `number`.
-    fn log(&mut self, number: usize, at: Instant) {
+    fn log(&mut self, number: usize, at: u64) {
         let watched = (self.watched.0 >> (32 * number)) as u32;
         if watched == 0 {
             return;
@@ -441,6 +437,7 @@ impl Pins {
                 (_, 1) => Drive::Low,
                 _ => Drive::Released,
             };
+            let at = self.rate.instant(at);
             self.edges.push(PinEdge { at, pin: Pin(32 * number as u8 + bit as u8), drive });
         }
     }
@@ -451,9 +448,26 @@ impl Peripheral for Pins {
         &mut self.events
     }
 
-    /// Tasks need the instant and are triggered through [`Pins::pin_task`].
-    fn task(&mut self, _: u32, _: u64) -> EventSet {
-        NONE
+    fn task(&mut self, offset: u32, at: u64) -> EventSet {
+        let (channel, task) = match offset {
+            0x000..=0x01C => (offset / 4, PinTask::Polarity),
+            0x030..=0x04C => ((offset - 0x30) / 4, PinTask::Set),
+            0x060..=0x07C => ((offset - 0x60) / 4, PinTask::Clear),
+            _ => return NONE,
+        };
+        let Channel::Task { pin, polarity } = self.channels[channel as usize] else { return NONE };
+        let (number, bit) = pin.place();
+        let Some(port) = self.ports.get_mut(number) else { return NONE };
+        let was = port.claimed_out >> bit & 1;
+        let high = match (task, polarity) {
+            (PinTask::Set, _) | (PinTask::Polarity, Polarity::Rising) => 1,
+            (PinTask::Clear, _) | (PinTask::Polarity, Polarity::Falling) => 0,
+            (PinTask::Polarity, Polarity::Toggle) => was ^ 1,
+            (PinTask::Polarity, Polarity::None) => was,
+        };
+        port.claimed_out = port.claimed_out & !(1 << bit) | high << bit;
+        self.log(number, at);
+        self.observe()
     }
 
     fn read(&mut self, offset: u32, _: u64) -> u32 {
@@ -463,12 +477,11 @@ impl Peripheral for Pins {
         }
     }
 
-    fn write(&mut self, offset: u32, value: u32, _: u64) -> EventSet {
-        if let 0x510..=0x52C = offset {
-            self.configure_channel((offset as usize - 0x510) / 4, value);
-            self.observe();
+    fn write(&mut self, offset: u32, value: u32, at: u64) -> EventSet {
+        match offset {
+            0x510..=0x52C => self.configure_channel((offset as usize - 0x510) / 4, value, at),
+            _ => NONE,
         }
-        NONE
     }
 
     fn due(&self) -> u64 {
@@ -485,10 +498,10 @@ mod tests {
     use super::*;
 
     const LED: Pin = Pin::p0(13);
-    const NOW: Instant = Instant::START;
+    const NOW: u64 = 0;
 
     fn pins() -> Pins {
-        Pins::new(2, [LED, Pin::p1(2)].into_iter().collect())
+        Pins::new(CoreRate::Mhz64, 2, [LED, Pin::p1(2)].into_iter().collect())
     }
 
     fn drives(pins: &mut Pins) -> Vec<(Pin, Drive)> {
@@ -550,11 +563,24 @@ mod tests {
     fn a_task_channel_owns_its_pin() {
         let mut pins = pins();
         pins.write(0x510, 3 | 13 << 8 | 3 << 16 | 1 << 20, 0);
-        pins.pin_task(0x000, NOW);
+        pins.task(0x000, NOW);
         pins.write_port(0, 0x508, 1 << 13, NOW);
-        pins.pin_task(0x030, NOW);
-        pins.pin_task(0x060, NOW);
-        assert_eq!(drives(&mut pins), [(LED, Drive::Low), (LED, Drive::High), (LED, Drive::Low)]);
+        pins.task(0x030, NOW);
+        pins.task(0x060, NOW);
+        pins.write(0x510, 0, NOW);
+        let claimed = [Drive::High, Drive::Low, Drive::High, Drive::Low].map(|drive| (LED, drive));
+        assert_eq!(drives(&mut pins), [&claimed[..], &[(LED, Drive::Released)]].concat());
+    }
+
+    #[test]
+    fn what_claiming_and_releasing_does_to_a_pin_is_an_event_to_other_channels_only() {
+        let mut pins = pins();
+        let claim = |out: u32| 3 | 13 << 8 | 3 << 16 | out << 20;
+        let watch = 1 | 13 << 8 | 3 << 16;
+        assert_eq!(pins.write(0x514, watch, NOW), NONE);
+        assert_eq!(pins.write(0x510, claim(1), NOW), IN0 << 1, "it rises to OUTINIT");
+        assert_eq!(pins.write(0x510, claim(1), NOW), NONE, "claimed again");
+        assert_eq!(pins.write(0x510, watch, NOW), IN0 << 1, "it falls as it is released");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! Boundary: implements [`Bus`] for the core. Flash operations only begin here; whoever owns the supply ends them.
 
-use brickproof_units::{Baud, Instant, Ratio, Voltage};
+use brickproof_units::{Baud, Ratio, Voltage};
 
 use crate::bus::{Activity, Bus, BusFault, Clock, CodePage, Halt, Width};
 use crate::flash::{Cells, Flash, FlashOperation, UICR};
@@ -215,7 +215,7 @@ impl Soc {
             power_warned: false,
             uart: Uart::new(rate, uart),
             twi: [Twi::new(rate), Twi::new(rate)],
-            pins: Pins::new(chip.ports(), watched),
+            pins: Pins::new(rate, chip.ports(), watched),
             timers: Self::fresh_timers(rate),
             rtcs: [Rtc::new(rate, four_of_three), Rtc::new(rate, 4), Rtc::new(rate, 4)],
             thermometer: Thermometer::new(rate),
@@ -310,7 +310,7 @@ impl Soc {
         self.power.reset(cause);
         self.uart.reset();
         self.twi.iter_mut().for_each(Twi::reset);
-        self.pins.reset(at);
+        self.pins.reset(clock.cycle);
         self.timers = Self::fresh_timers(self.rate);
         let channels = if self.chip == Chip::Nrf51822 { 4 } else { 3 };
         self.rtcs = [Rtc::new(self.rate, channels), Rtc::new(self.rate, 4), Rtc::new(self.rate, 4)];
@@ -333,7 +333,7 @@ impl Soc {
     }
 
     /// The power is gone: nothing moves, pins are released.
-    pub(crate) fn lose_power(&mut self, at: Instant) {
+    pub(crate) fn lose_power(&mut self, at: u64) {
         self.flash.forget_waiting();
         self.pins.reset(at);
         self.halt = Some(Halt::PowerLost);
@@ -553,10 +553,17 @@ impl Soc {
         self.route(unit, happened, clock, hops + 1);
     }
 
-    fn run_task(&mut self, unit: Unit, offset: u32, clock: &Clock) -> EventSet {
-        match unit {
-            Unit::Pins => self.pins.pin_task(offset, self.rate.instant(clock.cycle)),
-            _ => self.peripheral(unit).task(offset, clock.cycle),
+    fn run_task(&mut self, unit: Unit, offset: u32, clock: &mut Clock) -> EventSet {
+        let edges = self.pins.edges().len();
+        let happened = self.peripheral(unit).task(offset, clock.cycle);
+        self.follow_pins(edges, clock);
+        happened
+    }
+
+    /// Lets the board look if a watched pin has changed since there were so many `edges`, and the supply feels it.
+    fn follow_pins(&mut self, edges: usize, clock: &mut Clock) {
+        if self.watch.load && self.pins.edges().len() != edges {
+            self.pause(clock);
         }
     }
 
@@ -618,7 +625,10 @@ impl Soc {
             self.peripheral(unit).listeners_changed(clock.cycle);
             NONE
         } else {
-            self.peripheral(unit).write(offset, value, clock.cycle)
+            let edges = self.pins.edges().len();
+            let happened = self.peripheral(unit).write(offset, value, clock.cycle);
+            self.follow_pins(edges, clock);
+            happened
         };
         // POFCON: the comparator is the supply's.
         if unit == Unit::PowerClock && offset == 0x510 {
@@ -717,13 +727,11 @@ impl Soc {
     fn write_port(&mut self, address: u32, value: u32, clock: &mut Clock) {
         let Some((port, offset)) = port_register(address) else { return };
         let edges = self.pins.edges().len();
-        let happened = self.pins.write_port(port, offset, value, self.rate.instant(clock.cycle));
+        let happened = self.pins.write_port(port, offset, value, clock.cycle);
         if happened != NONE {
             self.settle(Unit::Pins, happened, clock);
         }
-        if self.watch.load && self.pins.edges().len() != edges {
-            self.pause(clock);
-        }
+        self.follow_pins(edges, clock);
     }
 }
 
