@@ -8,7 +8,7 @@ mod load;
 #[cfg(test)]
 mod tests;
 
-use brickproof_units::{Baud, Current, Instant, Span, Voltage};
+use brickproof_units::{Baud, Current, Instant, Ratio, Span, Voltage};
 
 use crate::bus::{Bus, Halt};
 use crate::core::{Core, CoreOptions, Stop};
@@ -143,7 +143,9 @@ impl Board {
         let watched = pins.iter().map(|wired| wired.pin).collect();
         let mut soc = Soc::new(chip, SocOptions { cells, uart, ram, seed, watched });
         soc.flash_mut().write_raw(0, image)?;
-        let mut supply = Supply::new(profile);
+        // The wired pins may draw more than the supply was laid out for; it must know, to feel it.
+        let heaviest_load = profile.heaviest_load.max(load::heaviest(consumption, &pins));
+        let mut supply = Supply::new(SupplyProfile { heaviest_load, ..profile });
         supply.connect(Instant::START, source);
         // No debugger is attached: BKPT faults and a lock-up resets the chip.
         let core = Core::new(CoreOptions { halting_debug: false, ..chip.core() });
@@ -261,11 +263,13 @@ impl Board {
 
     /// Plugs in another source, now.
     pub fn connect(&mut self, source: Source) {
+        self.follow_ride(self.now());
         self.supply.connect(self.now(), source);
     }
 
     /// Schedules a fault of the supply for `at`, now or later.
     pub fn inject(&mut self, at: Instant, fault: Fault) -> FaultId {
+        self.follow_ride(self.now());
         self.supply.inject(at.max(self.now()), fault)
     }
 
@@ -357,6 +361,7 @@ impl Board {
         if self.cycle(due) > self.core.clock.cycle {
             return false;
         }
+        self.follow_ride(due);
         self.supply.advance(due);
         match event {
             SupplyEvent::BrownOutReset => self.brown_out(),
@@ -419,6 +424,20 @@ impl Board {
         }
     }
 
+    /// Counts what the flash operation under way, if there is one, has got of the supply, which is about to change. Nothing else
+    /// counts it, so that it makes no difference how a run is cut into pieces.
+    fn follow_ride(&mut self, until: Instant) {
+        if self.soc.flash().under_way().is_some() {
+            self.ride.go_on(&self.supply, until);
+        }
+    }
+
+    /// The share of its effective time that the flash operation under way has got until now.
+    fn share_of_ride(&mut self, needed: Span) -> Ratio {
+        self.follow_ride(self.now());
+        self.ride.share(needed)
+    }
+
     /// Lets a flash operation go on, at most to `bound`, while the core stalls.
     fn ride_flash(&mut self, bound: u64) {
         let Some(under_way) = self.soc.flash().under_way() else { return };
@@ -426,7 +445,6 @@ impl Board {
         let lasts = aimed.map_or(under_way.needed, |at| at.time_into(under_way.needed));
         let end = self.cycle(under_way.start + lasts).max(self.core.clock.cycle);
         self.core.clock.cycle = end.min(bound).min(self.soc.next_event()).max(self.core.clock.cycle);
-        self.ride.go_on(&self.supply, self.instant(self.core.clock.cycle));
         self.soc.tick(&mut self.core.clock);
         if self.soc.halt() == Some(Halt::Reset) {
             return self.begin_reset(ResetCause::Watchdog);
@@ -435,7 +453,7 @@ impl Board {
             return;
         }
         // The place is exact; the clock only came to the next whole cycle.
-        let share = self.ride.share(under_way.needed).min(aimed.map_or(COMPLETE, CutPoint::share));
+        let share = self.share_of_ride(under_way.needed).min(aimed.map_or(COMPLETE, CutPoint::share));
         self.soc.finish_flash(share, &mut self.core.clock);
         if aimed.is_some() {
             self.cut_power();
@@ -448,6 +466,9 @@ impl Board {
         let load = self.present_load();
         if load != self.load {
             self.load = load;
+            if self.supply.feels_load() {
+                self.follow_ride(self.now());
+            }
             self.supply.set_load(self.now(), load);
         }
     }

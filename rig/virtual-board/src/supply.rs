@@ -206,10 +206,10 @@ impl Supply {
         self.chip
     }
 
-    /// Whether a change of load may move the rail. While it does not, the owner need not report every blink of an LED; a cell is then
-    /// discharged by the last load that was reported.
+    /// Whether a change of load may move the rail, or the charge of a cell. While it does neither, the owner need not report every
+    /// blink of an LED when it happens.
     pub fn feels_load(&self) -> bool {
-        self.piece.firmness == Firmness::Yielding
+        self.piece.firmness == Firmness::Yielding || self.cell_is_drained()
     }
 
     /// The rail at `at`, between the last change and the next event.

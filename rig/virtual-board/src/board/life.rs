@@ -133,7 +133,7 @@ impl Board {
             return;
         }
         self.record(LifeEvent::BrownOut);
-        let share = self.soc.flash().under_way().map(|under_way| self.ride.share(under_way.needed));
+        let share = self.soc.flash().under_way().map(|under_way| self.share_of_ride(under_way.needed));
         self.lose_power(share);
         self.life = Life::Off;
         self.report_load();

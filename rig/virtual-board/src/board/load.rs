@@ -50,6 +50,12 @@ pub struct WiredPin {
     pub when_high: Current,
 }
 
+/// The most that a board with these pins ever draws: everything at once.
+pub(super) fn heaviest(consumption: Consumption, pins: &[WiredPin]) -> Current {
+    let pins: i64 = pins.iter().map(|wired| wired.when_high.get().max(0)).sum();
+    Current::new(consumption.awake.get() + consumption.flash.get() + pins)
+}
+
 /// How much of its effective time a flash operation has got.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct FlashRide {

@@ -37,6 +37,11 @@ impl Program {
         self.step([0x4802, 0x6801, 0x2900, 0xD0FC], [0xBF00_E001, address])
     }
 
+    fn then(mut self, next: Self) -> Self {
+        self.0.extend(next.0);
+        self
+    }
+
     fn sleep(self) -> Self {
         self.step([0xBF30, 0xE005, 0xBF00, 0xBF00], [0, 0])
     }
@@ -92,6 +97,13 @@ fn word(board: &Board, address: u32) -> u32 {
     u32::from_le_bytes(bytes)
 }
 
+/// Sources that no load of these boards bends, one of which is a cell that every load discharges, and one that every load bends.
+fn sources() -> [Source; 3] {
+    let new = Battery::fresh(Charge::new(400_000), Ratio::new(700_000));
+    let worn = Battery::aged(Charge::new(1_200_000), Ratio::new(300_000));
+    [BoardConfig::new(Chip::Nrf51822).source, Source::Battery(new), Source::Battery(worn)]
+}
+
 fn lantern(chip: Chip) -> Board {
     Board::new(BoardConfig::new(chip), LANTERN).unwrap()
 }
@@ -110,8 +122,9 @@ fn the_reference_firmware_boots_and_blinks_on_both_parts() {
 
 #[test]
 fn two_runs_are_the_same_and_pauses_do_not_change_them() {
-    let run = |pause| {
-        let mut board = lantern(Chip::Nrf51822);
+    let run = |source, pause| {
+        let config = BoardConfig { source, ..BoardConfig::new(Chip::Nrf51822) };
+        let mut board = Board::new(config, LANTERN).unwrap();
         board.pause_on(pause);
         let mut bytes = Vec::new();
         while let Pause::ConsoleByte(byte) = board.run_until(at(2_000_000)) {
@@ -119,12 +132,14 @@ fn two_runs_are_the_same_and_pauses_do_not_change_them() {
         }
         bytes.extend(board.take_console());
         let edges: Vec<_> = board.take_pin_edges();
-        (bytes, edges, board.core().instructions())
+        (bytes, edges, board.core().instructions(), board.rail(), board.supply().charge(board.now()))
     };
-    let whole = run(PauseOn::Nothing);
-    assert!(whole.0.len() > 50);
-    assert_eq!(whole, run(PauseOn::Nothing));
-    assert_eq!(whole, run(PauseOn::ConsoleByte));
+    for source in sources() {
+        let whole = run(source, PauseOn::Nothing);
+        assert!(whole.0.len() > 50);
+        assert_eq!(whole, run(source, PauseOn::Nothing));
+        assert_eq!(whole, run(source, PauseOn::ConsoleByte));
+    }
 }
 
 #[test]
@@ -429,19 +444,21 @@ fn system_off_ends_with_a_sensed_pin() {
     assert_eq!(board.soc().reset_reasons(), 1 << 16);
 }
 
-#[test]
-fn the_ppi_toggles_a_pin_from_a_timer_while_the_core_sleeps() {
-    let blink = Program::default()
+/// P0.13 toggles every so many microseconds without the core.
+fn blinking(micros: u32) -> Program {
+    Program::default()
         .write(0x4000_6510, 3 | 13 << 8 | 3 << 16)
-        .write(TIMER0 + 0x540, 500)
+        .write(TIMER0 + 0x540, micros)
         .write(TIMER0 + 0x200, 1)
         .write(0x4001_F510, TIMER0 + 0x140)
         .write(0x4001_F514, 0x4000_6000)
         .write(0x4001_F504, 1)
         .write(TIMER0, 1)
-        .sleep()
-        .stay();
-    let mut board = blink.on(Chip::Nrf52840);
+}
+
+#[test]
+fn the_ppi_toggles_a_pin_from_a_timer_while_the_core_sleeps() {
+    let mut board = blinking(500).sleep().stay().on(Chip::Nrf52840);
     board.run_until(at(20_000));
     let edges: Vec<_> = board.take_pin_edges().into_iter().skip(1).collect();
     assert!(edges.len() > 30);
@@ -538,18 +555,29 @@ proptest! {
     }
 
     #[test]
-    fn how_a_run_is_cut_into_pieces_makes_no_difference(mut stops in prop::collection::vec(2_000u64..60_000, 1..12)) {
+    fn how_a_run_is_cut_into_pieces_makes_no_difference(
+        mut stops in prop::collection::vec(2_000u64..60_000, 1..12),
+        source in prop::sample::select(sources().to_vec()),
+        floor in prop::sample::select(vec![1_500, 1_720, 2_500]),
+    ) {
         stops.sort_unstable();
+        let mut config = BoardConfig { source, ..BoardConfig::new(Chip::Nrf51822) };
+        config.pins[0].when_high = Current::new(300_000);
+        // Weak when the rail is between brown-out and full strength.
+        config.supply.flash.minimum = Voltage::new(3_000_000);
+        let image = blinking(1_300).then(rewriter()).image();
         let run = |stops: &[u64]| {
-            let mut board = rewriter().on(Chip::Nrf51822);
-            board.inject(at(14_000), brown_out(1_500));
+            let mut board = Board::new(config.clone(), &image).unwrap();
+            board.inject(at(14_000), brown_out(floor));
             for stop in stops {
                 board.run_until(at(*stop));
             }
             board.run_until(at(70_000));
             let mut page = [0; 1024];
             board.flash().read_raw(PAGE, &mut page).unwrap();
-            (page.to_vec(), board.take_life_log())
+            let happened = (board.take_life_log(), board.take_flash_log(), board.take_pin_edges());
+            let charge = board.supply().charge(board.now());
+            (page.to_vec(), happened, board.core().instructions(), board.rail(), charge)
         };
         prop_assert_eq!(run(&stops), run(&[]));
     }
