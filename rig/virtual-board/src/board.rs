@@ -193,7 +193,11 @@ impl Board {
             }
             let bound = end.min(self.next_supply_cycle());
             match self.life {
-                Life::Running => self.run_chip(bound),
+                Life::Running => {
+                    if self.run_chip(bound) == Some(Stop::Asleep) && bound == u64::MAX {
+                        return Pause::Quiet;
+                    }
+                }
                 Life::Starting { due, cause } => {
                     self.core.clock.cycle = bound.min(due);
                     if due <= bound {
@@ -373,20 +377,23 @@ impl Board {
         true
     }
 
-    /// Runs the chip to `bound` or until the board has something to do.
-    fn run_chip(&mut self, bound: u64) {
+    /// Runs the chip to `bound` or until the board has something to do. Answers what stopped the core, if it ran.
+    fn run_chip(&mut self, bound: u64) -> Option<Stop> {
         let load = self.supply.feels_load();
         self.soc.set_watch(Watch { console: self.pause_on.into(), load });
         self.soc.resume();
-        if self.soc.flash().under_way().is_some() {
+        let stop = if self.soc.flash().under_way().is_some() {
             self.ride_flash(bound);
+            None
         } else {
             let stop = self.core.run(&mut self.soc, bound);
             // Every store of ARMv6-M is one halfword long.
             self.begin_ride(self.core.pc().wrapping_sub(2));
             self.act_on(stop, bound);
-        }
+            Some(stop)
+        };
         self.report_load();
+        stop
     }
 
     fn act_on(&mut self, stop: Stop, bound: u64) {
@@ -397,6 +404,8 @@ impl Board {
             Stop::Halted(Halt::PowerLost) => self.life = Life::Off,
             Stop::Lockup { .. } => self.begin_reset(ResetCause::Lockup),
             Stop::ResetRequested => self.begin_reset(ResetCause::Software),
+            // For ever, if no end was asked for: then time stands still, so that whoever wakes the core finds it now and not never.
+            Stop::Asleep if bound == u64::MAX => {}
             Stop::Asleep => self.core.clock.cycle = bound,
         }
     }

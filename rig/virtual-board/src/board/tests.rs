@@ -534,6 +534,19 @@ fn nothing_to_come_is_told_when_the_end_is_never() {
 }
 
 #[test]
+fn a_core_asleep_for_ever_leaves_the_clock_where_it_is_and_can_be_woken() {
+    let button = Program::default().write(GPIO + 0x744, 3 << 2).write(0x4000_6510, 1 | 17 << 8 | 2 << 16);
+    let wait = button.write(0x4000_6304, 1).write(0xE000_E100, 1 << 6).sleep().stay();
+    let mut board = wait.on(Chip::Nrf51822);
+    assert_eq!(board.run_until(Instant::NEVER), Pause::Quiet);
+    assert!((at(1_000)..at(100_000)).contains(&board.now()), "asleep since shortly after its boot: {}", board.now());
+    board.set_pin(Pin::p0(17), Level::Low);
+    let woken = board.now() + Span::millis(1);
+    assert_eq!(board.run_until(woken), Pause::Reached);
+    assert_eq!(board.core().mode(), crate::core::Mode::Handler);
+}
+
+#[test]
 fn quantities_of_the_default_board_are_its_documented_ones() {
     let config = BoardConfig::new(Chip::Nrf52840);
     let usb = Source::Usb { voltage: Voltage::new(5_000_000), cable: Resistance::new(200_000) };
