@@ -255,9 +255,7 @@ impl Board {
     /// Does something to a pin from outside.
     pub fn set_pin(&mut self, pin: Pin, level: Level) {
         self.soc.drive_from_outside(pin, level, &mut self.core.clock);
-        if self.life == Life::SystemOff && self.soc.detects() {
-            self.begin_reset(ResetCause::WakeFromOff);
-        }
+        self.wake_if_sensed();
     }
 
     /// What the chip does to a pin.
@@ -422,6 +420,7 @@ impl Board {
         if self.soc.is_off_requested() {
             self.life = Life::SystemOff;
             self.record(LifeEvent::SystemOff);
+            self.wake_if_sensed();
         }
     }
 
@@ -483,15 +482,16 @@ impl Board {
     }
 
     fn present_load(&self) -> Current {
-        match self.life {
-            Life::Running => {}
+        let chip = match self.life {
+            Life::Running => self.consumption.core(self.soc.activity()),
             Life::Off | Life::Cut => return Current::new(0),
-            Life::Starting { .. } | Life::Held { .. } | Life::SystemOff => return self.consumption.off,
-        }
+            Life::Starting { .. } | Life::Held { .. } | Life::SystemOff => self.consumption.off,
+        };
         let flash = if self.soc.flash().under_way().is_some() { self.consumption.flash.get() } else { 0 };
+        // Also in System OFF, through which pins stay driven.
         let high = self.soc.pins_driven_high();
         let lit = self.pins.iter().filter(|wired| high.contains(wired.pin));
         let pins: i64 = lit.map(|wired| wired.when_high.get()).sum();
-        Current::new(self.consumption.core(self.soc.activity()).get() + flash + pins)
+        Current::new(chip.get() + flash + pins)
     }
 }

@@ -165,6 +165,13 @@ impl Board {
         self.follow_reset();
     }
 
+    /// A pin that meets its SENSE condition wakes the chip from System OFF, also if it met it before.
+    pub(super) fn wake_if_sensed(&mut self) {
+        if self.life == Life::SystemOff && self.soc.detects() {
+            self.begin_reset(ResetCause::WakeFromOff);
+        }
+    }
+
     fn start_after(&mut self, delay: Span, cause: ResetCause) {
         let due = self.core.clock.cycle + self.soc.chip().rate().cycles(delay);
         self.life = Life::Starting { due, cause };

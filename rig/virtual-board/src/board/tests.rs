@@ -434,6 +434,40 @@ fn an_erased_chip_locks_up_for_ever_without_occupying_the_host() {
 }
 
 #[test]
+fn system_off_ends_at_once_if_a_pin_is_sensed_already() {
+    let off = Program::default().write(GPIO + 0x744, 3 << 2 | 3 << 16).write(POWER + 0x500, 1).stay();
+    let mut board = off.on(Chip::Nrf51822);
+    board.set_pin(Pin::p0(17), Level::Low);
+    board.run_until(at(10_000));
+    let wake = ResetCause::WakeFromOff;
+    let round = [LifeEvent::SystemOff, LifeEvent::Reset(wake), LifeEvent::Boot(wake)];
+    assert_eq!(events(&mut board)[1..4], round);
+}
+
+#[test]
+fn system_off_keeps_pins_driven_and_stops_the_watchdog() {
+    let off = Program::default()
+        .write(GPIO + 0x518, 1 << 13)
+        .write(GPIO + 0x508, 1 << 13)
+        .write(GPIO + 0x744, 3 << 2 | 3 << 16)
+        .write(WDT + 0x504, 327)
+        .write(WDT, 1)
+        .write(POWER + 0x500, 1)
+        .stay();
+    let mut board = off.on(Chip::Nrf51822);
+    board.run_until(at(1_000_000));
+    assert_eq!((board.state(), board.drive(Pin::p0(13))), (BoardState::SystemOff, Drive::High));
+    let Consumption { off, .. } = Consumption::of(Chip::Nrf51822);
+    assert_eq!(board.current(), Current::new(off.get() + 5_000), "the LED still shines");
+    board.take_pin_edges();
+    board.set_pin(Pin::p0(17), Level::Low);
+    board.set_pin(Pin::p0(17), Level::High);
+    board.run_until(at(1_005_000));
+    assert_eq!((board.state(), board.boots()), (BoardState::SystemOff, 2), "no watchdog bit before it was off again");
+    assert_eq!(board.take_pin_edges(), []);
+}
+
+#[test]
 fn system_off_ends_with_a_sensed_pin() {
     let off = Program::default().write(GPIO + 0x744, 3 << 2 | 3 << 16).write(POWER + 0x500, 1).stay();
     let mut board = off.on(Chip::Nrf51822);

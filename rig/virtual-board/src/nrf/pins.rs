@@ -251,6 +251,12 @@ impl Pins {
     /// The chip was reset: every pin is released. What the outside does stays.
     pub(crate) fn reset(&mut self, at: u64) {
         self.ports.iter_mut().for_each(Port::reset);
+        self.reset_tasks_and_events(at);
+    }
+
+    /// The chip was reset but for GPIO: GPIOTE lets its pins go and watches none.
+    pub(crate) fn reset_tasks_and_events(&mut self, at: u64) {
+        self.ports.iter_mut().for_each(|port| port.claimed = 0);
         self.events = Events { routed: self.events.routed, ..Events::default() };
         self.channels = [Channel::Disabled; CHANNELS];
         self.channel_registers = [0; CHANNELS];

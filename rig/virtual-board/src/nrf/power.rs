@@ -51,10 +51,23 @@ impl ResetCause {
         }
     }
 
-    /// Whether the retained registers (GPREGRET) and the watchdog are reset too. The nRF52840's table of resets; the nRF51's
-    /// is taken to be the same (assumption).
-    pub(crate) fn reaches_retained_registers(self) -> bool {
+    // What a reset leaves alone follows the nRF52840's table of resets (product specification v1.1, POWER, recalled); the nRF51's is
+    // taken to be the same (assumption).
+
+    /// Whether the retained registers (GPREGRET) are reset too.
+    fn reaches_retained_registers(self) -> bool {
         matches!(self, Self::PowerOn | Self::Pin | Self::Watchdog)
+    }
+
+    /// Whether a watchdog that runs is stopped. System OFF stops it by itself, as it stops the clock that the watchdog counts.
+    pub(crate) fn stops_watchdog(self) -> bool {
+        self.reaches_retained_registers() || self == Self::WakeFromOff
+    }
+
+    /// Whether GPIO keeps its configuration. It does through System OFF, where it also wakes the chip; that a part should lose it is
+    /// an anomaly (nRF52840 errata, 81).
+    pub(crate) fn keeps_pins(self) -> bool {
+        self == Self::WakeFromOff
     }
 }
 

@@ -310,14 +310,17 @@ impl Soc {
         self.power.reset(cause);
         self.uart.reset();
         self.twi.iter_mut().for_each(Twi::reset);
-        self.pins.reset(clock.cycle);
+        if cause.keeps_pins() {
+            self.pins.reset_tasks_and_events(clock.cycle);
+        } else {
+            self.pins.reset(clock.cycle);
+        }
         self.timers = Self::fresh_timers(self.rate);
         let channels = if self.chip == Chip::Nrf51822 { 4 } else { 3 };
         self.rtcs = [Rtc::new(self.rate, channels), Rtc::new(self.rate, 4), Rtc::new(self.rate, 4)];
         self.thermometer = Thermometer::new(self.rate);
         self.rng.reset();
-        // Only a reset that reaches the retained registers stops a watchdog that runs.
-        if cause.reaches_retained_registers() {
+        if cause.stops_watchdog() {
             self.watchdog = Watchdog::new(self.rate);
         } else if self.watchdog.is_running() {
             self.power.require_low_frequency();
