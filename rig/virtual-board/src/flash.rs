@@ -1,7 +1,7 @@
 //! Flash that obeys physics: operations take time, and power lost inside one leaves cells partly changed.
 //!
 //! Boundary: the array and its controller's operations. Registers (NVMC) are the chip's, and when power fails is decided by whoever
-//! owns the supply: it calls `Flash::complete` or `Flash::cut` on the operation that is under way.
+//! owns the supply: it calls `Flash::cut` on the operation that is under way, with the share that the supply gave it.
 
 mod array;
 mod cells;
@@ -24,7 +24,6 @@ pub use operation::{CutPoint, FlashCut, FlashOperation, FlashRecord};
 
 use array::FlashArray;
 use cells::Cut;
-use geometry::share_of;
 
 /// Where the user information configuration registers (UICR) begin on every nRF5 part.
 pub const UICR: u32 = 0x1000_1000;
@@ -240,7 +239,7 @@ impl Flash {
         self.record(under_way, end, COMPLETE);
     }
 
-    /// Ends the operation that is under way because power fails at `end`, after `share` of its effective time.
+    /// Ends the operation that is under way because power fails or the chip is reset at `end`, after `share` of its effective time.
     pub(crate) fn cut(&mut self, end: Instant, share: Ratio) {
         if share >= COMPLETE {
             return self.complete(end);
@@ -250,14 +249,6 @@ impl Flash {
             self.leave_torn(under_way, share);
         }
         self.record(under_way, end, share);
-    }
-
-    /// Ends the operation that is under way because the chip is reset at `end`.
-    pub(crate) fn abort(&mut self, end: Instant) {
-        if let Some(under_way) = self.under_way {
-            self.cut(end, share_of(end.since(under_way.start), under_way.needed));
-        }
-        self.forget_waiting();
     }
 
     fn leave_torn(&mut self, torn: UnderWay, share: Ratio) {

@@ -2,7 +2,7 @@
 //!
 //! Boundary: the transitions. When they happen is decided by the supply, the lines and the chip.
 
-use brickproof_units::{Instant, Ratio, Span};
+use brickproof_units::{Instant, Span};
 
 use crate::board::Board;
 use crate::nrf::ResetCause;
@@ -97,6 +97,7 @@ impl Board {
         self.reset_line = ResetLine::Pressed;
         if !matches!(self.life, Life::Off | Life::Cut) {
             self.record(LifeEvent::Reset(ResetCause::Pin));
+            self.tear_flash();
             self.soc.reset(ResetCause::Pin, &mut self.core.clock);
             self.life = Life::Held { cause: ResetCause::Pin };
             self.follow_reset();
@@ -133,8 +134,8 @@ impl Board {
             return;
         }
         self.record(LifeEvent::BrownOut);
-        let share = self.soc.flash().under_way().map(|under_way| self.share_of_ride(under_way.needed));
-        self.lose_power(share);
+        self.tear_flash();
+        self.lose_power();
         self.life = Life::Off;
         self.report_load();
     }
@@ -144,15 +145,20 @@ impl Board {
         self.aim = None;
         self.cut_unseen = true;
         self.record(LifeEvent::PowerCut);
-        self.lose_power(None);
+        self.lose_power();
         self.life = Life::Cut;
         self.report_load();
     }
 
-    fn lose_power(&mut self, torn: Option<Ratio>) {
-        if let Some(share) = torn {
+    /// A reset, by power or otherwise, ends the flash operation that is under way at the place it has come to.
+    fn tear_flash(&mut self) {
+        if let Some(under_way) = self.soc.flash().under_way() {
+            let share = self.share_of_ride(under_way.needed);
             self.soc.finish_flash(share, &mut self.core.clock);
         }
+    }
+
+    fn lose_power(&mut self) {
         self.soc.lose_power(self.core.clock.cycle);
         self.power_fail = None;
     }
@@ -160,6 +166,7 @@ impl Board {
     /// A reset other than by power begins.
     pub(super) fn begin_reset(&mut self, cause: ResetCause) {
         self.record(LifeEvent::Reset(cause));
+        self.tear_flash();
         self.soc.reset(cause, &mut self.core.clock);
         self.start_after(RESET_TIME, cause);
         self.follow_reset();

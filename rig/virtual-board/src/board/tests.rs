@@ -377,6 +377,40 @@ fn a_brown_out_tears_the_operation_under_way_and_the_board_comes_back() {
 }
 
 #[test]
+fn a_reset_tears_an_operation_where_a_weak_supply_has_let_it_come_to() {
+    let watchdog = Program::default().write(WDT + 0x504, 327).write(WDT, 1).then(rewriter());
+    let mut config = BoardConfig::new(Chip::Nrf51822);
+    config.supply.flash =
+        crate::supply::FlashRange { minimum: Voltage::new(3_000_000), collapse: Voltage::new(2_000_000) };
+    let torn = |pressed: bool| {
+        let mut board = Board::new(config.clone(), &Program(watchdog.0.clone()).image()).unwrap();
+        board.write_flash(PAGE, &[0; 1024]).unwrap();
+        board.press_reset();
+        board.run_until(at(10_000));
+        board.inject(at(10_000), brown_out(2_500));
+        board.run_until(at(11_000));
+        board.release_reset();
+        while board.flash().under_way().is_none() {
+            board.run_until(board.now() + Span::micros(100));
+        }
+        board.run_until(board.now() + Span::millis(if pressed { 5 } else { 15 }));
+        if pressed {
+            board.press_reset();
+        }
+        let log = board.take_flash_log();
+        let elapsed = log[0].end.since(log[0].start).get() * 1_000_000 / Chip::Nrf51822.flash().erase_page.get();
+        (log[0].completed.get(), elapsed)
+    };
+    for pressed in [true, false] {
+        let (completed, elapsed) = torn(pressed);
+        assert!(
+            elapsed > 200_000 && completed.abs_diff(elapsed / 2) < 10_000,
+            "{completed} of {elapsed} at half strength"
+        );
+    }
+}
+
+#[test]
 fn a_sag_above_the_brown_out_threshold_disturbs_nothing() {
     let mut board = rewriter().on(Chip::Nrf51822);
     board.run_until(at(10_000));

@@ -1,6 +1,6 @@
 //! How large the flash of a part is and how long its operations take.
 
-use brickproof_units::{Ratio, Span};
+use brickproof_units::Span;
 
 /// Size and timing of a flash array.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,11 +46,4 @@ impl FlashGeometry {
     pub fn pages(&self) -> u32 {
         self.size / self.page
     }
-}
-
-/// The share of `whole` that `part` is, between nothing and all.
-pub(super) fn share_of(part: Span, whole: Span) -> Ratio {
-    const ALL: u128 = 1_000_000;
-    let share = u128::from(part.get()) * ALL / u128::from(whole.get().max(1));
-    Ratio::new(u64::try_from(share.min(ALL)).unwrap_or(1_000_000))
 }

@@ -299,10 +299,11 @@ impl Soc {
         self.uart.lost()
     }
 
-    /// Resets the chip, which then starts over. An operation on flash is torn at the point it has reached.
+    /// Resets the chip, which then starts over. A flash operation under way must have been ended by [`Soc::finish_flash`] before: only
+    /// the owner of the supply knows what share of it the cells saw.
     pub fn reset(&mut self, cause: ResetCause, clock: &mut Clock) {
-        let at = self.rate.instant(clock.cycle);
-        self.flash.abort(at);
+        debug_assert!(self.flash.under_way().is_none(), "a reset tears what is under way");
+        self.flash.forget_waiting();
         if cause == ResetCause::PowerOn {
             self.flash.power_up();
             self.ram.power_up();
