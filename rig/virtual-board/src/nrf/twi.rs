@@ -115,6 +115,8 @@ pub(crate) struct Twi {
     received: u8,
     /// A byte written to TXD before the device was ready for it.
     to_send: Option<u8>,
+    /// SUSPEND came while a byte was on the wire; it takes effect at the byte's end.
+    suspend_asked: bool,
 }
 
 impl Twi {
@@ -136,6 +138,7 @@ impl Twi {
             address: 0,
             received: 0,
             to_send: None,
+            suspend_asked: false,
         }
     }
 
@@ -161,6 +164,7 @@ impl Twi {
 
     fn start(&mut self, direction: Direction, at: u64) {
         if self.enable == ENABLED {
+            self.suspend_asked = false;
             // The start condition takes one more bit.
             self.phase = Phase::Addressing { end: at + self.wire_time(BYTE_BITS + 1), direction };
         }
@@ -169,6 +173,7 @@ impl Twi {
     fn fail(&mut self, source: u32) -> EventSet {
         self.error_source |= source;
         self.to_send = None;
+        self.suspend_asked = false;
         self.phase = Phase::WaitingToSend;
         self.happen(ERROR)
     }
@@ -180,6 +185,7 @@ impl Twi {
         };
         match (answer, direction) {
             (Acknowledge::Nack, _) => self.fail(ADDRESS_NOT_ACKNOWLEDGED),
+            _ if self.suspend_asked => self.suspend(direction),
             (_, Direction::Read) => {
                 self.receive(at);
                 NONE
@@ -224,16 +230,22 @@ impl Twi {
         if self.shorts & BOUNDARY_STOPS != 0 {
             self.stop(at);
             NONE
-        } else if self.shorts & BOUNDARY_SUSPENDS != 0 {
-            self.phase = Phase::Suspended { direction };
-            self.happen(SUSPENDED)
+        } else if self.suspend_asked || self.shorts & BOUNDARY_SUSPENDS != 0 {
+            self.suspend(direction)
         } else {
             NONE
         }
     }
 
+    fn suspend(&mut self, direction: Direction) -> EventSet {
+        self.suspend_asked = false;
+        self.phase = Phase::Suspended { direction };
+        self.happen(SUSPENDED)
+    }
+
     fn stop(&mut self, at: u64) {
         self.to_send = None;
+        self.suspend_asked = false;
         self.phase = Phase::Stopping { end: at + self.wire_time(1) };
     }
 }
@@ -248,8 +260,12 @@ impl Peripheral for Twi {
             (0x000, _) => self.start(Direction::Read, at),
             (0x008, _) => self.start(Direction::Write, at),
             (0x014, _) => self.stop(at),
-            (0x01C, Phase::WaitingToSend) => self.phase = Phase::Suspended { direction: Direction::Write },
-            (0x01C, Phase::Received) => self.phase = Phase::Suspended { direction: Direction::Read },
+            (0x01C, Phase::WaitingToSend) => return self.suspend(Direction::Write),
+            (0x01C, Phase::Received) => return self.suspend(Direction::Read),
+            (0x01C, Phase::Addressing { .. } | Phase::Sending { .. } | Phase::Receiving { .. }) => {
+                self.suspend_asked = true;
+            }
+            (0x020, _) if self.suspend_asked => self.suspend_asked = false,
             (0x020, Phase::Suspended { direction: Direction::Read }) => self.receive(at),
             (0x020, Phase::Suspended { direction: Direction::Write }) => {
                 self.phase = Phase::WaitingToSend;
@@ -285,6 +301,7 @@ impl Peripheral for Twi {
             0x500 => {
                 self.enable = value;
                 if value != ENABLED {
+                    self.suspend_asked = false;
                     self.phase = Phase::Idle;
                 }
             }
@@ -414,6 +431,29 @@ mod tests {
         assert_eq!(next(&mut twi), RECEIVED | BYTE_BOUNDARY);
         assert_eq!(twi.read(0x518, 0), 0xA3);
         assert_eq!(next(&mut twi), STOPPED);
+    }
+
+    #[test]
+    fn a_master_suspended_during_a_byte_holds_the_clock_after_it() {
+        let mut twi = master(0x29);
+        twi.task(0x008, 0);
+        twi.write(0x51C, 2, 0);
+        twi.task(0x01C, 10);
+        assert_eq!(next(&mut twi), SUSPENDED, "after the address");
+        assert_eq!(twi.due(), NEVER);
+        twi.task(0x020, 1_000);
+        twi.task(0x01C, 1_010);
+        assert_eq!(next(&mut twi), SENT | BYTE_BOUNDARY | SUSPENDED);
+        twi.write(0x51C, 0x55, 3_000);
+        assert_eq!(twi.due(), NEVER);
+        twi.task(0x020, 4_000);
+        assert_eq!(next(&mut twi), SENT | BYTE_BOUNDARY);
+        twi.task(0x000, 10_000);
+        next(&mut twi);
+        twi.task(0x01C, 11_000);
+        twi.task(0x020, 11_010);
+        assert_eq!(next(&mut twi), RECEIVED | BYTE_BOUNDARY, "RESUME takes it back");
+        assert_eq!(twi.task(0x01C, 12_000), SUSPENDED);
     }
 
     #[test]

@@ -76,7 +76,15 @@ struct Frame {
 enum Sending {
     Off,
     Idle,
-    Byte { value: u8, end: u64 },
+    Byte {
+        value: u8,
+        end: u64,
+    },
+    /// The transmitter was stopped meanwhile: the byte is still sent, and none after it.
+    LastByte {
+        value: u8,
+        end: u64,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -182,7 +190,7 @@ impl Uart {
                 if self.timing == UartTiming::Instant { self.finish_sending() } else { NONE }
             }
             // Undocumented; the byte is taken as lost, as firmware must wait for TXDRDY.
-            Sending::Byte { .. } => {
+            Sending::Byte { .. } | Sending::LastByte { .. } => {
                 self.lost += 1;
                 NONE
             }
@@ -191,11 +199,38 @@ impl Uart {
     }
 
     fn finish_sending(&mut self) -> EventSet {
-        let Sending::Byte { value, end } = self.sending else { return NONE };
+        let (value, end, next) = match self.sending {
+            Sending::Byte { value, end } => (value, end, Sending::Idle),
+            Sending::LastByte { value, end } => (value, end, Sending::Off),
+            Sending::Off | Sending::Idle => return NONE,
+        };
         self.sent.push_back(ConsoleByte { at: self.rate.instant(end), value });
         self.line_ended |= value == b'\n';
-        self.sending = Sending::Idle;
+        self.sending = next;
         self.happen(SENT)
+    }
+
+    fn start_sending(&mut self) {
+        self.sending = match self.sending {
+            Sending::Off => Sending::Idle,
+            Sending::LastByte { value, end } => Sending::Byte { value, end },
+            under_way => under_way,
+        };
+    }
+
+    fn stop_sending(&mut self) {
+        self.sending = match self.sending {
+            Sending::Idle => Sending::Off,
+            Sending::Byte { value, end } => Sending::LastByte { value, end },
+            stopped => stopped,
+        };
+    }
+
+    fn sending_ends(&self) -> u64 {
+        match self.sending {
+            Sending::Byte { end, .. } | Sending::LastByte { end, .. } => end,
+            Sending::Off | Sending::Idle => NEVER,
+        }
     }
 
     fn happen(&mut self, events: EventSet) -> EventSet {
@@ -239,14 +274,12 @@ impl Peripheral for Uart {
             0x000 if self.is_enabled() => self.receiving = Receiving::On,
             // Up to four bytes are still taken after STOPRX; the time-out is that of five frames.
             0x004 if self.receiving == Receiving::On => self.receiver_timeout = at + 5 * self.frame(),
-            0x008 if self.sending == Sending::Off => self.sending = Sending::Idle,
-            0x00C if self.sending == Sending::Idle => self.sending = Sending::Off,
+            0x008 => self.start_sending(),
+            0x00C => self.stop_sending(),
             0x01C => {
                 self.receiving = Receiving::Off;
                 self.receiver_timeout = NEVER;
-                if self.sending == Sending::Idle {
-                    self.sending = Sending::Off;
-                }
+                self.stop_sending();
             }
             _ => {}
         }
@@ -287,14 +320,14 @@ impl Peripheral for Uart {
     }
 
     fn due(&self) -> u64 {
-        let sent = if let Sending::Byte { end, .. } = self.sending { end } else { NEVER };
+        let sent = self.sending_ends();
         let arrives = self.incoming.front().map_or(NEVER, |(end, _)| *end);
         sent.min(arrives).min(self.receiver_timeout)
     }
 
     fn advance(&mut self, at: u64) -> EventSet {
         let mut happened = NONE;
-        if matches!(self.sending, Sending::Byte { end, .. } if end <= at) {
+        if self.sending_ends() <= at {
             happened |= self.finish_sending();
         }
         if let Some((_, frame)) = self.incoming.front().copied().filter(|(end, _)| *end <= at) {
@@ -343,6 +376,25 @@ mod tests {
         assert!(!uart.has_sent());
         uart.write(0x500, 4, 0);
         assert_eq!(uart.write(0x51C, 3, 0), SENT);
+    }
+
+    #[test]
+    fn a_transmitter_stopped_during_a_byte_sends_it_and_then_no_more() {
+        let mut uart = open();
+        uart.write(0x51C, 1, 0);
+        uart.task(0x00C, 10);
+        assert_eq!(uart.advance(uart.due()), SENT);
+        uart.write(0x51C, 2, 2_000);
+        assert_eq!(uart.due(), NEVER, "it is off");
+        uart.task(0x008, 3_000);
+        uart.write(0x51C, 3, 3_000);
+        uart.task(0x00C, 3_010);
+        uart.task(0x008, 3_020);
+        uart.advance(uart.due());
+        uart.write(0x51C, 4, 5_000);
+        uart.advance(uart.due());
+        let sent: Vec<u8> = uart.take_sent().iter().map(|byte| byte.value).collect();
+        assert_eq!(sent, [1, 3, 4], "started again before the byte ended, it was never off");
     }
 
     #[test]
