@@ -14,7 +14,7 @@ use brickproof_scenario::board::ActiveLevel;
 use brickproof_scenario::plan::{CellCondition, CloudBehaviour, CloudSetting, Edge, Fault, Need, Plan, SupplySetting};
 use brickproof_trial::{Achieved, Action, ActionId, Command, CommandError, Injection, Observation, ShapeAchieved};
 use brickproof_units::{Current, Instant, Resistance, Span};
-use brickproof_virtual_board::board::{Board, BoardConfig, BoardState, Pause, PauseOn, WiredPin};
+use brickproof_virtual_board::board::{Board, BoardConfig, BoardState, Pause, PauseOn, Records, WiredPin};
 use brickproof_virtual_board::flash::Cells;
 use brickproof_virtual_board::led::{Colour, Die, Led};
 use brickproof_virtual_board::nrf::{Chip, Drive, Level, Pin};
@@ -121,6 +121,8 @@ impl World {
             source: Source::None,
             pins,
             console_rate: profile.console.baud,
+            // What is to be known of a trial is in its timeline.
+            records: Records::Dropped,
             ..BoardConfig::new(chip)
         };
         let mut board = Board::new(board_config, firmware.image()).expect("the caller has checked that the image fits");

@@ -49,6 +49,19 @@ pub struct BoardConfig {
     pub pins: Vec<WiredPin>,
     /// The rate at which the other end of the console sends.
     pub console_rate: Baud,
+    /// Whether the board keeps a record of its flash operations and of its life.
+    pub records: Records,
+}
+
+/// Whether a board keeps the records that [`Board::take_flash_log`] and [`Board::take_life_log`] take. They grow until they are taken,
+/// and every clone copies them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Records {
+    /// It keeps them.
+    #[default]
+    Kept,
+    /// It forgets them at once: nobody will ask.
+    Dropped,
 }
 
 impl BoardConfig {
@@ -70,6 +83,7 @@ impl BoardConfig {
             consumption: Consumption::of(chip),
             pins: [13, 14, 15].map(led).to_vec(),
             console_rate: Baud::new(115_200),
+            records: Records::default(),
         }
     }
 }
@@ -130,6 +144,7 @@ pub struct Board {
     power_fail: Option<Voltage>,
     power_on_delay: Span,
     console_rate: Baud,
+    records: Records,
     boots: u64,
     log: Vec<LifeRecord>,
 }
@@ -138,8 +153,8 @@ impl Board {
     /// A board with `image` at the beginning of its flash and its source just plugged in: the clock is at the start and the rail
     /// begins to rise.
     pub fn new(config: BoardConfig, image: &[u8]) -> Result<Self, OutsideFlash> {
-        let BoardConfig { chip, cells, uart, ram, seed, supply: profile, source, consumption, pins, console_rate } =
-            config;
+        let BoardConfig { chip, cells, uart, ram, seed, supply: profile, source, .. } = config;
+        let BoardConfig { consumption, pins, console_rate, records, .. } = config;
         let watched = pins.iter().map(|wired| wired.pin).collect();
         let mut soc = Soc::new(chip, SocOptions { cells, uart, ram, seed, watched });
         soc.flash_mut().write_raw(0, image)?;
@@ -165,6 +180,7 @@ impl Board {
             power_fail: None,
             power_on_delay: profile.power_on_delay,
             console_rate,
+            records,
             boots: 0,
             log: Vec::new(),
         })
@@ -446,6 +462,13 @@ impl Board {
         self.ride.share(needed)
     }
 
+    pub(super) fn finish_flash(&mut self, share: Ratio) {
+        self.soc.finish_flash(share, &mut self.core.clock);
+        if self.records == Records::Dropped {
+            self.soc.flash_mut().forget_log();
+        }
+    }
+
     /// Lets a flash operation go on, at most to `bound`, while the core stalls.
     fn ride_flash(&mut self, bound: u64) {
         let Some(under_way) = self.soc.flash().under_way() else { return };
@@ -462,7 +485,7 @@ impl Board {
         }
         // The place is exact; the clock only came to the next whole cycle.
         let share = self.share_of_ride(under_way.needed).min(aimed.map_or(COMPLETE, CutPoint::share));
-        self.soc.finish_flash(share, &mut self.core.clock);
+        self.finish_flash(share);
         if aimed.is_some() {
             self.cut_power();
         } else if self.soc.begin_waiting_flash(&self.core.clock) {

@@ -4,7 +4,7 @@
 
 use brickproof_units::{Instant, Span};
 
-use crate::board::Board;
+use crate::board::{Board, Records};
 use crate::nrf::ResetCause;
 use crate::supply::ChipPower;
 
@@ -154,7 +154,7 @@ impl Board {
     fn tear_flash(&mut self) {
         if let Some(under_way) = self.soc.flash().under_way() {
             let share = self.share_of_ride(under_way.needed);
-            self.soc.finish_flash(share, &mut self.core.clock);
+            self.finish_flash(share);
         }
     }
 
@@ -206,6 +206,8 @@ impl Board {
     }
 
     pub(super) fn record(&mut self, event: LifeEvent) {
-        self.log.push(LifeRecord { at: self.now(), event });
+        if self.records == Records::Kept {
+            self.log.push(LifeRecord { at: self.now(), event });
+        }
     }
 }

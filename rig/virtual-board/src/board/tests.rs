@@ -224,6 +224,15 @@ fn flash_operations_take_their_time_and_are_logged_with_their_instruction() {
 }
 
 #[test]
+fn a_board_whose_records_nobody_takes_keeps_none() {
+    let config = BoardConfig { records: Records::Dropped, ..BoardConfig::new(Chip::Nrf51822) };
+    let mut board = Board::new(config, &rewriter().image()).unwrap();
+    board.run_until(at(200_000));
+    assert_eq!((board.flash().operations(), board.boots()), (2, 1));
+    assert_eq!((board.take_flash_log(), board.take_life_log()), (vec![], vec![]));
+}
+
+#[test]
 fn an_aimed_cut_removes_the_power_at_its_place() {
     let half = CutPoint::Fraction { numerator: 1, denominator: 2 };
     let cuts = [(0, CutPoint::Before), (0, half), (0, CutPoint::After), (1, half), (1, CutPoint::After)];
