@@ -1,20 +1,23 @@
 //! Firmware images: the shipped ones by name, and files in the formats that toolchains write.
 //!
-//! Boundary: bytes to flash content. Reading files is the caller's business.
+//! Boundary: bytes to flash content, and that content onto a board. Reading files is the caller's business.
 
 use std::sync::Arc;
 
 use brickproof_keys::lantern_layout::Store;
+use brickproof_virtual_board::board::{Board, BoardConfig};
+use brickproof_virtual_board::flash::{OutsideFlash, UICR};
 use object::Endianness;
 use object::elf::{FileHeader32, PT_LOAD};
 use object::read::elf::{FileHeader, ProgramHeader};
 use sha2::{Digest, Sha256};
 
-/// What is written to flash from address 0 on; the rest stays erased.
+/// What is written to flash from address 0 on, and to the user configuration registers (UICR); the rest stays erased.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Firmware {
     name: Arc<str>,
     image: Arc<[u8]>,
+    uicr: Arc<[u8]>,
     sha256: Arc<str>,
 }
 
@@ -28,6 +31,8 @@ const SHIPPED: &[(&str, &[u8])] = &[
 
 /// No part that is supported has more flash.
 const LARGEST_IMAGE: usize = 1 << 20;
+/// Bytes from the beginning of UICR that a file may fill: more than any part implements.
+const LARGEST_UICR: usize = 1 << 12;
 /// What erased flash reads.
 const ERASED: u8 = 0xFF;
 
@@ -44,7 +49,16 @@ pub enum FirmwareError {
         /// The first address beyond.
         address: u64,
     },
-    /// It ends in `.elf` or begins like one, and is none.
+    /// It has content that belongs neither to the flash nor to the user configuration registers.
+    #[error(
+        "it has content at {address:#x}, which is neither flash ({LARGEST_IMAGE:#x} bytes from 0 on at most) nor UICR \
+         ({LARGEST_UICR:#x} bytes from {UICR:#x} on)"
+    )]
+    Elsewhere {
+        /// Where that content begins.
+        address: u64,
+    },
+    /// It begins like ELF, and is none.
     #[error("it cannot be read as ELF: {0}")]
     Elf(#[from] object::Error),
     /// A segment of the ELF file lies outside the file.
@@ -53,7 +67,7 @@ pub enum FirmwareError {
         /// Its physical address.
         address: u32,
     },
-    /// It ends in `.hex`, and is none.
+    /// It ends in `.hex` or begins like Intel HEX, and is none.
     #[error("it cannot be read as Intel HEX: {0}")]
     Hex(String),
 }
@@ -67,28 +81,51 @@ impl Firmware {
     /// The shipped image of that name.
     pub fn shipped(name: &str) -> Option<Self> {
         let (name, image) = SHIPPED.iter().find(|(known, _)| *known == name)?;
-        Some(Self::new(name, image))
+        Some(Self::new(name, &Content { image: image.to_vec(), uicr: Vec::new() }))
     }
 
-    /// The content of a file called `name`: ELF by its first bytes, Intel HEX by its ending, anything else raw from address 0 on.
+    /// The content of a file called `name`: ELF by its first bytes, Intel HEX by its ending or its first byte, anything else raw from
+    /// address 0 on.
+    ///
+    /// # Errors
+    /// If the file is broken or holds something that no supported part has room for.
     pub fn from_file(name: &str, bytes: &[u8]) -> Result<Self, FirmwareError> {
-        let image = if bytes.starts_with(b"\x7fELF") {
+        // A raw image begins with the initial stack pointer, a multiple of four; a colon is none.
+        let is_hex = has_extension(name, "hex") || bytes.starts_with(b":");
+        let content = if bytes.starts_with(b"\x7fELF") {
             from_elf(bytes)?
-        } else if name.ends_with(".hex") {
+        } else if is_hex {
             from_hex(bytes)?
+        } else if bytes.len() > LARGEST_IMAGE {
+            return Err(FirmwareError::TooLarge { address: bytes.len() as u64 - 1 });
         } else {
-            bytes.to_vec()
+            Content { image: bytes.to_vec(), uicr: Vec::new() }
         };
-        if image.is_empty() {
+        if content.image.is_empty() {
             return Err(FirmwareError::Empty);
         }
-        fits(image.len() as u64)?;
-        Ok(Self::new(name, &image))
+        Ok(Self::new(name, &content))
     }
 
-    fn new(name: &str, image: &[u8]) -> Self {
-        let sha256: String = Sha256::digest(image).iter().map(|byte| format!("{byte:02x}")).collect();
-        Self { name: name.into(), image: image.into(), sha256: sha256.into() }
+    fn new(name: &str, Content { image, uicr }: &Content) -> Self {
+        let mut digest = Sha256::new_with_prefix(image);
+        if !uicr.is_empty() {
+            // What a raw file cannot hold; the prefix keeps it apart from more image.
+            digest.update(UICR.to_le_bytes());
+            digest.update(uicr);
+        }
+        let sha256: String = digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        Self { name: name.into(), image: image[..].into(), uicr: uicr[..].into(), sha256: sha256.into() }
+    }
+
+    /// A board as `config` says, with this firmware and its user configuration programmed.
+    ///
+    /// # Errors
+    /// If the image is larger than the flash of the board's part.
+    pub fn on_board(&self, config: BoardConfig) -> Result<Board, OutsideFlash> {
+        let mut board = Board::new(config, &self.image)?;
+        board.write_flash(UICR, &self.uicr)?;
+        Ok(board)
     }
 
     /// Its name in scenarios, or the path it came from.
@@ -101,76 +138,89 @@ impl Firmware {
         &self.image
     }
 
+    /// The content of the user configuration registers from their beginning on; empty if the file has none.
+    pub fn uicr(&self) -> &[u8] {
+        &self.uicr
+    }
+
     /// How the image expects its keys. `heal-full` also adopts a single copy, so that is right for every other image.
     pub(crate) fn store(&self) -> Store {
         if &*self.name == "lantern-heal-full" { Store::TwoCopies } else { Store::SingleCopy }
     }
 
-    /// SHA-256 of [`Self::image`], lower-case hex.
+    /// SHA-256 of [`Self::image`], followed, if the file has any, by the address and content of [`Self::uicr`]; lower-case hex.
     pub fn sha256(&self) -> &str {
         &self.sha256
     }
 }
 
-fn fits(end: u64) -> Result<(), FirmwareError> {
-    if end > LARGEST_IMAGE as u64 { Err(FirmwareError::TooLarge { address: end - 1 }) } else { Ok(()) }
+fn has_extension(name: &str, extension: &str) -> bool {
+    name.rsplit_once('.').is_some_and(|(_, ending)| ending.eq_ignore_ascii_case(extension))
 }
 
-/// Puts `bytes` at `address`, filling what lies between with erased flash.
-fn place(image: &mut Vec<u8>, address: u64, bytes: &[u8]) -> Result<(), FirmwareError> {
-    let end = address.saturating_add(bytes.len() as u64);
-    fits(end)?;
-    // Fits in the largest image, so in usize.
-    let (start, end) = (address as usize, end as usize);
-    if image.len() < end {
-        image.resize(end, ERASED);
+/// What a file has for the two places of a part that keep it without power.
+#[derive(Default)]
+struct Content {
+    image: Vec<u8>,
+    uicr: Vec<u8>,
+}
+
+impl Content {
+    fn place(&mut self, address: u64, bytes: &[u8]) -> Result<(), FirmwareError> {
+        let end = address.saturating_add(bytes.len() as u64);
+        let into_uicr = address.checked_sub(u64::from(UICR)).zip(end.checked_sub(u64::from(UICR)));
+        let (memory, start, end) = match into_uicr {
+            _ if end <= LARGEST_IMAGE as u64 => (&mut self.image, address, end),
+            Some((start, end)) if end <= LARGEST_UICR as u64 => (&mut self.uicr, start, end),
+            _ => return Err(FirmwareError::Elsewhere { address }),
+        };
+        // Both fit in the largest image, so in usize.
+        let (start, end) = (start as usize, end as usize);
+        if memory.len() < end {
+            memory.resize(end, ERASED);
+        }
+        memory[start..end].copy_from_slice(bytes);
+        Ok(())
     }
-    image[start..end].copy_from_slice(bytes);
-    Ok(())
 }
 
 /// The loadable segments at their physical addresses: initialised data lies in flash, not where it is linked.
-fn from_elf(bytes: &[u8]) -> Result<Vec<u8>, FirmwareError> {
+fn from_elf(bytes: &[u8]) -> Result<Content, FirmwareError> {
     let header = FileHeader32::<Endianness>::parse(bytes)?;
     let endian = header.endian()?;
-    let mut image = Vec::new();
+    let mut content = Content::default();
     for segment in header.program_headers(endian, bytes)? {
         let unreadable = |()| FirmwareError::Segment { address: segment.p_paddr(endian) };
         let data = segment.data(endian, bytes).map_err(unreadable)?;
         if segment.p_type(endian) == PT_LOAD && !data.is_empty() {
-            place(&mut image, u64::from(segment.p_paddr(endian)), data)?;
+            content.place(u64::from(segment.p_paddr(endian)), data)?;
         }
     }
-    Ok(image)
+    Ok(content)
 }
 
-fn from_hex(bytes: &[u8]) -> Result<Vec<u8>, FirmwareError> {
+fn from_hex(bytes: &[u8]) -> Result<Content, FirmwareError> {
     let text = std::str::from_utf8(bytes).map_err(|error| FirmwareError::Hex(error.to_string()))?;
-    let mut image = Vec::new();
+    let mut content = Content::default();
     let mut base = 0u64;
     for record in ihex::Reader::new(text) {
         match record.map_err(|error| FirmwareError::Hex(error.to_string()))? {
-            ihex::Record::Data { offset, value } => {
-                let address = base + u64::from(offset);
-                // User configuration registers are no flash content; toolchains put them into the same file.
-                if address < UICR {
-                    place(&mut image, address, &value)?;
-                }
-            }
+            ihex::Record::Data { offset, value } => content.place(base + u64::from(offset), &value)?,
             ihex::Record::ExtendedSegmentAddress(segment) => base = u64::from(segment) << 4,
             ihex::Record::ExtendedLinearAddress(upper) => base = u64::from(upper) << 16,
             ihex::Record::EndOfFile => break,
             ihex::Record::StartSegmentAddress { .. } | ihex::Record::StartLinearAddress(_) => {}
         }
     }
-    Ok(image)
+    Ok(content)
 }
-
-/// nRF51 and nRF52 series reference manuals, memory map.
-const UICR: u64 = 0x1000_1000;
 
 #[cfg(test)]
 mod tests {
+    use brickproof_virtual_board::board::BoardConfig;
+    use brickproof_virtual_board::flash::UICR;
+    use brickproof_virtual_board::nrf::Chip;
+
     use super::{Firmware, FirmwareError};
 
     #[test]
@@ -192,12 +242,36 @@ mod tests {
     }
 
     #[test]
+    fn intel_hex_is_known_by_its_ending_in_any_case_and_by_its_first_byte() {
+        let hex = b":0400000001020304F2\n:00000001FF\n";
+        for name in ["x.hex", "X.HEX", "x", "x.hex.bin"] {
+            assert_eq!(Firmware::from_file(name, hex).unwrap().image(), [1, 2, 3, 4], "{name}");
+        }
+    }
+
+    #[test]
+    fn user_configuration_comes_onto_the_board_and_into_the_digest() {
+        let code = ":0400000001020304F2\n";
+        let uicr = ":020000041000EA\n:041010004433221132\n";
+        let [without, with] = [code.to_owned() + ":00000001FF\n", code.to_owned() + uicr + ":00000001FF\n"]
+            .map(|text| Firmware::from_file("x.hex", text.as_bytes()).unwrap());
+        assert_eq!((without.image(), without.uicr()), (with.image(), &[][..]));
+        assert_eq!(with.uicr()[..16], [0xFF; 16]);
+        assert_ne!(without.sha256(), with.sha256());
+        let board = with.on_board(BoardConfig::new(Chip::Nrf51822)).unwrap();
+        let mut word = [0; 4];
+        board.flash().read_raw(UICR + 0x10, &mut word).unwrap();
+        assert_eq!(word, [0x44, 0x33, 0x22, 0x11]);
+    }
+
+    #[test]
     fn what_is_no_image_says_why() {
         assert!(matches!(Firmware::from_file("x.bin", b""), Err(FirmwareError::Empty)));
         assert!(matches!(Firmware::from_file("x.hex", b":00"), Err(FirmwareError::Hex(_))));
         assert!(matches!(Firmware::from_file("x.elf", b"\x7fELFrubbish"), Err(FirmwareError::Elf(_))));
         let far = ":02000004100AE0\n:01000000AA55\n:00000001FF\n";
-        assert!(matches!(Firmware::from_file("x.hex", far.as_bytes()), Err(FirmwareError::Empty)));
+        let outside = Firmware::from_file("x.hex", far.as_bytes());
+        assert!(matches!(outside, Err(FirmwareError::Elsewhere { address: 0x100A_0000 })), "{outside:?}");
         assert!(matches!(Firmware::from_file("x.bin", &vec![0; (1 << 20) + 1]), Err(FirmwareError::TooLarge { .. })));
     }
 }

@@ -125,7 +125,7 @@ impl World {
             records: Records::Dropped,
             ..BoardConfig::new(chip)
         };
-        let mut board = Board::new(board_config, firmware.image()).expect("the caller has checked that the image fits");
+        let mut board = firmware.on_board(board_config).expect("the caller has checked that the image fits");
         board.pause_on(PauseOn::ConsoleByte);
         let level = |active: ActiveLevel| match active {
             ActiveLevel::High => Level::High,

@@ -32,7 +32,7 @@ fn micropython_for_the_microbit_boots_and_computes() {
     };
     let hex = std::fs::read(&path).expect("the image can be read");
     let firmware = Firmware::from_file("micropython.hex", &hex).expect("Intel HEX");
-    let mut board = Board::new(BoardConfig::new(Chip::Nrf51822), firmware.image()).expect("it fits");
+    let mut board = firmware.on_board(BoardConfig::new(Chip::Nrf51822)).expect("it fits");
     let greeting = console_for(&mut board, Span::secs(3));
     println!("{greeting}");
     assert!(greeting.contains("MicroPython"), "{greeting:?}");

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use brickproof_keys::lantern_layout::{Area, Store};
-use brickproof_virtual_board::board::{Board, BoardConfig, PauseOn};
+use brickproof_virtual_board::board::{BoardConfig, PauseOn};
 use brickproof_virtual_board::flash::{Cells, FlashOperation, FlashRecord};
 use brickproof_virtual_board::nrf::{Chip, UartTiming};
 
@@ -44,7 +44,7 @@ pub fn record(chip: Chip, release: Release, cells: Cells, seed: u64) -> Result<U
         pins: Vec::new(),
         ..BoardConfig::new(chip)
     };
-    let mut board = Board::new(config, firmware.image())?;
+    let mut board = firmware.on_board(config)?;
     subject.store.provision(&mut board).map_err(|_| CutsError::KeyArea)?;
     board.pause_on(PauseOn::ConsoleByte);
     let mut replayed = board.clone();
