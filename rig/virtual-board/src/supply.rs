@@ -49,30 +49,6 @@ pub enum SupplyEvent {
     Turn,
 }
 
-/// How a flash operation ends if load, source and faults stay as they are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FlashSupply {
-    /// At full strength all the way.
-    Completes {
-        /// When.
-        at: Instant,
-    },
-    /// The controller's timer runs out at the usual time, but the charge pump was weak: the cells saw only a share of the operation.
-    Weak {
-        /// When.
-        at: Instant,
-        /// The share, below one whole.
-        done: Ratio,
-    },
-    /// The brown-out reset stops it.
-    Stops {
-        /// When.
-        at: Instant,
-        /// The share of the operation that the cells saw, below one whole.
-        done: Ratio,
-    },
-}
-
 /// How the rail last came up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rise {

@@ -1,65 +1,37 @@
 //! How much of a flash operation the cells see while the rail moves.
 //!
-//! Boundary: time and share. What a share does to cells is the flash model's business.
+//! Boundary: time. What share of an operation that makes is the board's business, and what a share does to cells the flash model's.
 //!
 //! Effective time is the integral of the charge pump's strength over the waveform: one above the part's minimum, falling linearly to
 //! zero where the pump collapses, nothing once the chip is in reset (the model proposed for the cell states; an assumption until
 //! fitted to silicon).
 
-use brickproof_units::{Instant, Ratio, Span};
+use brickproof_units::{Instant, Span};
 
-use super::course::{Firmness, Turn};
+use super::Supply;
+use super::course::Firmness;
 use super::curve::Curve;
 use super::profile::FlashRange;
 use super::supervisor::ChipPower;
-use super::{FlashSupply, Supply};
-
-/// Where the walk along the waveform ended.
-enum Walked {
-    /// At the instant that was asked for, after this many effective seconds.
-    There(f64),
-    /// Earlier, by the brown-out reset.
-    Stopped { at: Instant, effective: f64 },
-}
 
 impl Supply {
-    /// How a flash operation that starts at `start` and takes `needed` at full strength will end, if load, source and faults stay as
-    /// they are.
+    /// The effective time that a flash operation gets between `start` and `until` if load, source and faults stay as they are: less
+    /// than the time between them where the rail is weak, and none from the brown-out reset on.
     ///
-    /// `start` is not before the last change and not after [`Self::next_event`]. When something changes while the operation runs, ask
-    /// [`Self::flash_time`] for the part before the change.
-    pub fn flash_operation(&self, start: Instant, needed: Span) -> FlashSupply {
-        let end = start + needed;
-        match self.walk(start, end) {
-            Walked::There(effective) => match share(effective, needed) {
-                done if done < WHOLE => FlashSupply::Weak { at: end, done },
-                _ => FlashSupply::Completes { at: end },
-            },
-            Walked::Stopped { at, effective } => {
-                // Rounding must not turn a stop into a completion.
-                let done = share(effective, needed).min(Ratio::new(WHOLE.get() - 1));
-                FlashSupply::Stops { at, done }
-            }
-        }
-    }
-
-    /// The effective time that a flash operation gets between `start` and `until`, under the same conditions.
+    /// `start` is not before the last change and not after [`Self::next_event`]. When something changes while an operation runs, ask
+    /// for the part before the change, and then again.
     pub fn flash_time(&self, start: Instant, until: Instant) -> Span {
-        let (Walked::There(effective) | Walked::Stopped { effective, .. }) = self.walk(start, until);
-        Span::nanos(libm::round(effective * 1e9) as u64)
+        if self.is_at_full_strength(until) {
+            return until.since(start);
+        }
+        Span::nanos(libm::round(self.effective_seconds(start, until) * 1e9) as u64)
     }
 
-    fn walk(&self, start: Instant, until: Instant) -> Walked {
-        if self.is_at_full_strength(until) {
-            return Walked::There(seconds(start, until));
-        }
+    fn effective_seconds(&self, start: Instant, until: Instant) -> f64 {
         let mut ahead = self.clone();
         ahead.advance(start);
         let (mut at, mut effective) = (start, 0.0);
-        loop {
-            if ahead.chip != ChipPower::Good {
-                return Walked::Stopped { at, effective };
-            }
+        while ahead.chip == ChipPower::Good {
             let turn = ahead.piece.end.filter(|(due, _)| *due < until);
             let end = turn.map_or(until, |(due, _)| due);
             let (from, to) = (ahead.piece.seconds_to(at), ahead.piece.seconds_to(end));
@@ -67,11 +39,11 @@ impl Supply {
             effective += strength(&ahead.piece.rail, flash, to) - strength(&ahead.piece.rail, flash, from);
             at = end;
             match turn {
-                Some((due, Turn::BrownOut)) => return Walked::Stopped { at: due, effective },
                 Some((due, _)) => ahead.advance(due),
-                None => return Walked::There(effective),
+                None => break,
             }
         }
+        effective
     }
 
     fn is_at_full_strength(&self, until: Instant) -> bool {
@@ -79,21 +51,6 @@ impl Supply {
             && self.profile.regulator.output >= self.profile.flash.minimum
             && self.piece.end.is_none_or(|(due, _)| until <= due)
     }
-}
-
-const WHOLE: Ratio = Ratio::new(1_000_000);
-
-fn seconds(from: Instant, to: Instant) -> f64 {
-    to.since(from).as_nanos() as f64 * 1e-9
-}
-
-/// Rounded to parts per million: a share that rounds to the whole is the whole.
-fn share(effective: f64, needed: Span) -> Ratio {
-    let whole = needed.as_nanos() as f64 * 1e-9;
-    if whole <= 0.0 {
-        return WHOLE;
-    }
-    Ratio::new(libm::round(effective / whole * 1e6) as u64).min(WHOLE)
 }
 
 /// The integral of the charge pump's strength over the first `end` seconds of `rail`.
