@@ -121,9 +121,9 @@ pub trait Bus {
     /// Whether the chip stopped executing, and why.
     fn halt(&self) -> Option<Halt>;
 
-    /// The page that holds the code at `address`, if it is of the kind that changes rarely (flash, not RAM). A write that changes
-    /// such a page calls [`Clock::call_attention`]; without that the core goes on executing what the page held before. `None` sends
-    /// the core to [`Bus::fetch`], which is always right and slower.
+    /// The page that holds the code at `address`, if it is of the kind that changes rarely (flash, not RAM) and gives the same at every
+    /// fetch. A write that changes such a page calls [`Clock::call_attention`]; without that the core goes on executing what the page
+    /// held before. `None` sends the core to [`Bus::fetch`], which is always right and slower.
     fn code_page(&self, address: u32) -> Option<CodePage<'_>> {
         let _ = address;
         None

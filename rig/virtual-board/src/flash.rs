@@ -164,9 +164,9 @@ impl Flash {
         self.uicr.read(offset & !3).map_or(u32::MAX, u32::from_le_bytes)
     }
 
-    /// The leaf of code memory that holds `address`, and the leaf's address.
+    /// The leaf of code memory that holds `address`, and the leaf's address; none if weak cells make each read of it another.
     pub(crate) fn code_leaf(&self, address: u32) -> Option<(u32, &Arc<[u8]>)> {
-        self.code.leaf(address).map(|leaf| (address & !(array::LEAF as u32 - 1), leaf))
+        self.code.stable_leaf(address).map(|leaf| (address & !(array::LEAF as u32 - 1), leaf))
     }
 
     /// Begins an operation, or lets it wait for those before it: a store that comes while the controller works stalls until it has

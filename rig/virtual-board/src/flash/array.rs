@@ -38,8 +38,18 @@ impl FlashArray {
 
     /// The leaf that holds `offset`.
     #[inline]
-    pub(crate) fn leaf(&self, offset: u32) -> Option<&Arc<[u8]>> {
+    fn leaf(&self, offset: u32) -> Option<&Arc<[u8]>> {
         self.leaves.get(offset as usize / LEAF)
+    }
+
+    /// The leaf that holds `offset`, if every read of it gives the same: it has no weak cells.
+    #[inline]
+    pub(crate) fn stable_leaf(&self, offset: u32) -> Option<&Arc<[u8]>> {
+        if self.weak.is_empty() || !self.weak.contains_key(&(offset as usize / LEAF)) {
+            self.leaf(offset)
+        } else {
+            None
+        }
     }
 
     /// `N` bytes at `offset`, which is a multiple of `N`; weak cells as this read finds them.

@@ -105,6 +105,18 @@ fn weak_cells_read_differently_between_reads_and_between_power_ups() {
 }
 
 #[test]
+fn code_with_weak_cells_is_read_again_each_time_it_is_executed() {
+    let mut flash = flash(Cells::Marginal);
+    cut(&mut flash, ERASE, 600_000);
+    assert!(flash.weak_cells() > 0);
+    assert!(flash.code_leaf(PAGE).is_none(), "not to be decoded once and kept");
+    assert!(flash.code_leaf(PAGE - 4096).is_some());
+    flash.begin(ERASE, Instant::START).unwrap();
+    flash.complete(Instant::from_nanos(2));
+    assert!(flash.code_leaf(PAGE).is_some(), "healed");
+}
+
+#[test]
 fn weak_cells_drift_from_one_power_up_to_the_next() {
     let mut flash = flash(Cells::Marginal);
     cut(&mut flash, ERASE, 600_000);
