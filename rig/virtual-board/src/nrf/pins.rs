@@ -90,6 +90,8 @@ pub struct PinEdge {
 
 const DIRECTION: u32 = 1 << 0;
 const INPUT_DISCONNECTED: u32 = 1 << 1;
+/// DETECTMODE: DETECT is the "or" of LATCH.
+const LDETECT: u32 = 1;
 /// The reset value of PIN_CNF: input, buffer disconnected.
 const PIN_RESET: u32 = INPUT_DISCONNECTED;
 
@@ -179,6 +181,17 @@ impl Port {
             self.config[pin as usize] ^= DIRECTION;
         }
         self.direction = direction;
+    }
+
+    /// Pins that make DETECT high: those whose SENSE condition is met, or with LDETECT those that met it since LATCH was cleared.
+    fn detecting(&self) -> u32 {
+        if self.detect_mode == LDETECT { self.latch } else { self.sensed() }
+    }
+
+    /// LATCH bits are cleared. What keeps LDETECT high makes it rise anew, so that none is missed.
+    fn clear_latch(&mut self, value: u32) {
+        self.latch &= !value;
+        self.detected &= self.detect_mode != LDETECT;
     }
 
     /// Pins whose SENSE condition is met.
@@ -292,7 +305,7 @@ impl Pins {
 
     /// Whether a pin meets its SENSE condition, which wakes the chip from System OFF.
     pub(crate) fn detects(&self) -> bool {
-        self.ports.iter().any(|port| port.sensed() != 0)
+        self.ports.iter().any(|port| port.detecting() != 0)
     }
 
     pub(crate) fn edges(&self) -> &[PinEdge] {
@@ -328,7 +341,7 @@ impl Pins {
             0x514 => port.set_direction(value),
             0x518 => port.set_direction(port.direction | value),
             0x51C => port.set_direction(port.direction & !value),
-            0x520 => port.latch &= !value,
+            0x520 => port.clear_latch(value),
             0x524 => port.detect_mode = value & 1,
             0x700..=0x77C => port.configure((offset as usize - 0x700) / 4, value),
             _ => return NONE,
@@ -391,13 +404,13 @@ impl Pins {
         let before = self.levels;
         for (number, port) in self.ports.iter_mut().enumerate() {
             self.levels[number] = port.levels();
-            let sensed = port.sensed();
-            port.latch |= sensed;
+            port.latch |= port.sensed();
             // DETECT is the "or" of all pins, so a second pin that joins raises no second event.
-            if sensed != 0 && !port.detected {
+            let detects = port.detecting() != 0;
+            if detects && !port.detected {
                 happened |= PORT_EVENT;
             }
-            port.detected = sensed != 0;
+            port.detected = detects;
         }
         if before != self.levels {
             happened |= self.channel_events(before);
@@ -408,7 +421,8 @@ impl Pins {
 
     /// Whether anything waits for a change on a pin. Nearly always nothing does, and an LED is toggled hundreds of times a second.
     fn is_observed(&self) -> bool {
-        self.event_channels != 0 || self.ports.iter().any(|port| port.sense_high | port.sense_low != 0 || port.detected)
+        self.event_channels != 0
+            || self.ports.iter().any(|port| port.sense_high | port.sense_low | port.latch != 0 || port.detected)
     }
 
     fn channel_events(&self, before: [u32; 2]) -> EventSet {
@@ -598,6 +612,25 @@ mod tests {
         assert_eq!(pins.drive_from_outside(button, Level::Low), PORT_EVENT | IN0 << 1);
         assert_eq!(pins.drive_from_outside(button, Level::High), NONE);
         assert_eq!(pins.read_port(0, 0x520), 1 << 17, "latched");
+        assert!(!pins.detects());
+    }
+
+    #[test]
+    fn latched_detection_asks_again_for_what_is_still_latched() {
+        let mut pins = pins();
+        for (pin, register) in [(17, 0x744), (18, 0x748)] {
+            pins.drive_from_outside(Pin::p0(pin), Level::High);
+            pins.write_port(0, register, 3 << 16, NOW);
+        }
+        pins.write_port(0, 0x524, LDETECT, NOW);
+        assert_eq!(pins.drive_from_outside(Pin::p0(17), Level::Low), PORT_EVENT);
+        assert_eq!(pins.drive_from_outside(Pin::p0(17), Level::High), NONE);
+        assert!(pins.detects(), "a short press is not forgotten");
+        assert_eq!(pins.drive_from_outside(Pin::p0(18), Level::Low), NONE);
+        assert_eq!(pins.write_port(0, 0x520, 1 << 17, NOW), PORT_EVENT, "pin 18 is still to be seen to");
+        assert_eq!(pins.write_port(0, 0x520, 1 << 18, NOW), PORT_EVENT, "and is still low");
+        pins.drive_from_outside(Pin::p0(18), Level::High);
+        assert_eq!(pins.write_port(0, 0x520, 1 << 18, NOW), NONE);
         assert!(!pins.detects());
     }
 }
