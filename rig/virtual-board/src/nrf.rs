@@ -13,6 +13,7 @@ mod pins;
 mod power;
 mod ppi;
 mod ram;
+mod resources;
 mod rtc;
 mod soc;
 mod thermometer;
@@ -73,20 +74,6 @@ impl Chip {
         match self {
             Self::Nrf51822 => CoreOptions::NRF51,
             Self::Nrf52840 => CoreOptions::NRF52840,
-        }
-    }
-
-    const fn ports(self) -> usize {
-        match self {
-            Self::Nrf51822 => 1,
-            Self::Nrf52840 => 2,
-        }
-    }
-
-    const fn ppi_channels(self) -> usize {
-        match self {
-            Self::Nrf51822 => 16,
-            Self::Nrf52840 => 20,
         }
     }
 }

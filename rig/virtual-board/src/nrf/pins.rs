@@ -6,11 +6,12 @@
 use brickproof_units::Instant;
 
 use crate::nrf::peripheral::{EventSet, Events, NEVER, NONE, Peripheral, bits, event};
+use crate::nrf::resources::PinResources;
 use crate::nrf::time::CoreRate;
 
 const PORT_EVENT: EventSet = event(0x17C);
 const IN0: EventSet = event(0x100);
-const CHANNELS: usize = 8;
+const MOST_CHANNELS: usize = 8;
 
 /// A pin: P0.00 to P0.31, then P1.00 to P1.15 on parts that have them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -232,9 +233,10 @@ enum PinTask {
 pub(crate) struct Pins {
     events: Events,
     rate: CoreRate,
+    resources: PinResources,
     ports: Vec<Port>,
-    channels: [Channel; CHANNELS],
-    channel_registers: [u32; CHANNELS],
+    channels: [Channel; MOST_CHANNELS],
+    channel_registers: [u32; MOST_CHANNELS],
     /// Channels in event mode.
     event_channels: u32,
     /// What event channels saw last.
@@ -246,13 +248,14 @@ pub(crate) struct Pins {
 }
 
 impl Pins {
-    pub(crate) fn new(rate: CoreRate, ports: usize, watched: PinSet) -> Self {
+    pub(crate) fn new(rate: CoreRate, resources: PinResources, watched: PinSet) -> Self {
         Self {
             events: Events::default(),
             rate,
-            ports: vec![Port::new(); ports],
-            channels: [Channel::Disabled; CHANNELS],
-            channel_registers: [0; CHANNELS],
+            resources,
+            ports: vec![Port::new(); resources.ports],
+            channels: [Channel::Disabled; MOST_CHANNELS],
+            channel_registers: [0; MOST_CHANNELS],
             event_channels: 0,
             levels: [0; 2],
             watched,
@@ -271,8 +274,8 @@ impl Pins {
     pub(crate) fn reset_tasks_and_events(&mut self, at: u64) {
         self.ports.iter_mut().for_each(|port| port.claimed = 0);
         self.events = Events { routed: self.events.routed, ..Events::default() };
-        self.channels = [Channel::Disabled; CHANNELS];
-        self.channel_registers = [0; CHANNELS];
+        self.channels = [Channel::Disabled; MOST_CHANNELS];
+        self.channel_registers = [0; MOST_CHANNELS];
         self.event_channels = 0;
         (0..self.ports.len()).for_each(|port| self.log(port, at));
     }
@@ -324,7 +327,7 @@ impl Pins {
             0x504 | 0x508 | 0x50C => port.out,
             0x510 => port.levels() & port.buffered,
             0x514 | 0x518 | 0x51C => port.direction,
-            0x520 => port.latch,
+            0x520 if self.resources.latch => port.latch,
             0x524 => port.detect_mode,
             0x700..=0x77C => port.config[(offset as usize - 0x700) / 4],
             _ => 0,
@@ -342,7 +345,7 @@ impl Pins {
             0x518 => port.set_direction(port.direction | value),
             0x51C => port.set_direction(port.direction & !value),
             0x520 => port.clear_latch(value),
-            0x524 => port.detect_mode = value & 1,
+            0x524 if self.resources.latch => port.detect_mode = value & 1,
             0x700..=0x77C => port.configure((offset as usize - 0x700) / 4, value),
             _ => return NONE,
         }
@@ -475,6 +478,9 @@ impl Peripheral for Pins {
             0x060..=0x07C => ((offset - 0x60) / 4, PinTask::Clear),
             _ => return NONE,
         };
+        if matches!(task, PinTask::Set | PinTask::Clear) && !self.resources.set_and_clear {
+            return NONE;
+        }
         let Channel::Task { pin, polarity } = self.channels[channel as usize] else { return NONE };
         let (number, bit) = pin.place();
         let Some(port) = self.ports.get_mut(number) else { return NONE };
@@ -499,7 +505,9 @@ impl Peripheral for Pins {
 
     fn write(&mut self, offset: u32, value: u32, at: u64) -> EventSet {
         match offset {
-            0x510..=0x52C => self.configure_channel((offset as usize - 0x510) / 4, value, at),
+            0x510..=0x52C if (offset as usize - 0x510) / 4 < self.resources.channels => {
+                self.configure_channel((offset as usize - 0x510) / 4, value, at)
+            }
             _ => NONE,
         }
     }
@@ -516,12 +524,15 @@ impl Peripheral for Pins {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::nrf::Chip;
+    use crate::nrf::resources::Resources;
 
     const LED: Pin = Pin::p0(13);
     const NOW: u64 = 0;
 
     fn pins() -> Pins {
-        Pins::new(CoreRate::Mhz64, 2, [LED, Pin::p1(2)].into_iter().collect())
+        let resources = Resources::of(Chip::Nrf52840).pins;
+        Pins::new(CoreRate::Mhz64, resources, [LED, Pin::p1(2)].into_iter().collect())
     }
 
     fn drives(pins: &mut Pins) -> Vec<(Pin, Drive)> {
@@ -632,5 +643,21 @@ mod tests {
         pins.drive_from_outside(Pin::p0(18), Level::High);
         assert_eq!(pins.write_port(0, 0x520, 1 << 18, NOW), NONE);
         assert!(!pins.detects());
+    }
+
+    #[test]
+    fn the_nrf51_has_four_channels_without_set_and_clear_and_no_latch() {
+        let mut pins = Pins::new(CoreRate::Mhz16, Resources::of(Chip::Nrf51822).pins, [LED].into_iter().collect());
+        pins.write(0x520, 3 | 13 << 8 | 1 << 20, NOW);
+        assert_eq!((pins.read(0x520, NOW), drives(&mut pins)), (0, vec![]), "there is no channel 4");
+        pins.write(0x51C, 3 | 13 << 8 | 3 << 16, NOW);
+        pins.task(0x30 + 12, NOW);
+        assert_eq!(drives(&mut pins), [(LED, Drive::Low)], "SET does nothing");
+        pins.task(12, NOW);
+        assert_eq!(drives(&mut pins), [(LED, Drive::High)]);
+        pins.write_port(0, 0x744, 2 << 16, NOW);
+        pins.write_port(0, 0x524, 1, NOW);
+        pins.drive_from_outside(Pin::p0(17), Level::High);
+        assert_eq!((pins.read_port(0, 0x520), pins.read_port(0, 0x524)), (0, 0));
     }
 }

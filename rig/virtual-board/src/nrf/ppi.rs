@@ -4,10 +4,11 @@
 //! specification v1.1 (20 programmable channels, 6 groups, FORK).
 
 use crate::nrf::peripheral::bits;
+use crate::nrf::resources::PpiResources;
 
 const CHANNELS: usize = 32;
 const FIRST_FIXED: usize = 20;
-const GROUPS: usize = 6;
+const MOST_GROUPS: usize = 6;
 
 const RADIO: u32 = 0x4000_1000;
 const TIMER0: u32 = 0x4000_8000;
@@ -40,20 +41,19 @@ struct Channel {
 /// The interconnect.
 #[derive(Clone, Debug)]
 pub(crate) struct Ppi {
-    programmable: usize,
+    resources: PpiResources,
     enabled: u32,
     channels: [Channel; CHANNELS],
-    groups: [u32; GROUPS],
+    groups: [u32; MOST_GROUPS],
 }
 
 impl Ppi {
-    /// With 16 (nRF51) or 20 (nRF52840) programmable channels.
-    pub(crate) fn new(programmable: usize) -> Self {
+    pub(crate) fn new(resources: PpiResources) -> Self {
         let mut channels = [Channel::default(); CHANNELS];
         for (channel, (event, task)) in channels[FIRST_FIXED..].iter_mut().zip(FIXED) {
             *channel = Channel { event, task, fork: 0 };
         }
-        Self { programmable: programmable.min(FIRST_FIXED), enabled: 0, channels, groups: [0; GROUPS] }
+        Self { resources, enabled: 0, channels, groups: [0; MOST_GROUPS] }
     }
 
     /// The addresses of the events that trigger something.
@@ -73,12 +73,14 @@ impl Ppi {
             0x500 | 0x504 | 0x508 => self.enabled,
             0x510..=0x5AC => {
                 let (channel, end) = Self::channel_end(offset);
-                if channel >= self.programmable {
+                if channel >= self.resources.channels {
                     return 0;
                 }
                 if end == 0 { self.channels[channel].event } else { self.channels[channel].task }
             }
-            0x800..=0x814 => self.groups[(offset as usize - 0x800) / 4],
+            0x800..=0x814 => {
+                self.groups[..self.resources.groups].get((offset as usize - 0x800) / 4).copied().unwrap_or(0)
+            }
             0x910..=0x98C => self.channels[(offset as usize - 0x910) / 4].fork,
             _ => 0,
         }
@@ -92,13 +94,17 @@ impl Ppi {
             0x508 => self.enabled &= !value,
             0x510..=0x5AC => {
                 let (channel, end) = Self::channel_end(offset);
-                if channel < self.programmable {
+                if channel < self.resources.channels {
                     let place = &mut self.channels[channel];
                     *(if end == 0 { &mut place.event } else { &mut place.task }) = value;
                 }
             }
-            0x800..=0x814 => self.groups[(offset as usize - 0x800) / 4] = value,
-            0x910..=0x98C => self.channels[(offset as usize - 0x910) / 4].fork = value,
+            0x800..=0x814 => {
+                if let Some(group) = self.groups[..self.resources.groups].get_mut((offset as usize - 0x800) / 4) {
+                    *group = value;
+                }
+            }
+            0x910..=0x98C if self.resources.forks => self.channels[(offset as usize - 0x910) / 4].fork = value,
             _ => {}
         }
     }
@@ -114,7 +120,7 @@ impl Ppi {
     }
 
     fn implemented(&self) -> u32 {
-        !(((1 << (FIRST_FIXED - self.programmable)) - 1) << self.programmable)
+        !(((1 << (FIRST_FIXED - self.resources.channels)) - 1) << self.resources.channels)
     }
 
     fn channel_end(offset: u32) -> (usize, u32) {
@@ -125,10 +131,12 @@ impl Ppi {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::nrf::Chip;
+    use crate::nrf::resources::Resources;
 
     #[test]
     fn a_channel_leads_from_its_event_to_its_task_and_fork_while_enabled() {
-        let mut ppi = Ppi::new(20);
+        let mut ppi = Ppi::new(Resources::of(Chip::Nrf52840).ppi);
         ppi.write(0x510 + 8 * 3, 0x4000_8140);
         ppi.write(0x514 + 8 * 3, 0x4000_6000);
         ppi.write(0x910 + 4 * 3, 0x4000_6004);
@@ -141,7 +149,7 @@ mod tests {
 
     #[test]
     fn groups_switch_their_members() {
-        let mut ppi = Ppi::new(16);
+        let mut ppi = Ppi::new(Resources::of(Chip::Nrf51822).ppi);
         ppi.write(0x804, 0b101);
         ppi.write(0x008, 1);
         assert_eq!(ppi.read(0x500), 0b101);
@@ -150,11 +158,14 @@ mod tests {
     }
 
     #[test]
-    fn the_nrf51_has_sixteen_programmable_and_twelve_fixed_channels() {
-        let mut ppi = Ppi::new(16);
+    fn the_nrf51_has_sixteen_programmable_and_twelve_fixed_channels_in_four_groups() {
+        let mut ppi = Ppi::new(Resources::of(Chip::Nrf51822).ppi);
         ppi.write(0x500, u32::MAX);
         assert_eq!(ppi.read(0x500), 0xFFF0_FFFF);
         ppi.write(0x510 + 8 * 31, 0);
         assert_eq!(ppi.tasks_of(RTC0 + 0x140), [RADIO, RADIO + 4, TIMER0 + 0xC, TIMER0]);
+        ppi.write(0x910, 0x4000_6000);
+        ppi.write(0x810, 1);
+        assert_eq!((ppi.read(0x910), ppi.read(0x810)), (0, 0), "no forks, and four groups");
     }
 }

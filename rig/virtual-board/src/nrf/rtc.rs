@@ -36,7 +36,7 @@ pub(crate) struct Rtc {
 }
 
 impl Rtc {
-    /// Three channels, or the four of RTC1 and RTC2 on the nRF52840 (and all of the nRF51's registers).
+    /// With so many compare channels, at most four.
     pub(crate) fn new(rate: CoreRate, channels: usize) -> Self {
         Self {
             events: Events::default(),
@@ -140,7 +140,7 @@ impl Peripheral for Rtc {
             0x340 | 0x344 | 0x348 => self.routing,
             0x504 => self.count(at),
             0x508 => self.prescaler,
-            0x540..=0x54C => self.compare[(offset as usize - 0x540) / 4],
+            0x540..=0x54C => self.compare[..self.channels].get((offset as usize - 0x540) / 4).copied().unwrap_or(0),
             _ => 0,
         }
     }
@@ -153,7 +153,11 @@ impl Peripheral for Rtc {
             0x348 => self.routing &= !value,
             // The prescaler can only be written while the counter is stopped.
             0x508 if !self.started => self.prescaler = value & 0xFFF,
-            0x540..=0x54C => self.compare[(offset as usize - 0x540) / 4] = value & MASK,
+            0x540..=0x54C => {
+                if let Some(compare) = self.compare[..self.channels].get_mut((offset as usize - 0x540) / 4) {
+                    *compare = value & MASK;
+                }
+            }
             _ => {}
         }
         self.reschedule();
@@ -241,5 +245,13 @@ mod tests {
         assert_eq!(rtc.advance(at), OVERFLOW);
         rtc.write(0x344, TICK, at);
         assert_eq!(rtc.due(), CoreRate::Mhz16.low_frequency_cycle(17));
+    }
+
+    #[test]
+    fn an_rtc_of_three_channels_has_no_fourth() {
+        let mut rtc = Rtc::new(CoreRate::Mhz16, 3);
+        rtc.write(0x548, 7, 0);
+        rtc.write(0x54C, 7, 0);
+        assert_eq!((rtc.read(0x548, 0), rtc.read(0x54C, 0)), (7, 0));
     }
 }

@@ -14,6 +14,7 @@ use crate::nrf::pins::{Drive, Level, Pin, PinEdge, PinSet, Pins};
 use crate::nrf::power::{PowerClock, ResetCause};
 use crate::nrf::ppi::Ppi;
 use crate::nrf::ram::{Ram, RamAtPowerUp};
+use crate::nrf::resources::Resources;
 use crate::nrf::rtc::Rtc;
 use crate::nrf::thermometer::Thermometer;
 use crate::nrf::time::CoreRate;
@@ -202,7 +203,7 @@ impl Soc {
     pub fn new(chip: Chip, options: SocOptions) -> Self {
         let SocOptions { cells, uart, ram, seed, watched } = options;
         let rate = chip.rate();
-        let four_of_three = if chip == Chip::Nrf51822 { 4 } else { 3 };
+        let resources = Resources::of(chip);
         Self {
             chip,
             rate,
@@ -215,13 +216,13 @@ impl Soc {
             power_warned: false,
             uart: Uart::new(rate, uart),
             twi: [Twi::new(rate), Twi::new(rate)],
-            pins: Pins::new(rate, chip.ports(), watched),
-            timers: Self::fresh_timers(rate),
-            rtcs: [Rtc::new(rate, four_of_three), Rtc::new(rate, 4), Rtc::new(rate, 4)],
+            pins: Pins::new(rate, resources.pins, watched),
+            timers: resources.timers.map(|timer| Timer::new(rate, timer)),
+            rtcs: resources.rtc_channels.map(|channels| Rtc::new(rate, channels)),
             thermometer: Thermometer::new(rate),
             rng: Rng::new(rate, noise_of_rng(seed)),
             watchdog: Watchdog::new(rate),
-            ppi: Ppi::new(chip.ppi_channels()),
+            ppi: Ppi::new(resources.ppi),
             due: [NEVER; UNITS.len()],
             next: NEVER,
             lines: 0,
@@ -229,10 +230,6 @@ impl Soc {
             watch: Watch::default(),
             halt: None,
         }
-    }
-
-    fn fresh_timers(rate: CoreRate) -> [Timer; 5] {
-        [4, 4, 4, 6, 6].map(|channels| Timer::new(rate, channels))
     }
 
     /// Which part it is.
@@ -316,9 +313,9 @@ impl Soc {
         } else {
             self.pins.reset(clock.cycle);
         }
-        self.timers = Self::fresh_timers(self.rate);
-        let channels = if self.chip == Chip::Nrf51822 { 4 } else { 3 };
-        self.rtcs = [Rtc::new(self.rate, channels), Rtc::new(self.rate, 4), Rtc::new(self.rate, 4)];
+        let (rate, resources) = (self.rate, Resources::of(self.chip));
+        self.timers = resources.timers.map(|timer| Timer::new(rate, timer));
+        self.rtcs = resources.rtc_channels.map(|channels| Rtc::new(rate, channels));
         self.thermometer = Thermometer::new(self.rate);
         self.rng.reset();
         if cause.stops_watchdog() {
@@ -326,7 +323,7 @@ impl Soc {
         } else if self.watchdog.is_running() {
             self.power.require_low_frequency();
         }
-        self.ppi = Ppi::new(self.chip.ppi_channels());
+        self.ppi = Ppi::new(resources.ppi);
         self.flash_mode = FlashMode::Read;
         self.cache = 0;
         self.power_warned = false;

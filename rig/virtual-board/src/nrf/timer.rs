@@ -3,6 +3,7 @@
 //! Boundary: one instance. Source: nRF51 reference manual v3.0, chapter TIMER; nRF52840 product specification v1.1, TIMER.
 
 use crate::nrf::peripheral::{EventSet, Events, NEVER, NONE, Peripheral, bits, event};
+use crate::nrf::resources::TimerResources;
 use crate::nrf::time::CoreRate;
 
 const MAX_CHANNELS: usize = 6;
@@ -22,6 +23,7 @@ pub(crate) struct Timer {
     events: Events,
     rate: CoreRate,
     channels: usize,
+    widest: u32,
     running: Running,
     counted: u32,
     mode: u32,
@@ -33,12 +35,12 @@ pub(crate) struct Timer {
 }
 
 impl Timer {
-    /// Four channels, or the six of TIMER3 and TIMER4 on the nRF52840.
-    pub(crate) fn new(rate: CoreRate, channels: usize) -> Self {
+    pub(crate) fn new(rate: CoreRate, resources: TimerResources) -> Self {
         Self {
             events: Events::default(),
             rate,
-            channels: channels.min(MAX_CHANNELS),
+            channels: resources.channels.min(MAX_CHANNELS),
+            widest: u32::MAX.checked_shr(32 - resources.bits).unwrap_or(0),
             running: Running::Stopped,
             counted: 0,
             mode: 0,
@@ -52,7 +54,7 @@ impl Timer {
 
     fn mask(&self) -> u32 {
         // The order of BITMODE is 16, 8, 24, 32.
-        [0xFFFF, 0xFF, 0xFF_FFFF, 0xFFFF_FFFF][self.bit_mode as usize & 3]
+        [0xFFFF, 0xFF, 0xFF_FFFF, 0xFFFF_FFFF][self.bit_mode as usize & 3] & self.widest
     }
 
     fn counts_ticks(&self) -> bool {
@@ -240,7 +242,7 @@ mod tests {
     const COMPARE1: EventSet = event(0x144);
 
     fn microsecond_timer() -> Timer {
-        let mut timer = Timer::new(CoreRate::Mhz16, 4);
+        let mut timer = Timer::new(CoreRate::Mhz16, TimerResources { bits: 32, channels: 4 });
         timer.write(0x508, 3, 0);
         timer
     }
@@ -253,7 +255,7 @@ mod tests {
     #[test]
     fn counts_at_the_prescaled_rate_of_either_part() {
         for (rate, second) in [(CoreRate::Mhz16, 16_000_000), (CoreRate::Mhz64, 64_000_000)] {
-            let mut timer = Timer::new(rate, 4);
+            let mut timer = Timer::new(rate, TimerResources { bits: 32, channels: 4 });
             timer.write(0x508, 3, 0);
             timer.task(0x000, 0);
             assert_eq!(capture(&mut timer, second), 1_000_000, "the default prescaler counts microseconds");
@@ -307,7 +309,7 @@ mod tests {
 
     #[test]
     fn a_counter_counts_tasks() {
-        let mut timer = Timer::new(CoreRate::Mhz64, 6);
+        let mut timer = Timer::new(CoreRate::Mhz64, TimerResources { bits: 32, channels: 6 });
         timer.write(0x504, 1, 0);
         timer.write(0x554, 2, 0);
         timer.task(0x000, 0);
@@ -324,5 +326,15 @@ mod tests {
             timer.write(0x544, 3, at);
         }
         assert_eq!(capture(&mut timer, 300 * 16), 300 - 256);
+    }
+
+    #[test]
+    fn a_sixteen_bit_timer_counts_no_wider_than_it_is() {
+        let mut timer = Timer::new(CoreRate::Mhz16, TimerResources { bits: 16, channels: 4 });
+        timer.write(0x508, 3, 0);
+        timer.write(0x510, 0, 0);
+        timer.task(0x000, 0);
+        timer.task(0x040, 0x1_0005);
+        assert_eq!(timer.read(0x540, 0), 5);
     }
 }
