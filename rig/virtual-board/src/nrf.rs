@@ -27,6 +27,8 @@ pub use pins::{Drive, Level, Pin, PinEdge, PinSet};
 pub use power::ResetCause;
 pub use ram::RamAtPowerUp;
 pub(crate) use soc::{ConsoleWatch, Watch};
+#[cfg(test)]
+pub(crate) use soc::tests::{addresses, values};
 pub use soc::{Soc, SocOptions};
 pub use time::CoreRate;
 pub use twi::{Acknowledge, Direction, TwoWireDevice};

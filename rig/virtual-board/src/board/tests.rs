@@ -37,6 +37,11 @@ impl Program {
         self.step([0x4802, 0x6801, 0x2900, 0xD0FC], [0xBF00_E001, address])
     }
 
+    /// Goes round so many times, three cycles each.
+    fn wait(self, rounds: u32) -> Self {
+        self.step([0x4801, 0x3801, 0xD1FD, 0xE003], [rounds.max(1), 0])
+    }
+
     fn then(mut self, next: Self) -> Self {
         self.0.extend(next.0);
         self
@@ -102,6 +107,11 @@ fn sources() -> [Source; 3] {
     let new = Battery::fresh(Charge::new(400_000), Ratio::new(700_000));
     let worn = Battery::aged(Charge::new(1_200_000), Ratio::new(300_000));
     [BoardConfig::new(Chip::Nrf51822).source, Source::Battery(new), Source::Battery(worn)]
+}
+
+/// Something that draws current on every pin of port 0.
+fn all_pins() -> Vec<WiredPin> {
+    (0..32).map(|pin| WiredPin { pin: Pin::p0(pin), when_high: Current::new(10_000) }).collect()
 }
 
 fn lantern(chip: Chip) -> Board {
@@ -642,6 +652,32 @@ proptest! {
         board.inject(at(cut), brown_out(900));
         board.run_until(at(60_000));
         prop_assert!(board.now() >= at(60_000));
+    }
+
+    #[test]
+    fn whatever_firmware_writes_to_registers_how_a_run_is_cut_into_pieces_makes_no_difference(
+        writes in prop::collection::vec((crate::nrf::addresses(), crate::nrf::values(), 0u32..2_000), 1..60),
+        mut stops in prop::collection::vec(2_000u64..30_000, 1..20),
+        source in prop::sample::select(sources().to_vec()),
+        chip in prop::sample::select(CHIPS.to_vec()),
+    ) {
+        stops.sort_unstable();
+        let poke = |program: Program, (address, value, rounds): &(u32, u32, u32)| {
+            program.write(address & !3, *value).wait(*rounds)
+        };
+        let image = writes.iter().fold(Program::default(), poke).sleep().stay().image();
+        let config = BoardConfig { source, pins: all_pins(), ..BoardConfig::new(chip) };
+        let run = |stops: &[u64]| {
+            let mut board = Board::new(config.clone(), &image).unwrap();
+            for stop in stops {
+                board.run_until(at(*stop));
+            }
+            board.run_until(at(31_000));
+            let happened = (board.take_life_log(), board.take_flash_log(), board.take_pin_edges(), board.take_console());
+            let charge = board.supply().charge(board.now());
+            (happened, board.core().instructions(), board.state(), board.rail(), charge)
+        };
+        prop_assert_eq!(run(&stops), run(&[]));
     }
 
     #[test]
