@@ -22,8 +22,8 @@ pub struct BusFault;
 /// The core's clock, lent to a device for the time of one access.
 #[derive(Clone, Debug, Default)]
 pub struct Clock {
-    /// Core clock cycles since the board was made. Monotonic, also while the board is off. A device that stalls the core (a flash
-    /// controller) moves it forward.
+    /// Core clock cycles since the board was made. Monotonic, also while the board is off or a flash operation stalls the core: then
+    /// the board moves it forward.
     pub cycle: u64,
     /// Up to here the core may execute without looking at the chip.
     horizon: u64,

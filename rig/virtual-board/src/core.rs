@@ -3,7 +3,9 @@
 //!
 //! Boundary: everything outside the core is behind [`Bus`]. Where the manual says UNPREDICTABLE the core faults or does the
 //! obvious; where it says IMPLEMENTATION DEFINED it follows the Cortex-M0 (DDI 0432). On an nRF52840 (a Cortex-M4) the same code
-//! runs, with the cycle counts of a Cortex-M0 and without the instructions ARMv6-M lacks.
+//! runs, with the cycle counts of a Cortex-M0 and without what ARMv6-M lacks: its other instructions, the FPU, the MPU, interrupts
+//! from 32 on, BASEPRI, FAULTMASK and the configurable faults. Also there CPUID says Cortex-M0, a priority has two bits (three on
+//! silicon, so levels that differ only in the third are one here), and unaligned accesses fault.
 
 mod code;
 pub mod encoding;

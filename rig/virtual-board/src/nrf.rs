@@ -5,6 +5,9 @@
 //! (SWI) have no registers and work through the NVIC. Everything else in the peripheral address space (RADIO, SPI, SPIS, ADC, SAADC,
 //! ECB, CCM, AAR, QDEC, LPCOMP, COMP, EGU, PWM, PDM, I2S, USBD, QSPI, NFCT, MWU, MPU, ACL, CRYPTOCELL, all DMA variants) reads as
 //! zero, ignores writes and does not fault.
+//!
+//! Of the nRF52840's NVMC two things are missing. The core stalls until an operation has ended also when it executes from RAM, where
+//! silicon would go on and poll READY or READYNEXT: here these always read as set. ERASEPAGEPARTIAL is ignored.
 
 mod entropy;
 mod identity;
@@ -26,9 +29,9 @@ mod watchdog;
 pub use pins::{Drive, Level, Pin, PinEdge, PinSet};
 pub use power::ResetCause;
 pub use ram::RamAtPowerUp;
-pub(crate) use soc::{ConsoleWatch, Watch};
 #[cfg(test)]
 pub(crate) use soc::tests::{addresses, values};
+pub(crate) use soc::{ConsoleWatch, Watch};
 pub use soc::{Soc, SocOptions};
 pub use time::CoreRate;
 pub use twi::{Acknowledge, Direction, TwoWireDevice};

@@ -234,6 +234,24 @@ fn flash_operations_take_their_time_and_are_logged_with_their_instruction() {
 }
 
 #[test]
+fn a_write_to_flash_that_is_not_enabled_does_nothing_and_does_not_fault() {
+    for chip in CHIPS {
+        for mode in [0, 2] {
+            let program = Program::default().write(NVMC + 0x504, mode).write(PAGE, 0).write(0x2000_0100, 1).stay();
+            let mut board = program.on(chip);
+            board.run_until(at(20_000));
+            let mut after = [0; 4];
+            board.read_ram(0x2000_0100, &mut after).unwrap();
+            assert_eq!(
+                (word(&board, PAGE), board.flash().operations(), after),
+                (u32::MAX, 0, [1, 0, 0, 0]),
+                "{chip:?}"
+            );
+        }
+    }
+}
+
+#[test]
 fn a_board_whose_records_nobody_takes_keeps_none() {
     let config = BoardConfig { records: Records::Dropped, ..BoardConfig::new(Chip::Nrf51822) };
     let mut board = Board::new(config, &rewriter().image()).unwrap();

@@ -1,7 +1,7 @@
 //! Which exceptions are pending, enabled and active, and which one is the most urgent.
 //!
 //! Boundary: bookkeeping on bit masks, one bit per exception number, after DDI 0419 B1.5 and B3.4. Stacking and vectors are in
-//! `execute`; the registers through which a program sees this are in `system`.
+//! `execute`; the registers through which a program sees this are in `processor`.
 
 /// An exception number: 1 to 15 are the system's, 16 to 47 the interrupts 0 to 31.
 pub(super) type Number = u8;

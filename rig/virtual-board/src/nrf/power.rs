@@ -226,8 +226,14 @@ impl Peripheral for PowerClock {
             0x414 => self.low.is_requested(),
             0x418 if self.low == Oscillator::Running => 1 << 16 | self.low_source_in_use & 3,
             0x41C => self.low_source_in_use,
-            // All RAM blocks are on.
-            0x428 => 0xF,
+            // RAMSTATUS: the two blocks of this nRF51, and the four flags that the nRF52840 keeps for compatibility, are on.
+            0x428 => {
+                if self.rate == CoreRate::Mhz16 {
+                    0b11
+                } else {
+                    0b1111
+                }
+            }
             0x510 => self.power_fail,
             0x518 => self.low_source,
             0x51C => self.retained[0],
@@ -335,5 +341,11 @@ mod tests {
         assert_eq!(threshold(CoreRate::Mhz64, 15 << 1 | 1), Some(2_800));
         assert_eq!(threshold(CoreRate::Mhz64, 4 << 1 | 1), Some(1_700));
         assert_eq!(threshold(CoreRate::Mhz64, 4 << 1), None);
+    }
+
+    #[test]
+    fn ram_status_shows_the_blocks_that_the_part_has() {
+        let status = |rate| PowerClock::new(rate).read(0x428, 0);
+        assert_eq!([CoreRate::Mhz16, CoreRate::Mhz64].map(status), [0b11, 0b1111]);
     }
 }
