@@ -15,7 +15,8 @@ use crate::exit::Problem;
 /// Reads every selected scenario. All mistakes of all files are collected before anything is refused.
 pub(crate) fn load(selection: &Selection) -> Result<Vec<Scenario>, Problem> {
     let mut scenarios = load_all(&selection.paths, &selection.set)?;
-    scenarios.retain(|it| selection.tag.is_empty() || selection.tag.iter().any(|tag| it.tags.contains(tag)));
+    let tagged = |plan: &Plan| selection.tag.is_empty() || selection.tag.iter().any(|tag| plan.tags.contains(tag));
+    scenarios.iter_mut().for_each(|it| it.cells.retain(tagged));
     if let Some(name) = &selection.firmware {
         for scenario in &mut scenarios {
             let with_it = |plan: Plan| plan.with_firmware(FirmwareName(name.clone()));

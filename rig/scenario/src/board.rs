@@ -35,7 +35,7 @@ pub struct BoardProfile {
     pub input: InputLimits,
     /// The rails, in the order of the file.
     pub rails: Vec<Rail>,
-    /// The lines that a station can watch.
+    /// Its lines, those of the light among them.
     pub lines: Vec<Line>,
     /// The buttons that a station can press.
     pub buttons: Vec<Line>,
@@ -53,6 +53,11 @@ impl BoardProfile {
         self.rails.iter().find(|rail| rail.name == name)
     }
 
+    /// The lines whose edges a station reports. Those of the light are watched by the colour sensor, and a button is pressed, not watched.
+    pub fn watched_lines(&self) -> impl Iterator<Item = &Line> + Clone {
+        self.lines.iter().filter(|line| !LED_LINES.contains(&line.name.as_str()))
+    }
+
     /// The status of that name.
     pub fn status(&self, name: &str) -> Option<&LightStatus> {
         self.light.iter().find(|status| status.name == name)
@@ -63,6 +68,9 @@ impl BoardProfile {
         self.key_slots.iter().find(|known| known.slot == slot)
     }
 }
+
+/// How profiles call the lines of the status light.
+const LED_LINES: [&str; 3] = ["red", "green", "blue"];
 
 /// A number of bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

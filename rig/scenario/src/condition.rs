@@ -143,9 +143,13 @@ impl Reader<'_, '_> {
         let is = self.level::<Current>(&fields)?;
         let (Level::Above(threshold) | Level::Below(threshold)) = is;
         let ceiling = self.board?.input.current_ceiling;
-        if threshold > ceiling {
-            let message = format!("the board never draws {threshold}");
-            let help = format!("it bears currents up to {ceiling}");
+        let lowest = match is {
+            Level::Above(_) => Current::new(0),
+            Level::Below(_) => Current::new(1),
+        };
+        if !(lowest..=ceiling).contains(&threshold) {
+            let message = format!("the current never crosses {threshold}");
+            let help = format!("it lies between 0A and the {ceiling} that the board bears");
             self.decoder.report(Mistake::new(MistakeKind::BeyondLimits, fields.place, message).help(help));
             return None;
         }

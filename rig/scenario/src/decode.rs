@@ -32,7 +32,12 @@ impl<'a> Decoder<'a> {
     /// The text of a scalar with its parameters filled in. `what` is what it should be, with its article: `a board`.
     pub(crate) fn text<'t>(&mut self, node: &'t Node, what: &str) -> Option<Cow<'t, str>> {
         let raw = self.raw_text(node, what)?;
-        substitute(raw, |axis| self.parameters.iter().find(|(name, _)| name == axis).map(|(_, value)| value.as_str()))
+        self.filled_in(raw)
+    }
+
+    /// `text` with its parameters filled in.
+    pub(crate) fn filled_in<'t>(&self, text: &'t str) -> Option<Cow<'t, str>> {
+        substitute(text, |axis| self.parameters.iter().find(|(name, _)| name == axis).map(|(_, value)| value.as_str()))
     }
 
     /// The text of a scalar in which no parameter may stand.

@@ -11,7 +11,7 @@ use crate::mistake::{Mistake, MistakeKind};
 use crate::plan::{Cause, Edge, Fault, Trigger};
 use crate::reader::Reader;
 use crate::suggest;
-use crate::tree::Node;
+use crate::tree::{Entry, Node};
 
 const FAULTS: [&str; 3] = ["brown_out", "power_cut", "load_step"];
 
@@ -26,8 +26,9 @@ impl Reader<'_, '_> {
     pub(crate) fn cause(&mut self, node: &Node) -> Option<Awaited> {
         let known: Vec<&'static str> = condition::KEYS.into_iter().chain(["line", "edge", "within"]).collect();
         let fields = self.decoder.fields(node, "`on`", &known)?;
-        if let Some(line) = fields.get("line") {
-            let (line, edge, within) = (self.line(line), self.edge(&fields), self.within(&fields, None));
+        if let Some(entry) = fields.entry("line") {
+            self.no_condition_beside(&fields, entry);
+            let (line, edge, within) = (self.line(&entry.value), self.edge(&fields), self.within(&fields, None));
             return Some(Awaited { cause: Cause::Edge { line: line?, edge: edge? }, within: within? });
         }
         if let Some(edge) = fields.entry("edge") {
@@ -37,6 +38,16 @@ impl Reader<'_, '_> {
         let seen = self.condition(&fields);
         let within = self.within(&fields, seen.as_ref());
         Some(Awaited { cause: Cause::Seen(seen?.condition), within: within? })
+    }
+
+    /// A trigger has one cause: beside a line no condition may stand.
+    fn no_condition_beside(&mut self, fields: &Fields<'_>, line: &Entry) {
+        for (key, entry) in condition::KEYS.iter().filter_map(|key| Some((key, fields.entry(key)?))) {
+            let message = format!("`line` and `{key}` in one trigger");
+            let two = Mistake::new(MistakeKind::NotOneVerb, entry.key_place, message);
+            let two = two.label("second").elsewhere(line.key_place, "first");
+            self.decoder.report(two.help("a fault waits for one cause: keep the one that is meant"));
+        }
     }
 
     fn edge(&mut self, fields: &Fields<'_>) -> Option<Edge> {
@@ -141,12 +152,26 @@ impl Reader<'_, '_> {
         Some((after?, Fault::PowerCut { hold: hold? }))
     }
 
+    /// How far a load step has to pull the supply rail down.
+    fn depth(&mut self, node: &Node) -> Option<Voltage> {
+        let depth = self.decoder.quantity::<Voltage>(node)?;
+        // A source feeds the first rail; the others hang on it.
+        let rail = self.board?.rails.first()?;
+        if depth <= Voltage::new(0) || depth >= rail.nominal {
+            let message = format!("a load step does not pull rail `{}` down to {depth}", rail.name);
+            let beyond = Mistake::new(MistakeKind::BeyondLimits, node.place, message);
+            self.decoder.report(beyond.help(format!("it lies between 0V and the rail's {}", rail.nominal)));
+            return None;
+        }
+        Some(depth)
+    }
+
     fn load_step(&mut self, node: &Node) -> Option<(Span, Fault)> {
         let fields = self.decoder.fields(node, "`load_step`", &["after", "current", "hold", "reaches"])?;
         let after = self.after(&fields);
         let reaches = match fields.get("reaches") {
             None => Some(None),
-            Some(node) => self.decoder.quantity(node).map(Some),
+            Some(node) => self.depth(node).map(Some),
         };
         let current = fields.required(&mut self.decoder, "current").and_then(|node| self.supply_current(node));
         let hold = self.required_duration(&fields, "hold");

@@ -148,6 +148,7 @@ pub(crate) fn vocabulary(decoder: &mut Decoder<'_>, node: &Node) -> Option<Vec<L
 pub(crate) fn wanted(reader: &mut Reader<'_, '_>, node: &Node) -> Option<LightStatus> {
     if !matches!(node.value, Value::Text(_)) {
         let look = look(&mut reader.decoder, node)?;
+        refuse_pause(&mut reader.decoder, node);
         return Some(LightStatus { name: look.to_string(), look });
     }
     let text = reader.decoder.text(node, "a status of the light")?;
@@ -169,6 +170,15 @@ pub(crate) fn wanted(reader: &mut Reader<'_, '_>, node: &Node) -> Option<LightSt
         reader.decoder.report(unknown.label("the board has no such status").help(help));
     }
     found
+}
+
+/// A profile may say how long the pauses of a flash are; what is recognised is the number of flashes and how long each is on.
+fn refuse_pause(decoder: &mut Decoder<'_>, node: &Node) {
+    let Value::Map(entries) = &node.value else { return };
+    if let Some(pause) = entries.iter().find(|entry| entry.key == "off") {
+        let pause = Mistake::new(MistakeKind::Misplaced, pause.key_place, "the pause between flashes is not looked at");
+        decoder.report(pause.help("remove `off`: flashes are told by `count` and `on`"));
+    }
 }
 
 const OFF: Look = Look { colour: Colour::Off, shown: Shown::Off };

@@ -149,24 +149,31 @@ impl Matrix {
 
     fn collect_references<'n>(&'n self, node: &'n Node, used: &mut BTreeSet<&'n str>, mistakes: &mut Mistakes) {
         match &node.value {
-            Value::Text(text) => {
-                for reference in references(&text.text) {
-                    let (Reference::Axis(name) | Reference::Unclosed(name)) = reference;
-                    let known = self.axes.iter().map(|axis| axis.name.as_str());
-                    match reference {
-                        Reference::Unclosed(_) => mistakes.report(unclosed(node.place)),
-                        Reference::Axis(_) if known.clone().any(|axis| axis == name) => {}
-                        Reference::Axis(_) => mistakes.report(unknown_axis(name, node.place, &self.axes)),
-                    }
-                    // With a slip in its name an axis is still used.
-                    used.extend(suggest::slip(name, known));
-                }
-            }
+            Value::Text(text) => self.collect_names(&text.text, node.place, used, mistakes),
             Value::List(nodes) => nodes.iter().for_each(|node| self.collect_references(node, used, mistakes)),
             Value::Map(entries) => {
-                entries.iter().for_each(|entry| self.collect_references(&entry.value, used, mistakes));
+                for entry in entries {
+                    // The names of measurements are keys.
+                    self.collect_names(&entry.key, entry.key_place, used, mistakes);
+                    self.collect_references(&entry.value, used, mistakes);
+                }
             }
             Value::Broken => {}
+        }
+    }
+
+    fn collect_names<'n>(&'n self, text: &'n str, place: Place, used: &mut BTreeSet<&'n str>, mistakes: &mut Mistakes) {
+        for reference in references(text) {
+            let (Reference::Axis(name) | Reference::Unclosed(name)) = reference;
+            let known = self.axes.iter().map(|axis| axis.name.as_str());
+            let exactly = known.clone().find(|axis| *axis == name);
+            match reference {
+                Reference::Unclosed(_) => mistakes.report(unclosed(place)),
+                Reference::Axis(_) if exactly.is_some() => {}
+                Reference::Axis(_) => mistakes.report(unknown_axis(name, place, &self.axes)),
+            }
+            // With a slip in its name an axis is still used.
+            used.extend(exactly.or_else(|| suggest::slip(name, known)));
         }
     }
 

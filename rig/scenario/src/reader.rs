@@ -10,7 +10,8 @@ use brickproof_units::{Current, Voltage};
 
 use crate::board::{self, BoardProfile, InputLimits, RAIL, Rail};
 use crate::decode::{Decoder, Names};
-use crate::mistake::{LineIndex, Mistake, MistakeKind};
+use crate::mistake::{LineIndex, Mistake, MistakeKind, Place};
+use crate::suggest;
 use crate::tree::Node;
 
 /// Console patterns by their source. Compiling one costs more than reading the rest of a scenario, and every cell has the same ones.
@@ -22,6 +23,8 @@ pub(crate) struct Reader<'r, 'm> {
     pub(crate) board: Option<&'r BoardProfile>,
     pub(crate) lines: &'r LineIndex,
     pub(crate) patterns: &'r mut PatternCache,
+    /// The names of the measurements so far, and where they stand.
+    pub(crate) measured: BTreeMap<String, Place>,
 }
 
 impl<'r> Reader<'r, '_> {
@@ -31,11 +34,21 @@ impl<'r> Reader<'r, '_> {
         board.rail(&name)
     }
 
+    /// A line whose edges a station reports.
     pub(crate) fn line(&mut self, node: &Node) -> Option<String> {
         let names = Names { one: "a line", many: "lines", nowhere: "the board has no such line" };
         let board = self.board?;
-        let known = board.lines.iter().chain(&board.buttons).map(|line| line.name.as_str());
-        self.decoder.name(node, names, known).map(Into::into)
+        let watched = board.watched_lines().map(|line| line.name.as_str());
+        let text = self.decoder.text(node, names.one)?;
+        let exists = board.lines.iter().chain(&board.buttons).any(|line| line.name == text);
+        if exists && !watched.clone().any(|line| line == text) {
+            let unwatched = Mistake::new(MistakeKind::UnknownName, node.place, format!("line `{text}` is not watched"));
+            let lines = suggest::listed(watched).unwrap_or_default();
+            let help = format!("lines: {lines}; what the light shows is `light`, and a button is pressed by a step");
+            self.decoder.report(unwatched.label("its edges are not seen").help(help));
+            return None;
+        }
+        self.decoder.name(node, names, watched).map(Into::into)
     }
 
     pub(crate) fn button(&mut self, node: &Node) -> Option<String> {

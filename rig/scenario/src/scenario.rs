@@ -2,6 +2,7 @@
 //!
 //! Boundary: puts together what the other modules read. It reads a file once and decodes it once for every cell.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
@@ -23,10 +24,8 @@ use crate::tree::{self, Extent, Node};
 /// A scenario without mistakes.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Scenario {
-    /// Which one it is.
+    /// Which one it is, its title as it is written; the titles of the cells have their values filled in.
     pub id: ScenarioId,
-    /// Words to select it by.
-    pub tags: Vec<String>,
     /// One plan for every cell of the matrix, the last axis changing fastest; a single one without a matrix.
     pub cells: Vec<Plan>,
 }
@@ -81,6 +80,9 @@ const KEYS: [&str; 11] = [
 const BOARD: Names<'_> = Names { one: "a board", many: "boards", nowhere: "no profile has this name" };
 const FIRMWARE: Names<'_> = Names { one: "a firmware", many: "firmwares", nowhere: "no image has this name" };
 
+/// What stands behind `scenario`.
+const TITLE: &str = "a sentence that says what is asked";
+
 /// What is known about a file besides its tree.
 struct File<'f> {
     path: &'f str,
@@ -95,8 +97,7 @@ impl File<'_> {
         let mut decoder = Decoder::new(&[], mistakes);
         let fields = decoder.fields(root, "a scenario", &KEYS)?;
         let title = fields.required(&mut decoder, "scenario");
-        let title = title.and_then(|node| decoder.raw_text(node, "a sentence that says what is asked"));
-        let tags = fields.get("tags").map_or(Some(Vec::new()), |node| tags(&mut decoder, node));
+        let title = title.and_then(|node| decoder.raw_text(node, TITLE));
         for key in ["board", "firmware", "steps"] {
             fields.required(&mut decoder, key);
         }
@@ -117,22 +118,21 @@ impl File<'_> {
             title: title.unwrap_or_default().trim().to_owned(),
             sha256: self.sha256.clone(),
         };
-        let tags = tags.unwrap_or_default();
         let mut patterns = PatternCache::new();
         let mut plans = Vec::with_capacity(cells.len());
         for parameters in cells {
             mistakes.next_cell();
             let cell = CellReader { file: &self, fields: &fields, patterns: &mut patterns };
-            plans.push(cell.plan(parameters, outcome.as_ref(), &id, &tags, mistakes));
+            plans.push(cell.plan(parameters, outcome.as_ref(), &id, mistakes));
         }
         let cells = plans.into_iter().collect::<Option<Vec<_>>>()?;
-        Some(Scenario { id, tags, cells })
+        Some(Scenario { id, cells })
     }
 }
 
 fn tags(decoder: &mut Decoder<'_>, node: &Node) -> Option<Vec<String>> {
     let nodes = decoder.list(node, "a list of tags")?;
-    let read: Vec<_> = nodes.iter().map(|node| decoder.raw_text(node, "a tag").map(str::to_owned)).collect();
+    let read: Vec<_> = nodes.iter().map(|node| decoder.text(node, "a tag").map(Into::into)).collect();
     read.into_iter().collect()
 }
 
@@ -156,14 +156,21 @@ impl CellReader<'_, '_> {
         parameters: Cell,
         outcome: Option<&Outcome<'_>>,
         id: &ScenarioId,
-        tags: &[String],
         mistakes: &mut Mistakes,
     ) -> Option<Plan> {
         let demand = outcome.and_then(|outcome| outcome.demand(&parameters, mistakes));
         let mut decoder = Decoder::new(&parameters, mistakes);
         let (board, spelling) = self.board(&mut decoder).unzip();
         let firmware = self.firmware(&mut decoder);
-        let mut reader = Reader { decoder, board: board.as_deref(), lines: &self.file.lines, patterns: self.patterns };
+        let title = self.fields.get("scenario").and_then(|node| decoder.text(node, TITLE));
+        let tags = self.fields.get("tags").map_or(Some(Vec::new()), |node| tags(&mut decoder, node));
+        let mut reader = Reader {
+            decoder,
+            board: board.as_deref(),
+            lines: &self.file.lines,
+            patterns: self.patterns,
+            measured: BTreeMap::new(),
+        };
         let cloud = self.fields.get("cloud").map_or(Some(GENUINE), |node| reader.cloud(node));
         let throughout = self.fields.get("throughout").map_or(Some(Vec::new()), |node| reader.watches(node));
         let steps = self.fields.get("steps").and_then(|node| reader.steps(node, Room::Steps));
@@ -171,12 +178,12 @@ impl CellReader<'_, '_> {
         let outcome = demand.and_then(|demand| reader.expected(demand, steps.as_deref()));
         let (cloud, throughout, steps, cleanup) = (cloud?, throughout?, steps?, cleanup?);
         Some(Plan {
-            scenario: id.clone(),
+            scenario: ScenarioId { title: title?.trim().to_owned(), ..id.clone() },
             needs: needs::of(&cloud, &throughout, &steps, &cleanup),
             parameters,
             board: board.filter(|_| spelling == Some(Spelling::Right))?,
             firmware: firmware?,
-            tags: tags.to_vec(),
+            tags: tags?,
             cloud,
             throughout,
             steps,

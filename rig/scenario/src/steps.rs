@@ -301,7 +301,22 @@ impl Reader<'_, '_> {
                 None
             }
         };
-        Some(Measurement { name: first.key.clone(), what: what? })
+        let name = self.measurement_name(first);
+        Some(Measurement { name: name?, what: what? })
+    }
+
+    /// The name of a measurement, which results are found by: no two may share one.
+    fn measurement_name(&mut self, entry: &Entry) -> Option<String> {
+        let name = self.decoder.filled_in(&entry.key)?.into_owned();
+        if let Some(first) = self.measured.get(&name) {
+            let message = format!("two measurements are called `{name}`");
+            let twice = Mistake::new(MistakeKind::DuplicateValue, entry.key_place, message);
+            let twice = twice.label("again").elsewhere(*first, "first here");
+            self.decoder.report(twice.help("give each a name of its own; the rounds of a `repeat` share one"));
+            return None;
+        }
+        self.measured.insert(name.clone(), entry.key_place);
+        Some(name)
     }
 
     fn time_until(&mut self, fields: &Fields<'_>, until: &Node) -> Option<Measurand> {
@@ -352,10 +367,10 @@ impl Reader<'_, '_> {
         };
         let rail = rail?;
         if let (Some(Some(limit)), Some(node)) = (at_least, fields.get("at_least"))
-            && limit > rail.maximum
+            && !(Voltage::new(1)..=rail.maximum).contains(&limit)
         {
-            let message = format!("rail `{}` never reaches {limit}", rail.name);
-            let help = format!("its maximum is {}", rail.maximum);
+            let message = format!("{limit} is no limit for rail `{}`", rail.name);
+            let help = format!("it lies between 0V and {}", rail.maximum);
             self.decoder.report(Mistake::new(MistakeKind::BeyondLimits, node.place, message).help(help));
         }
         Some(Measurand::LowestVoltage { rail: rail.name.clone(), during: during?, at_least: at_least? })

@@ -176,6 +176,99 @@ fn measurements_have_limits() {
 }
 
 #[test]
+fn an_axis_may_be_called_by_one_letter() {
+    let text = with_steps("  - wait: \"${a}${bc}\"\n") + "matrix: { a: [1], bc: [ms, s] }\n";
+    let waits: Vec<_> = read(&text).cells.iter().map(|plan| plan.steps[0].text.clone()).collect();
+    assert_eq!(waits, ["wait 1ms", "wait 1s"]);
+    let unused = text.replace("bc: [", "c: [1], bc: [");
+    assert_eq!(kinds(&unused), [MistakeKind::UnusedAxis], "and one that changes nothing is still found");
+}
+
+#[test]
+fn a_trigger_has_one_cause() {
+    let strikes = "    fault: { power_cut: { hold: 100ms } }\n";
+    for (trigger, told) in [
+        ("{ console: never, line: radio, edge: rising, within: 5s }", MistakeKind::NotOneVerb),
+        ("{ line: radio, edge: rising, below: 1V, within: 5s }", MistakeKind::NotOneVerb),
+        ("{ console: never, edge: rising, within: 5s }", MistakeKind::Misplaced),
+    ] {
+        assert_eq!(kinds(&with_steps(&format!("  - on: {trigger}\n{strikes}"))), [told], "{trigger}");
+    }
+}
+
+#[test]
+fn only_lines_that_a_station_watches_can_trigger() {
+    let on = |line: &str| {
+        with_steps(&format!(
+            "  - on: {{ line: {line}, edge: rising, within: 5s }}\n    fault: {{ power_cut: {{ hold: 1s }} }}\n"
+        ))
+    };
+    read(&on("radio"));
+    for line in ["red", "green", "blue", "mode"] {
+        let found = mistakes(on(line));
+        assert_eq!(found.mistakes()[0].kind(), MistakeKind::UnknownName, "{line}");
+        let help = found.mistakes()[0].suggestion().unwrap();
+        assert!(help.contains("lines: `radio`"), "{line}: {help}");
+    }
+}
+
+#[test]
+fn an_axis_is_filled_in_wherever_it_stands() {
+    let text = concat!(
+        "scenario: Does ${release} survive?\nboard: lantern-nrf51\nfirmware: lantern-heal-full\n",
+        "tags: [keys, \"for-${release}\"]\nmatrix: { release: [a, b] }\nsteps:\n",
+        "  - measure: { \"boot_${release}\": { until: { console: Cloud connected }, within: 30s } }\n"
+    );
+    let plan = read(text).cells.remove(1);
+    assert_eq!(plan.scenario.title, "Does b survive?");
+    assert_eq!(plan.tags, ["keys", "for-b"]);
+    let StepAction::Measure(measurement) = &plan.steps[0].action else { panic!("{:?}", plan.steps[0]) };
+    assert_eq!(measurement.name, "boot_b");
+    let only_there =
+        "matrix: { release: [a, b] }\nfirmware: lantern-no-heal\nscenario: T\nboard: lantern-nrf51\nsteps:\n";
+    let name =
+        |axis: &str| format!("{only_there}  - measure: {{ \"boot_${{{axis}}}\": {{ lowest: 3V3, during: 1s }} }}\n");
+    assert_eq!(read(&name("release")).cells.len(), 2, "the name of a measurement is a use");
+    assert_eq!(kinds(&name("relase")), [MistakeKind::UnknownAxis]);
+}
+
+#[test]
+fn values_that_can_never_be_are_refused() {
+    for step in [
+        "fault: { load_step: { current: 100mA, hold: 1s, reaches: 40V } }",
+        "fault: { load_step: { current: 100mA, hold: 1s, reaches: 3.3V } }",
+        "fault: { load_step: { current: 100mA, hold: 1s, reaches: 0V } }",
+        "fault: { load_step: { current: 100mA, hold: 1s, reaches: -1V } }",
+        "expect: { current: { below: -5mA }, within: 1s }",
+        "expect: { current: { above: -5mA }, within: 1s }",
+        "expect: { current: { below: 0mA }, within: 1s }",
+        "measure: { sag: { lowest: 3V3, during: 1s, at_least: -3V } }",
+        "measure: { sag: { lowest: 3V3, during: 1s, at_least: 0V } }",
+    ] {
+        assert_eq!(kinds(&with_steps(&format!("  - {step}\n"))), [MistakeKind::BeyondLimits], "{step}");
+    }
+    only_action("  - fault: { load_step: { current: 100mA, hold: 1s, reaches: 1.7V } }");
+    only_action("  - expect: { current: { above: 0mA }, within: 1s }");
+}
+
+#[test]
+fn the_pause_between_flashes_is_not_looked_at_and_cannot_be_asked_for() {
+    let flash = |rest: &str| format!("  - expect: {{ light: {{ flash: orange, count: 3{rest} }}, within: 60s }}\n");
+    assert_eq!(kinds(&with_steps(&flash(", on: 250ms, off: 900ms"))), [MistakeKind::Misplaced]);
+    only_action(&flash(", on: 250ms"));
+}
+
+#[test]
+fn a_measurement_has_a_name_of_its_own() {
+    let measure = |name: &str| format!("  - measure: {{ {name}: {{ lowest: 3V3, during: 1s }} }}\n");
+    let found = mistakes(with_steps(&(measure("sag") + &measure("sag"))));
+    assert_eq!((found.mistakes()[0].kind(), found.mistakes()[0].line()), (MistakeKind::DuplicateValue, 6));
+    read(&with_steps(&(measure("sag") + &measure("dip"))));
+    let repeated = "  - repeat: { times: 3, steps: [{ measure: { sag: { lowest: 3V3, during: 1s } } }] }\n";
+    assert_eq!(read(&with_steps(repeated)).cells[0].steps.len(), 3, "the rounds of a repetition share it");
+}
+
+#[test]
 fn repetitions_nest_and_are_bounded() {
     let nested = "  - repeat: { times: 2, steps: [{ repeat: { times: 3, steps: [{ wait: 1s }] } }] }";
     let plan = read(&with_steps(nested)).cells.remove(0);
