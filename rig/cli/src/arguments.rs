@@ -33,13 +33,15 @@ pub(crate) struct Selection {
     /// Scenario files, or folders of them
     #[arg(required = true, value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
-    /// Use this firmware in every trial and ask it to survive: a shipped name, or a .bin, .hex or .elf file
+    /// Use this firmware in every trial and ask it to survive: a shipped name, or a .bin, .hex or .elf file. Cells that differ in their
+    /// firmware alone become one
     #[arg(long, value_name = "FIRMWARE")]
     pub(crate) firmware: Option<String>,
-    /// Keep only the cells of the matrix in which the axis has this value; may be given several times
+    /// Keep only the cells in which the axis has this value; several for one axis: any of them. A value that no file lists is tried in
+    /// every file that has the axis
     #[arg(long, value_name = "AXIS=VALUE")]
     pub(crate) set: Vec<Override>,
-    /// Keep only scenarios with this tag; may be given several times
+    /// Keep only cells with this tag; several: any of them
     #[arg(long, value_name = "TAG")]
     pub(crate) tag: Vec<String>,
 }
@@ -49,13 +51,17 @@ pub(crate) struct Run {
     #[command(flatten)]
     pub(crate) selection: Selection,
     /// The seed of everything random
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = seed, allow_hyphen_values = true)]
     pub(crate) seed: u64,
     /// How many trials run at the same time; as many as there are processors if not given
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) jobs: Option<u16>,
     #[command(flatten)]
     pub(crate) output: Output,
+}
+
+fn seed(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| format!("a seed is a whole number from 0 to {}", u64::MAX))
 }
 
 #[derive(Debug, Args)]
@@ -85,6 +91,12 @@ pub(crate) struct Replay {
     /// Where to look for the scenario when no evidence of the trial is kept
     #[arg(long, value_name = "PATH", default_value = "scenarios")]
     pub(crate) scenarios: Vec<PathBuf>,
+    /// The firmware file that it was run with, if it does not come with the rig
+    #[arg(long, value_name = "FIRMWARE")]
+    pub(crate) firmware: Option<String>,
+    /// The value that an axis had, if the scenario does not list it; may be given several times
+    #[arg(long, value_name = "AXIS=VALUE")]
+    pub(crate) set: Vec<Override>,
     #[command(flatten)]
     pub(crate) output: Output,
 }

@@ -2,15 +2,16 @@
 //!
 //! Boundary: numbers and messages; printing is `output`'s.
 
+use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use brickproof_report::evidence::EvidenceError;
 use brickproof_report::results::{Results, TrialResult};
-use brickproof_scenario::Diagnostics;
+use brickproof_scenario::{Diagnostics, counted};
 
-/// What the shell gets. Where several apply, the first of this list.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What the shell gets. Where several apply, the first of this list, which is the least.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Exit {
     /// Interrupted, after the safe state was reached.
     Interrupted,
@@ -28,18 +29,23 @@ pub(crate) enum Exit {
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
-        Self::from(match exit {
-            Exit::Interrupted => 130,
-            Exit::Failed => 1,
-            Exit::BadInput => 2,
-            Exit::BenchFailed => 3,
-            Exit::Inconclusive => 4,
-            Exit::Passed => 0,
-        })
+        Self::from(exit.status())
     }
 }
 
 impl Exit {
+    /// The number.
+    pub(crate) const fn status(self) -> u8 {
+        match self {
+            Self::Interrupted => 130,
+            Self::Failed => 1,
+            Self::BadInput => 2,
+            Self::BenchFailed => 3,
+            Self::Inconclusive => 4,
+            Self::Passed => 0,
+        }
+    }
+
     /// The status for trials that came to their end.
     pub(crate) fn of(results: &Results) -> Self {
         let any = |wanted: fn(&TrialResult) -> bool| results.trials.iter().any(wanted);
@@ -66,31 +72,31 @@ pub(crate) enum Problem {
     Unreadable {
         path: PathBuf,
         #[source]
-        source: std::io::Error,
+        source: io::Error,
     },
     /// The arguments select nothing, or something that does not exist.
     #[error("{what}")]
     Selection { what: String, help: String },
+    /// There can be no evidence where it was asked for.
+    #[error(transparent)]
+    Report(EvidenceError),
     /// Evidence could not be kept.
     #[error(transparent)]
     Evidence(#[from] EvidenceError),
+    /// Results could not be printed.
+    #[error("results could not be printed: {0}")]
+    Print(io::Error),
 }
 
 fn mistakes(files: &[Diagnostics]) -> usize {
     files.iter().map(|it| it.mistakes().len()).sum()
 }
 
-/// `1 file`, `2 files`.
-fn counted(number: usize, what: &str) -> String {
-    let plural = if number == 1 { "" } else { "s" };
-    format!("{number} {what}{plural}")
-}
-
 impl Problem {
     pub(crate) fn exit(&self) -> Exit {
         match self {
-            Self::Mistakes(_) | Self::Unreadable { .. } | Self::Selection { .. } => Exit::BadInput,
-            Self::Evidence(_) => Exit::BenchFailed,
+            Self::Mistakes(_) | Self::Unreadable { .. } | Self::Selection { .. } | Self::Report(_) => Exit::BadInput,
+            Self::Evidence(_) | Self::Print(_) => Exit::BenchFailed,
         }
     }
 }

@@ -2,42 +2,140 @@
 //!
 //! Boundary: reads files; what they mean is `brickproof-scenario`'s and `brickproof-sim`'s.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use brickproof_scenario::board::BoardProfile;
 use brickproof_scenario::plan::{FirmwareName, Plan};
-use brickproof_scenario::{Library, Override, Scenario};
+use brickproof_scenario::{Library, Override, Scenario, suggestion};
 use brickproof_sim::Firmware;
 
 use crate::arguments::Selection;
 use crate::exit::Problem;
+use crate::output;
+
+/// A scenario file that was read, though not understood.
+pub(crate) struct Source {
+    /// Its path with `/` between the parts.
+    pub(crate) label: String,
+    bytes: Vec<u8>,
+    axes: Vec<(String, Vec<String>)>,
+}
+
+impl Source {
+    /// Whether the file lists this value for this axis.
+    pub(crate) fn lists(&self, axis: &str, value: &str) -> bool {
+        self.values(axis).is_some_and(|values| values.iter().any(|listed| listed == value))
+    }
+
+    pub(crate) fn values(&self, axis: &str) -> Option<&[String]> {
+        self.axes.iter().find(|(name, _)| name == axis).map(|(_, values)| values.as_slice())
+    }
+}
 
 /// Reads every selected scenario. All mistakes of all files are collected before anything is refused.
-pub(crate) fn load(selection: &Selection) -> Result<Vec<Scenario>, Problem> {
-    let mut scenarios = load_all(&selection.paths, &selection.set)?;
+pub(crate) fn load(selection: &Selection) -> Result<Vec<(Source, Scenario)>, Problem> {
+    // A firmware that is asked for takes the place of those that the scenarios name: whether they are there does not matter.
+    let library = match &selection.firmware {
+        Some(_) => Library::built_in(),
+        None => Library::built_in().with_firmware_files(judge_firmware_file),
+    };
+    let sources = read(&selection.paths)?;
+    note_tried_values(&selection.set, &sources)?;
+    let mut scenarios = understand(sources, &selection.set, &library)?;
     let tagged = |plan: &Plan| selection.tag.is_empty() || selection.tag.iter().any(|tag| plan.tags.contains(tag));
-    scenarios.iter_mut().for_each(|it| it.cells.retain(tagged));
+    for (_, scenario) in &mut scenarios {
+        scenario.cells.retain(tagged);
+    }
     if let Some(name) = &selection.firmware {
-        for scenario in &mut scenarios {
-            let with_it = |plan: Plan| plan.with_firmware(FirmwareName(name.clone()));
-            scenario.cells = std::mem::take(&mut scenario.cells).into_iter().map(with_it).collect();
-        }
+        let name = FirmwareName(name.clone());
+        let with_it = |(source, scenario): (Source, Scenario)| (source, scenario.with_firmware(&name));
+        scenarios = scenarios.into_iter().map(with_it).collect();
+    }
+    if scenarios.iter().all(|(_, scenario)| scenario.cells.is_empty()) {
+        return Err(Problem::Selection {
+            what: "no trial is left by --tag and --set".to_owned(),
+            help: "`brickproof explain PATH` shows tags and axes".to_owned(),
+        });
     }
     Ok(scenarios)
 }
 
-/// Reads every scenario below `paths`.
-pub(crate) fn load_all(paths: &[PathBuf], overrides: &[Override]) -> Result<Vec<Scenario>, Problem> {
-    let library = Library::built_in();
-    let (mut scenarios, mut mistakes) = (Vec::new(), Vec::new());
-    for path in scenario_files(paths)? {
+/// Reads every scenario below `paths` and looks at the firmware files that they name.
+pub(crate) fn load_all(paths: &[PathBuf]) -> Result<Vec<Scenario>, Problem> {
+    let library = Library::built_in().with_firmware_files(judge_firmware_file);
+    let scenarios = understand(read(paths)?, &[], &library)?;
+    Ok(scenarios.into_iter().map(|(_, scenario)| scenario).collect())
+}
+
+/// Reads the files below `paths`; what is in them is not judged yet.
+pub(crate) fn read(paths: &[PathBuf]) -> Result<Vec<Source>, Problem> {
+    let read = |path: PathBuf| {
         let bytes = fs::read(&path).map_err(|source| Problem::Unreadable { path: path.clone(), source })?;
-        match brickproof_scenario::load_with(&label(&path), &bytes, &library, overrides) {
-            Ok(scenario) => scenarios.push(scenario),
-            Err(diagnostics) => mistakes.push(diagnostics),
+        Ok(Source { label: label(&path), axes: brickproof_scenario::axes(&bytes), bytes })
+    };
+    scenario_files(paths)?.into_iter().map(read).collect()
+}
+
+/// The scenarios of `sources`, with the cells that `set` leaves. All mistakes of all files are collected, also of those that it leaves
+/// nothing of.
+pub(crate) fn understand(
+    sources: Vec<Source>,
+    set: &[Override],
+    library: &Library,
+) -> Result<Vec<(Source, Scenario)>, Problem> {
+    let tried: BTreeSet<&Override> =
+        set.iter().filter(|it| !sources.iter().any(|source| source.lists(&it.axis, &it.value))).collect();
+    let (mut scenarios, mut mistakes) = (Vec::new(), Vec::new());
+    for source in sources {
+        let overrides = overrides_for(&source, set, &tried);
+        let load =
+            |overrides: &[Override]| brickproof_scenario::load_with(&source.label, &source.bytes, library, overrides);
+        match (load(overrides.as_deref().unwrap_or_default()), overrides) {
+            (Ok(scenario), Some(_)) => scenarios.push((source, scenario)),
+            (Ok(_), None) => {}
+            (Err(diagnostics), _) => mistakes.push(diagnostics),
         }
     }
     if mistakes.is_empty() { Ok(scenarios) } else { Err(Problem::Mistakes(mistakes)) }
+}
+
+/// What `set` means for one file: of each axis the values that it lists, and those that are tried because no file does. `None` if it has
+/// no such cells.
+fn overrides_for(source: &Source, set: &[Override], tried: &BTreeSet<&Override>) -> Option<Vec<Override>> {
+    let mut overrides = Vec::new();
+    for axis in set.iter().map(|it| &it.axis) {
+        source.values(axis)?;
+        let of_axis = set.iter().filter(|it| it.axis == *axis);
+        let meant: Vec<_> = of_axis.filter(|it| source.lists(axis, &it.value) || tried.contains(it)).collect();
+        if meant.is_empty() {
+            return None;
+        }
+        for it in meant {
+            if !overrides.contains(it) {
+                overrides.push(it.clone());
+            }
+        }
+    }
+    Some(overrides)
+}
+
+/// Refuses an axis that no file has, and says of a value that no file lists that it is tried all the same.
+fn note_tried_values(set: &[Override], sources: &[Source]) -> Result<(), Problem> {
+    let axes: BTreeSet<&str> = sources.iter().flat_map(|it| &it.axes).map(|(axis, _)| axis.as_str()).collect();
+    for Override { axis, value } in set {
+        if !axes.contains(axis.as_str()) {
+            return Err(Problem::Selection {
+                what: format!("no scenario here has the axis `{axis}`"),
+                help: suggestion("axes", axis, axes.iter().copied()),
+            });
+        }
+        if !sources.iter().any(|source| source.lists(axis, value)) {
+            output::note(&format!("no scenario here lists {axis}={value}; it is tried where the axis is"));
+        }
+    }
+    Ok(())
 }
 
 /// The path with `/` between its parts, so that ids and reports are the same on every system.
@@ -47,62 +145,103 @@ fn label(path: &Path) -> String {
     joined.strip_prefix("./").unwrap_or(&joined).replace("//", "/")
 }
 
+/// The scenario files that were found so far, each once however it is reached.
+#[derive(Default)]
+struct Found {
+    files: Vec<PathBuf>,
+    /// Files and folders with every link followed, and which they are: a link that leads back up must not lead round for ever.
+    known: BTreeMap<PathBuf, Kind>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Scenario,
+    Folder,
+}
+
 /// Every `.yaml` or `.yml` file among `paths` and below the folders among them, in the order of their names.
 fn scenario_files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Problem> {
-    let mut files = Vec::new();
+    let mut found = Found::default();
     for path in paths {
-        let before = files.len();
-        collect(path, &mut files)?;
-        if files.len() == before {
+        if found.collect(path)? == 0 {
             return Err(Problem::Selection {
                 what: format!("there is no scenario in {}", path.display()),
                 help: "name a .yaml file or a folder with some".to_owned(),
             });
         }
     }
-    Ok(files)
+    Ok(found.files)
 }
 
-fn collect(path: &Path, files: &mut Vec<PathBuf>) -> Result<(), Problem> {
-    let unreadable = |source| Problem::Unreadable { path: path.to_owned(), source };
-    if !fs::metadata(path).map_err(unreadable)?.is_dir() {
-        files.push(path.to_owned());
-        return Ok(());
-    }
-    let entries = fs::read_dir(path).and_then(Iterator::collect::<Result<Vec<_>, _>>).map_err(unreadable)?;
-    let mut paths: Vec<PathBuf> = entries.iter().map(fs::DirEntry::path).collect();
-    paths.sort();
-    for path in paths {
-        let is_yaml = path.extension().is_some_and(|it| it == "yaml" || it == "yml");
-        if path.is_dir() || is_yaml {
-            collect(&path, files)?;
+impl Found {
+    /// How many scenarios are at `path`, also those that were known already.
+    fn collect(&mut self, path: &Path) -> Result<usize, Problem> {
+        let unreadable = |source| Problem::Unreadable { path: path.to_owned(), source };
+        let kind = if fs::metadata(path).map_err(unreadable)?.is_dir() { Kind::Folder } else { Kind::Scenario };
+        let canonical = fs::canonicalize(path).map_err(unreadable)?;
+        let is_new = self.known.insert(canonical.clone(), kind).is_none();
+        match kind {
+            Kind::Scenario if is_new => {
+                self.files.push(path.to_owned());
+                return Ok(1);
+            }
+            Kind::Folder if is_new => {}
+            _ => {
+                let there = |(path, kind): &(&PathBuf, &Kind)| **kind == Kind::Scenario && path.starts_with(&canonical);
+                return Ok(self.known.iter().filter(there).count());
+            }
         }
+        let entries = fs::read_dir(path).and_then(Iterator::collect::<Result<Vec<_>, _>>).map_err(unreadable)?;
+        let mut paths: Vec<PathBuf> = entries.iter().map(fs::DirEntry::path).collect();
+        paths.sort();
+        let mut scenarios = 0;
+        for path in paths {
+            let is_yaml = path.extension().is_some_and(|it| it == "yaml" || it == "yml");
+            if path.is_dir() || is_yaml {
+                scenarios += self.collect(&path)?;
+            }
+        }
+        Ok(scenarios)
     }
-    Ok(())
 }
 
 /// The image that `plan` names, if its board has room for it.
 pub(crate) fn firmware_of(plan: &Plan) -> Result<Firmware, Problem> {
-    let firmware = firmware(&plan.firmware.0)?;
-    let (length, room) = (firmware.image().len() as u64, plan.board.flash.size);
-    if length > u64::from(room.0) {
+    let name = &plan.firmware.0;
+    if Firmware::shipped(name).is_none() && !is_path(name) && !Path::new(name).exists() {
         return Err(Problem::Selection {
-            what: format!("{} has {length} bytes, and the flash of {} only {room}", firmware.name(), plan.board.name),
-            help: "is the image for another board, or does it begin at another address?".to_owned(),
+            what: format!("there is no firmware called `{name}`, and no such file"),
+            help: suggestion("firmwares", name, Firmware::shipped_names().collect::<Vec<_>>().into_iter()),
         });
     }
-    Ok(firmware)
+    firmware(name, &plan.board).map_err(|what| Problem::Selection {
+        what,
+        help: "give a raw image (.bin), Intel HEX (.hex) or an ELF file that was made for this board".to_owned(),
+    })
 }
 
-/// The image of that name: a shipped one, or a file.
-fn firmware(name: &str) -> Result<Firmware, Problem> {
-    if let Some(shipped) = Firmware::shipped(name) {
-        return Ok(shipped);
+/// Whether a name can only be meant as a file.
+fn is_path(name: &str) -> bool {
+    name.contains('/') || Path::new(name).extension().is_some()
+}
+
+/// For the reader of scenarios: whether that file will do.
+fn judge_firmware_file(path: &str, board: &BoardProfile) -> Result<(), String> {
+    firmware(path, board).map(drop)
+}
+
+/// The image of that name, a shipped one or a file, or why there is none for that board.
+fn firmware(name: &str, board: &BoardProfile) -> Result<Firmware, String> {
+    let firmware = match Firmware::shipped(name) {
+        Some(shipped) => shipped,
+        None => {
+            let bytes = fs::read(name).map_err(|error| format!("{name} could not be read: {error}"))?;
+            Firmware::from_file(name, &bytes).map_err(|error| format!("{name} is no firmware image: {error}"))?
+        }
+    };
+    let (length, room) = (firmware.image().len() as u64, board.flash.size);
+    if length > u64::from(room.0) {
+        return Err(format!("{name} has {length} bytes, and the flash of {} only {room}", board.name));
     }
-    let path = Path::new(name);
-    let bytes = fs::read(path).map_err(|source| Problem::Unreadable { path: path.to_owned(), source })?;
-    Firmware::from_file(name, &bytes).map_err(|error| Problem::Selection {
-        what: format!("{name} is no firmware image: {error}"),
-        help: "give a raw image (.bin), Intel HEX (.hex) or an ELF file".to_owned(),
-    })
+    Ok(firmware)
 }

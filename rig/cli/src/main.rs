@@ -21,9 +21,6 @@ fn main() -> ExitCode {
         Command::Lint(lint) => commands::lint::lint(&lint),
         Command::Explain(explain) => commands::explain::explain(&explain),
     };
-    let exit = outcome.unwrap_or_else(|problem| {
-        output::problem(&problem);
-        problem.exit()
-    });
-    exit.into()
+    let exit = outcome.unwrap_or_else(|problem| output::problem(&problem));
+    output::finish(exit).into()
 }

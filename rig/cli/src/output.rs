@@ -2,26 +2,54 @@
 //!
 //! Boundary: the only place that writes to the terminal and that asks what kind it is.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, ErrorKind, IsTerminal, Write};
+use std::sync::OnceLock;
 
 use brickproof_report::terminal::Colour;
-use miette::{GraphicalReportHandler, GraphicalTheme};
+use brickproof_scenario::Diagnostics;
 
-use crate::exit::Problem;
+use crate::exit::{Exit, Problem};
+
+/// Mistakes are shown this wide.
+const WIDTH: usize = 120;
+
+/// Why a line of results could not be printed.
+static NOT_PRINTED: OnceLock<io::Error> = OnceLock::new();
 
 /// Whether colour is welcome on standard output: a terminal, and no `NO_COLOR`.
 pub(crate) fn colour() -> Colour {
-    let forbidden = std::env::var_os("NO_COLOR").is_some_and(|it| !it.is_empty());
-    if io::stdout().is_terminal() && !forbidden { Colour::Ansi } else { Colour::Plain }
+    if io::stdout().is_terminal() && !colour_forbidden() { Colour::Ansi } else { Colour::Plain }
 }
 
-/// One line of results. A reader that went away (`| head`) is no problem of ours.
+fn colour_forbidden() -> bool {
+    std::env::var_os("NO_COLOR").is_some_and(|it| !it.is_empty())
+}
+
+/// One line of results. A reader that went away (`| head`) is no problem of ours; any other failure is told by [`finish`].
 pub(crate) fn line(text: &str) {
-    let _ = writeln!(io::stdout().lock(), "{text}");
+    match writeln!(io::stdout().lock(), "{text}") {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            let _ = NOT_PRINTED.set(error);
+        }
+        _ => {}
+    }
 }
 
-/// What went wrong, and what to try.
-pub(crate) fn problem(problem: &Problem) {
+/// Something to know about what is going to be done.
+pub(crate) fn note(text: &str) {
+    let _ = writeln!(io::stderr().lock(), "note: {text}");
+}
+
+/// The status to end with, given the one that the work came to: results that were not printed are a failure too.
+pub(crate) fn finish(exit: Exit) -> Exit {
+    match NOT_PRINTED.get() {
+        Some(error) => exit.min(problem(&Problem::Print(error.kind().into()))),
+        None => exit,
+    }
+}
+
+/// What went wrong, and what to try. Gives the status that it calls for.
+pub(crate) fn problem(problem: &Problem) -> Exit {
     let mut err = io::stderr().lock();
     match problem {
         Problem::Mistakes(files) => {
@@ -33,7 +61,7 @@ pub(crate) fn problem(problem: &Problem) {
         Problem::Selection { help, .. } => {
             let _ = writeln!(err, "error: {problem}\nhelp: {help}");
         }
-        Problem::Unreadable { .. } | Problem::Evidence(_) => {
+        Problem::Unreadable { .. } | Problem::Report(_) | Problem::Evidence(_) | Problem::Print(_) => {
             let mut text = format!("error: {problem}");
             let mut source = std::error::Error::source(problem).and_then(std::error::Error::source);
             while let Some(error) = source {
@@ -43,17 +71,12 @@ pub(crate) fn problem(problem: &Problem) {
             let _ = writeln!(err, "{text}");
         }
     }
+    problem.exit()
 }
 
-fn rendered(diagnostics: &dyn miette::Diagnostic) -> String {
-    let plain = !io::stderr().is_terminal() || std::env::var_os("NO_COLOR").is_some_and(|it| !it.is_empty());
-    let theme = if plain { GraphicalTheme::unicode_nocolor() } else { GraphicalTheme::unicode() };
-    let mut text = String::new();
-    let handler = GraphicalReportHandler::new_themed(theme).with_width(120);
-    match handler.render_report(&mut text, diagnostics) {
-        Ok(()) => text,
-        Err(_) => diagnostics.to_string(),
-    }
+fn rendered(diagnostics: &Diagnostics) -> String {
+    let coloured = io::stderr().is_terminal() && !colour_forbidden();
+    if coloured { diagnostics.render_coloured(WIDTH) } else { diagnostics.render(WIDTH) }
 }
 
 /// A line on standard error that each further one replaces; nothing at all where standard error is no terminal.

@@ -3,18 +3,26 @@
 //! Boundary: the only part of this crate that touches the file system. A file is complete or absent, since it is written beside its place
 //! and then renamed; a folder without `results.json`, which is written last, is still in the making.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
+
+use serde::Deserialize;
 
 use crate::junit;
-use crate::results::{Finished, Results};
+use crate::results::{Finished, Results, SCHEMA};
 use crate::timeline;
 
 /// Where evidence goes when nobody says where.
 pub const DEFAULT_FOLDER: &str = ".brickproof/runs";
 /// How many runs are kept there.
 pub const RUNS_KEPT: usize = 20;
+
+const RESULTS: &str = "results.json";
+const TRIALS: &str = "trials";
+/// The longest name of a trial's folder, in bytes; the usual file systems take 255.
+const LONGEST_NAME: usize = 200;
 
 /// Evidence could not be kept.
 #[derive(Debug, thiserror::Error)]
@@ -29,63 +37,151 @@ pub enum EvidenceError {
         #[source]
         source: io::Error,
     },
+    /// A file of somebody else stands where evidence would go.
+    #[error("{path} was not written by Brickproof and would be lost: give the evidence a folder of its own")]
+    Foreign {
+        /// Which one.
+        path: PathBuf,
+    },
     /// The results could not be put into a format.
     #[error("evidence could not be put into words")]
     Format(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
-/// Writes one run into `folder`, which is made; the trials of an earlier run in the same place are removed.
-pub fn write(folder: &Path, results: &Results, finished: &[Finished]) -> Result<(), EvidenceError> {
-    make_folder(folder)?;
-    forget_earlier_run(folder)?;
-    let json = serde_json::to_string_pretty(results).map_err(|error| EvidenceError::Format(error.into()))?;
-    let xml = junit::to_xml(results).map_err(|error| EvidenceError::Format(error.into()))?;
-    write_file(&folder.join("junit.xml"), xml.as_bytes())?;
-    for trial in finished {
-        let place = folder.join("trials").join(trial.id.to_string());
-        make_folder(&place)?;
-        let record = trial.trial.timeline();
-        write_file(&place.join("timeline.jsonl"), timeline::to_json_lines(record).as_bytes())?;
-        write_file(&place.join("console.raw"), &record.raw_console())?;
-    }
-    // Last, so that a folder with results is a folder with everything.
-    write_file(&folder.join("results.json"), format!("{json}\n").as_bytes())
+/// The place for the evidence of one run. It is looked at before the run, so that a run whose evidence cannot be kept need not begin.
+#[derive(Debug)]
+pub struct Folder {
+    path: PathBuf,
 }
 
-/// Removes the evidence of an earlier run, if that is what is there: trials beside results. Anything else is left alone.
-fn forget_earlier_run(folder: &Path) -> Result<(), EvidenceError> {
-    let (results, trials) = (folder.join("results.json"), folder.join("trials"));
-    if !results.is_file() || !trials.is_dir() {
-        return Ok(());
-    }
-    fs::remove_file(&results).map_err(|source| EvidenceError::Write { path: results, source })?;
-    fs::remove_dir_all(&trials).map_err(|source| EvidenceError::Write { path: trials, source })
+/// What is read of the results of an earlier run.
+#[derive(Deserialize)]
+struct Earlier {
+    schema: String,
+    trials: Vec<EarlierTrial>,
 }
 
-/// Writes one run into a new folder under `root`, removes the oldest ones, and returns the new folder. Runs are numbered: `000001`, ...
-pub fn keep(root: &Path, results: &Results, finished: &[Finished]) -> Result<PathBuf, EvidenceError> {
-    make_folder(root)?;
-    let runs = runs(root);
-    let mut number = runs.last().map_or(1, |(number, _)| number + 1);
-    let folder = loop {
-        let folder = root.join(format!("{number:06}"));
-        match fs::create_dir(&folder) {
-            Ok(()) => break folder,
-            // Another run of the same moment took the number.
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => number += 1,
-            Err(source) => return Err(EvidenceError::Write { path: folder, source }),
+#[derive(Deserialize)]
+struct EarlierTrial {
+    id: String,
+}
+
+impl Folder {
+    /// The folder at `path`, which is made. What an earlier run left there is replaced when evidence is written.
+    ///
+    /// # Errors
+    /// It cannot be written, or evidence would overwrite files of another tool.
+    pub fn at(path: &Path) -> Result<Self, EvidenceError> {
+        make_folder(path)?;
+        let folder = Self { path: path.to_owned() };
+        let junit = path.join("junit.xml");
+        if folder.earlier()?.is_none() && junit.exists() && !is_ours(&junit) {
+            return Err(EvidenceError::Foreign { path: junit });
         }
-    };
-    write(&folder, results, finished)?;
-    let surplus = (runs.len() + 1).saturating_sub(RUNS_KEPT);
-    for (_, old) in runs.into_iter().take(surplus) {
-        match fs::remove_dir_all(&old) {
-            // Another run of the same moment has removed it.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            removed => removed.map_err(|source| EvidenceError::Write { path: old, source })?,
+        let probe = path.join("brickproof.part");
+        let written = fs::write(&probe, b"").and_then(|()| fs::remove_file(&probe));
+        written.map_err(|source| EvidenceError::Write { path: path.to_owned(), source })?;
+        Ok(folder)
+    }
+
+    /// A new folder under `root`; the oldest ones there are removed. Runs are numbered: `000001`, ...
+    ///
+    /// # Errors
+    /// It cannot be made, or an old one cannot be removed.
+    pub fn numbered(root: &Path) -> Result<Self, EvidenceError> {
+        make_folder(root)?;
+        let runs = runs(root);
+        let mut number = runs.last().map_or(1, |(number, _)| number + 1);
+        let path = loop {
+            let path = root.join(format!("{number:06}"));
+            match fs::create_dir(&path) {
+                Ok(()) => break path,
+                // Another run of the same moment took the number.
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => number += 1,
+                Err(source) => return Err(EvidenceError::Write { path, source }),
+            }
+        };
+        let surplus = (runs.len() + 1).saturating_sub(RUNS_KEPT);
+        for (_, old) in runs.into_iter().take(surplus) {
+            match fs::remove_dir_all(&old) {
+                // Another run of the same moment has removed it.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                removed => removed.map_err(|source| EvidenceError::Write { path: old, source })?,
+            }
+        }
+        Ok(Self { path })
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Writes one run; the trials of an earlier one are removed.
+    ///
+    /// # Errors
+    /// A file or folder cannot be written.
+    pub fn write(&self, results: &Results, finished: &[Finished]) -> Result<(), EvidenceError> {
+        self.forget_earlier_run()?;
+        let json = serde_json::to_string_pretty(results).map_err(|error| EvidenceError::Format(error.into()))?;
+        let xml = junit::to_xml(results).map_err(|error| EvidenceError::Format(error.into()))?;
+        write_file(&self.path.join("junit.xml"), xml.as_bytes())?;
+        for Finished { id, trial, secrets, .. } in finished {
+            let place = self.path.join(TRIALS).join(trial_folder(&id.to_string()));
+            make_folder(&place)?;
+            let record = trial.timeline();
+            write_file(&place.join("timeline.jsonl"), timeline::to_json_lines(record, secrets).as_bytes())?;
+            write_file(&place.join("console.raw"), &secrets.masked(&record.raw_console()))?;
+        }
+        // Last, so that a folder with results is a folder with everything.
+        write_file(&self.path.join(RESULTS), format!("{json}\n").as_bytes())
+    }
+
+    /// The trials of the earlier run whose results stand here.
+    fn earlier(&self) -> Result<Option<Vec<EarlierTrial>>, EvidenceError> {
+        let path = self.path.join(RESULTS);
+        let text = match fs::read(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(source) => return Err(EvidenceError::Write { path, source }),
+        };
+        match serde_json::from_slice::<Earlier>(&text) {
+            Ok(earlier) if earlier.schema == SCHEMA => Ok(Some(earlier.trials)),
+            _ => Err(EvidenceError::Foreign { path }),
         }
     }
-    Ok(folder)
+
+    fn forget_earlier_run(&self) -> Result<(), EvidenceError> {
+        let Some(trials) = self.earlier()? else { return Ok(()) };
+        let results = self.path.join(RESULTS);
+        fs::remove_file(&results).map_err(|source| EvidenceError::Write { path: results, source })?;
+        let folder = self.path.join(TRIALS);
+        // A name that leads elsewhere was not written by us.
+        let ours = |name: &String| Path::new(name).components().eq([Component::Normal(OsStr::new(name))]);
+        for name in trials.iter().map(|trial| trial_folder(&trial.id)).filter(ours) {
+            let path = folder.join(name);
+            match fs::remove_dir_all(&path) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                removed => removed.map_err(|source| EvidenceError::Write { path, source })?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether a JUnit file is one that an interrupted run left without its results.
+fn is_ours(junit: &Path) -> bool {
+    fs::read_to_string(junit).is_ok_and(|text| text.contains("<testsuites name=\"brickproof "))
+}
+
+/// The name of a trial's folder below `trials`: its id, with the middle left out where file systems would refuse it. Seed and digest stay, so
+/// that no two share one.
+pub fn trial_folder(id: &str) -> String {
+    let Some((_, end)) = id.rsplit_once('.').filter(|_| id.len() > LONGEST_NAME) else { return id.to_owned() };
+    let room = LONGEST_NAME.saturating_sub(end.len() + 1);
+    // Ids are ASCII; a foreign one may be anything.
+    let cut = (0..=room).rev().find(|at| id.is_char_boundary(*at)).unwrap_or(0);
+    format!("{}.{end}", &id[..cut])
 }
 
 /// The results of the runs under `root`, newest first. What cannot be read is passed over: it may be in the making.
@@ -100,7 +196,7 @@ pub fn read_runs(root: &Path) -> impl Iterator<Item = (PathBuf, Results)> {
 fn runs(root: &Path) -> Vec<(u64, PathBuf)> {
     let entries = fs::read_dir(root).into_iter().flatten().flatten();
     let numbered = |entry: fs::DirEntry| Some((entry.file_name().to_str()?.parse().ok()?, entry.path()));
-    let mut runs: Vec<(u64, PathBuf)> = entries.filter_map(numbered).collect();
+    let mut runs: Vec<(u64, PathBuf)> = entries.filter_map(numbered).filter(|(_, path)| path.is_dir()).collect();
     runs.sort();
     runs
 }
@@ -117,20 +213,79 @@ fn write_file(path: &Path, bytes: &[u8]) -> Result<(), EvidenceError> {
 
 #[cfg(test)]
 mod tests {
-    use super::{RUNS_KEPT, keep, read_runs};
+    use std::fs;
+
+    use super::{EvidenceError, Folder, LONGEST_NAME, RUNS_KEPT, read_runs, trial_folder};
     use crate::results::{Results, World};
 
+    fn nothing() -> Results {
+        Results::new(World::Virtual, Vec::new())
+    }
+
     #[test]
-    fn the_newest_runs_are_kept_and_found() {
-        let root = std::env::temp_dir().join(format!("brickproof-evidence-{}", std::process::id()));
-        let results = Results::new(World::Virtual, Vec::new());
+    fn the_newest_runs_are_kept_and_found_and_what_is_no_run_is_left_alone() {
+        let root = tempfile::tempdir().unwrap();
+        fs::write(root.path().join("000000"), "mine").unwrap();
         for _ in 0..RUNS_KEPT + 3 {
-            keep(&root, &results, &[]).unwrap();
+            Folder::numbered(root.path()).unwrap().write(&nothing(), &[]).unwrap();
         }
         let names: Vec<String> =
-            read_runs(&root).map(|(path, _)| path.file_name().unwrap().to_string_lossy().into_owned()).collect();
-        std::fs::remove_dir_all(&root).unwrap();
+            read_runs(root.path()).map(|(path, _)| path.file_name().unwrap().to_string_lossy().into_owned()).collect();
         assert_eq!(names.len(), RUNS_KEPT);
         assert_eq!((names[0].as_str(), names[RUNS_KEPT - 1].as_str()), ("000023", "000004"));
+        assert_eq!(fs::read_to_string(root.path().join("000000")).unwrap(), "mine");
+    }
+
+    #[test]
+    fn an_earlier_run_makes_room_and_what_is_not_of_it_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let put = |name: &str, text: &str| {
+            let path = folder.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        };
+        let is_there = |name: &str| folder.path().join(name).exists();
+        put("results.json", r#"{"schema":"brickproof/results/1","trials":[{"id":"t.1-00000000"},{"id":"../notes"}]}"#);
+        put("junit.xml", "<testsuites/>");
+        put("trials/t.1-00000000/console.raw", "");
+        put("trials/mine/notes.txt", "");
+        put("notes/all.txt", "");
+        Folder::at(folder.path()).unwrap().write(&nothing(), &[]).unwrap();
+        assert!(!is_there("trials/t.1-00000000"), "a trial of the earlier run");
+        assert!(is_there("trials/mine/notes.txt") && is_there("notes/all.txt"), "nobody else's files");
+    }
+
+    #[test]
+    fn results_of_another_tool_are_not_overwritten() {
+        for (name, text) in [
+            ("results.json", r#"{"results":[]}"#),
+            ("results.json", "no JSON"),
+            ("junit.xml", r#"<testsuites name="nextest"/>"#),
+        ] {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join(name);
+            fs::write(&path, text).unwrap();
+            let refused = Folder::at(folder.path()).unwrap_err();
+            assert!(matches!(&refused, EvidenceError::Foreign { path: found } if *found == path), "{refused}");
+            assert_eq!(fs::read_to_string(&path).unwrap(), text);
+        }
+    }
+
+    #[test]
+    fn a_place_that_cannot_be_written_is_told_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file");
+        fs::write(&file, "").unwrap();
+        assert!(matches!(Folder::at(&file), Err(EvidenceError::Write { .. })));
+        assert!(matches!(Folder::numbered(&file), Err(EvidenceError::Write { .. })));
+    }
+
+    #[test]
+    fn a_long_id_keeps_its_seed_and_digest_in_the_name_of_its_folder() {
+        assert_eq!(trial_folder("a.b.1-00000000"), "a.b.1-00000000");
+        let long = |digest: &str| trial_folder(&format!("a.{}.1-{digest}", "x".repeat(300)));
+        assert_eq!(long("00000000").len(), LONGEST_NAME);
+        assert!(long("00000000").starts_with("a.xxx") && long("00000000").ends_with("x.1-00000000"));
+        assert_ne!(long("00000000"), long("00000001"));
     }
 }

@@ -58,7 +58,7 @@ fn status(trial: &TrialResult) -> TestCaseStatus {
     status.set_message(trial.reason.as_str());
     let evidence = trial.evidence.iter().map(|it| format!("{}: {}", it.kind, it.text));
     let light = trial.light.iter().map(|it| format!("light: {it}"));
-    let replay = format!("replay: brickproof replay {}", trial.id);
+    let replay = format!("replay: {}", trial.replay);
     status.set_description(evidence.chain(light).chain([replay]).collect::<Vec<_>>().join("\n"));
     status
 }

@@ -6,7 +6,9 @@
 pub mod evidence;
 pub mod junit;
 pub mod results;
+mod secrets;
 pub mod terminal;
 pub mod timeline;
 
 pub use results::{Results, TrialResult, World};
+pub use secrets::Secrets;

@@ -6,10 +6,10 @@
 use std::sync::Arc;
 
 use brickproof_scenario::plan::{Fault, Plan};
-use brickproof_trial::{
-    Blame, FaultRecord, MeasuredValue, MeasurementRecord, StepVerdict, Trial, TrialId, Verdict, VerdictKind,
-};
+use brickproof_trial::{Blame, FaultRecord, MeasuredValue, MeasurementRecord, Trial, TrialId, Verdict, VerdictKind};
 use serde::{Deserialize, Serialize};
+
+use crate::secrets::Secrets;
 
 /// The name and version of the format.
 pub const SCHEMA: &str = "brickproof/results/1";
@@ -120,6 +120,9 @@ pub struct TrialResult {
     pub measurements: Vec<MeasurementEntry>,
     /// How the steps went.
     pub steps: Vec<StepEntry>,
+    /// The command that runs the trial again. Empty in results of before there was this field.
+    #[serde(default)]
+    pub replay: String,
 }
 
 /// Which scenario.
@@ -239,6 +242,10 @@ pub struct Finished {
     pub station: Arc<str>,
     /// How long it took to run, in nanoseconds.
     pub wall_ns: u64,
+    /// The command that runs it again.
+    pub replay: String,
+    /// The private keys that were about.
+    pub secrets: Secrets,
 }
 
 impl FirmwareRef {
@@ -268,7 +275,7 @@ impl Results {
 impl TrialResult {
     /// What `finished` came to. A trial that was never concluded counts as inconclusive.
     pub fn new(finished: &Finished) -> Self {
-        let Finished { id, trial, firmware, station, wall_ns } = finished;
+        let Finished { id, trial, firmware, station, wall_ns, replay, secrets } = finished;
         let plan = trial.plan();
         let unfinished = Verdict {
             kind: VerdictKind::Inconclusive,
@@ -296,34 +303,33 @@ impl TrialResult {
             attempt: 1,
             verdict: verdict.kind.to_string(),
             blame: verdict.blame.map(|blame| blame.to_string()),
-            reason: verdict.reason.clone(),
+            reason: secrets.masked_text(&verdict.reason),
             evidence: verdict
                 .evidence
                 .iter()
-                .map(|it| EvidenceLine { at_ns: it.at.as_nanos(), kind: it.kind.to_owned(), text: it.text.clone() })
+                .map(|it| EvidenceLine {
+                    at_ns: it.at.as_nanos(),
+                    kind: it.kind.to_owned(),
+                    text: secrets.masked_text(&it.text),
+                })
                 .collect(),
             light: verdict.light.clone(),
             duration_ns: trial.now().as_nanos(),
             wall_ns: *wall_ns,
             faults: trial.faults().iter().map(fault_entry).collect(),
             measurements: trial.measurements().iter().map(measurement_entry).collect(),
-            steps: step_entries(plan, trial),
+            steps: step_entries(plan, trial, secrets),
+            replay: replay.clone(),
         }
     }
 }
 
-fn step_entries(plan: &Plan, trial: &Trial) -> Vec<StepEntry> {
+fn step_entries(plan: &Plan, trial: &Trial, secrets: &Secrets) -> Vec<StepEntry> {
     let entry = |(step, record): (&brickproof_scenario::plan::Step, &brickproof_trial::StepRecord)| StepEntry {
         index: step.index,
         line: step.line,
-        text: step.text.clone(),
-        verdict: match record.verdict {
-            StepVerdict::Passed => "passed",
-            StepVerdict::Failed => "failed",
-            StepVerdict::Error => "error",
-            StepVerdict::NotRun => "not_run",
-        }
-        .to_owned(),
+        text: secrets.masked_text(&step.text),
+        verdict: record.verdict.to_string(),
         start_ns: record.ran.map(|(start, _)| start.as_nanos()),
         end_ns: record.ran.map(|(_, end)| end.as_nanos()),
     };

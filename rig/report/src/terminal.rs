@@ -77,7 +77,7 @@ pub fn failure(trial: &TrialResult, world: World, colour: Colour) -> String {
     for line in &trial.light {
         let _ = writeln!(text, "  light: {line}");
     }
-    let _ = writeln!(text, "  replay: brickproof replay {}", trial.id);
+    let _ = writeln!(text, "  replay: {}", trial.replay);
     text
 }
 

@@ -1,6 +1,6 @@
 //! `timeline.jsonl`: everything done and seen, one JSON object a line, in the order of the trial's clock: `t` never falls.
 //!
-//! Boundary: a faithful copy of the engine's record. Every line has `t` (nanoseconds since the trial began), `u` (uncertainty in
+//! Boundary: a faithful copy of the engine's record, but for private keys, which are masked. Every line has `t` (nanoseconds since the trial began), `u` (uncertainty in
 //! nanoseconds, left out when zero) and `kind`. Light samples are bundled, sixty-four a line, at the
 //! instant of the first.
 
@@ -11,11 +11,12 @@ use brickproof_trial::{Achieved, Command, Event, Happening, Timeline};
 use serde_json::{Value, json};
 
 use crate::results::{asked, fault_kind};
+use crate::secrets::Secrets;
 
 const SAMPLES_A_LINE: usize = 64;
 
-/// The timeline as JSON lines.
-pub fn to_json_lines(timeline: &Timeline) -> String {
+/// The timeline as JSON lines, without `secrets`.
+pub fn to_json_lines(timeline: &Timeline, secrets: &Secrets) -> String {
     let mut text = String::new();
     let samples: Vec<&Sample> = timeline.samples.iter().collect();
     let mut bundles = samples.chunks(SAMPLES_A_LINE).peekable();
@@ -23,7 +24,7 @@ pub fn to_json_lines(timeline: &Timeline) -> String {
         while let Some(bundle) = bundles.next_if(|it| it.first().is_some_and(|first| first.at <= event.at)) {
             push(&mut text, &sample_line(bundle));
         }
-        push(&mut text, &event_line(event));
+        push(&mut text, &event_line(event, secrets));
     }
     bundles.for_each(|bundle| push(&mut text, &sample_line(bundle)));
     text
@@ -44,12 +45,12 @@ fn sample_line(bundle: &[&Sample]) -> Value {
     })
 }
 
-fn event_line(event: &Event) -> Value {
+fn event_line(event: &Event, secrets: &Secrets) -> Value {
     let mut line = json!({ "t": event.at.as_nanos() });
     if event.uncertainty.get() != 0 {
         line["u"] = event.uncertainty.get().into();
     }
-    let (kind, details) = describe(&event.what);
+    let (kind, details) = describe(&event.what, secrets);
     line["kind"] = kind.into();
     if let Value::Object(details) = details {
         for (key, value) in details {
@@ -59,16 +60,20 @@ fn event_line(event: &Event) -> Value {
     line
 }
 
-fn describe(what: &Happening) -> (&'static str, Value) {
+fn describe(what: &Happening, secrets: &Secrets) -> (&'static str, Value) {
     match what {
         Happening::StepBegan { index } => ("step_began", json!({ "step": index })),
         Happening::StepEnded { index } => ("step_ended", json!({ "step": index })),
-        Happening::Asked { id, command } => ("asked", json!({ "id": id.0, "command": command_in_words(command) })),
+        Happening::Asked { id, command } => {
+            ("asked", json!({ "id": id.0, "command": command_in_words(command, secrets) }))
+        }
         Happening::Answered { id, result } => match result {
             Ok(achieved) => ("answered", json!({ "id": id.0, "achieved": achieved_value(achieved) })),
             Err(error) => ("answered", json!({ "id": id.0, "error": error.to_string() })),
         },
-        Happening::ConsoleLine { number, bytes } => ("console", json!({ "line": number, "text": display(bytes) })),
+        Happening::ConsoleLine { number, bytes } => {
+            ("console", json!({ "line": number, "text": display(&secrets.masked(bytes)) }))
+        }
         Happening::Light(sight) => ("light", json!({ "sight": sight.to_string() })),
         Happening::Cloud(event) => ("cloud", json!({ "event": event.to_string() })),
         Happening::Edge { line, edge } => {
@@ -83,7 +88,7 @@ fn describe(what: &Happening) -> (&'static str, Value) {
         Happening::Verdict(verdict) => (
             "verdict",
             json!({
-                "verdict": verdict.kind.to_string(), "blame": verdict.blame.map(|it| it.to_string()), "reason": verdict.reason,
+                "verdict": verdict.kind.to_string(), "blame": verdict.blame.map(|it| it.to_string()), "reason": secrets.masked_text(&verdict.reason),
             }),
         ),
     }
@@ -101,11 +106,11 @@ fn achieved_value(achieved: &Achieved) -> Value {
     }
 }
 
-fn command_in_words(command: &Command) -> Value {
+fn command_in_words(command: &Command, secrets: &Secrets) -> Value {
     match command {
         Command::Provision => json!("provision"),
         Command::Supply(setting) => json!(setting.to_string()),
-        Command::Send(text) => json!(format!("send {text}")),
+        Command::Send(text) => json!(secrets.masked_text(&format!("send {text}"))),
         Command::Reset { hold } => json!(format!("reset for {hold}")),
         Command::Press { button, hold } => json!(format!("press {button} for {hold}")),
         Command::Cloud(setting) => json!(setting.to_string()),

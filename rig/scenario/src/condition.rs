@@ -45,6 +45,7 @@ pub(crate) enum Duration {
 impl Reader<'_, '_> {
     /// The condition among `fields`, which may have other keys as well.
     pub(crate) fn condition(&mut self, fields: &Fields<'_>) -> Option<Seen> {
+        *self.read += 1;
         let mut kinds = KINDS.iter().filter_map(|kind| Some((*kind, fields.entry(kind)?)));
         let Some((kind, entry)) = kinds.next() else {
             let help = format!("say what must be seen: {}", suggest::listed(KINDS).unwrap_or_default());

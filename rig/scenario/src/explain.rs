@@ -5,6 +5,7 @@
 use std::fmt::Write;
 
 use crate::plan::{Expected, Plan, Step};
+use crate::printable::printable;
 use crate::sentence;
 
 /// The plan in words, one line for every step, ending with a line break.
@@ -16,17 +17,20 @@ pub fn explain(plan: &Plan) -> String {
 }
 
 fn write_plan(text: &mut String, plan: &Plan) -> std::fmt::Result {
-    writeln!(text, "{}", plan.scenario.title)?;
+    writeln!(text, "{}", printable(&plan.scenario.title))?;
     if !plan.parameters.is_empty() {
         let cell: Vec<String> = plan.parameters.iter().map(|(axis, value)| format!("{axis}={value}")).collect();
-        writeln!(text, "with {}", cell.join(", "))?;
+        writeln!(text, "with {}", printable(&cell.join(", ")))?;
+    }
+    if !plan.tags.is_empty() {
+        writeln!(text, "tagged {}", printable(&plan.tags.join(", ")))?;
     }
     writeln!(
         text,
         "\nOn a {} ({}) that runs {}; {}.",
         plan.board.name,
         plan.board.mcu,
-        plan.firmware.0,
+        printable(&plan.firmware.0),
         sentence::cloud(&plan.cloud)
     )?;
     write_throughout(text, plan)?;

@@ -1,6 +1,6 @@
 //! The boards and firmware images that scenarios may name.
 //!
-//! Boundary: names and profiles. Where an image's bytes are is known to whoever runs it.
+//! Boundary: names and profiles. Where an image's bytes are is known to whoever runs it; he may lend his eyes for those that are files.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -17,11 +17,15 @@ const BOARDS: [(&str, &str); 2] = [
 /// The images that come with the rig (`fixtures/firmware/images`), named after how they heal.
 const FIRMWARES: [&str; 4] = ["lantern-no-heal", "lantern-heal-blank", "lantern-heal-parse", "lantern-heal-full"];
 
+/// Says whether the file at a path is an image for a board, or in one sentence why not.
+pub type FirmwareFiles = fn(path: &str, board: &BoardProfile) -> Result<(), String>;
+
 /// What scenarios may name.
 #[derive(Clone, Debug, Default)]
 pub struct Library {
     boards: BTreeMap<String, Arc<BoardProfile>>,
     firmwares: BTreeSet<String>,
+    files: Option<FirmwareFiles>,
 }
 
 impl Library {
@@ -59,6 +63,18 @@ impl Library {
     /// Allows scenarios to name this image.
     pub fn add_firmware(&mut self, name: &str) {
         self.firmwares.insert(name.to_owned());
+    }
+
+    /// From now on paths to images are looked at by `files`, and what it finds wrong is a mistake of the scenario. Without it a path is
+    /// believed.
+    #[must_use]
+    pub fn with_firmware_files(self, files: FirmwareFiles) -> Self {
+        Self { files: Some(files), ..self }
+    }
+
+    /// Whether the image at `path` will do for `board`, as far as that can be known.
+    pub(crate) fn firmware_file(&self, path: &str, board: &BoardProfile) -> Result<(), String> {
+        self.files.map_or(Ok(()), |files| files(path, board))
     }
 
     /// The board of that name.

@@ -14,6 +14,9 @@ const MOST_CELLS: usize = 2_000;
 /// The key of outcome rules that is not an axis.
 pub(crate) const THEN: &str = "then";
 
+/// The parts of a file that give the parameters their meaning; no parameter stands in them.
+const GIVE_MEANING: [&str; 3] = ["matrix", "exclude", "outcome"];
+
 /// One parameter and its values.
 #[derive(Clone, Debug)]
 pub(crate) struct Axis {
@@ -43,7 +46,7 @@ impl Selection {
 }
 
 /// `name=value` from the command line: the axis takes this value only.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Override {
     /// The axis.
     pub axis: String,
@@ -134,7 +137,7 @@ impl Matrix {
         let mut used = BTreeSet::new();
         let Value::Map(entries) = &root.value else { return };
         for entry in entries {
-            if ["matrix", "exclude", "outcome"].contains(&entry.key.as_str()) {
+            if GIVE_MEANING.contains(&entry.key.as_str()) {
                 no_references(&entry.value, mistakes);
             } else {
                 self.collect_references(&entry.value, &mut used, mistakes);
@@ -145,6 +148,18 @@ impl Matrix {
             let unused = Mistake::new(MistakeKind::UnusedAxis, axis.place, message).label("never used");
             mistakes.report(unused.help(format!("write `${{{}}}` where its value belongs, or remove it", axis.name)));
         }
+    }
+
+    /// The axes that only say which firmware runs (and, in `outcome`, what must come of it).
+    pub(crate) fn axes_for_firmware(&self, root: &Node) -> Vec<String> {
+        let Value::Map(entries) = &root.value else { return Vec::new() };
+        let (mut firmware, mut elsewhere) = (BTreeSet::new(), BTreeSet::new());
+        for entry in entries.iter().filter(|entry| !GIVE_MEANING.contains(&entry.key.as_str())) {
+            let used = if entry.key == "firmware" { &mut firmware } else { &mut elsewhere };
+            // What is wrong with the references has been told when they were checked.
+            self.collect_references(&entry.value, used, &mut Mistakes::default());
+        }
+        firmware.difference(&elsewhere).map(|axis| (*axis).to_owned()).collect()
     }
 
     fn collect_references<'n>(&'n self, node: &'n Node, used: &mut BTreeSet<&'n str>, mistakes: &mut Mistakes) {

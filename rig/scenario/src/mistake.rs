@@ -10,6 +10,8 @@ use miette::{
     Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, Severity, SourceCode, SourceSpan,
 };
 
+use crate::printable::{printable, quotable};
+
 /// A range of bytes of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Place {
@@ -53,6 +55,8 @@ pub enum MistakeKind {
     WrongQuantity,
     /// A board, firmware, status, rail, line, slot... that does not exist.
     UnknownName,
+    /// A firmware file that cannot be read, is no image, or does not fit the board.
+    BadFirmware,
     /// A value that is not one of the few that are possible.
     UnknownValue,
     /// `${name}` without such an axis.
@@ -83,7 +87,7 @@ pub enum MistakeKind {
 
 impl MistakeKind {
     /// All of them.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 26] = [
         Self::Syntax,
         Self::Encoding,
         Self::TooLarge,
@@ -96,6 +100,7 @@ impl MistakeKind {
         Self::WrongType,
         Self::WrongQuantity,
         Self::UnknownName,
+        Self::BadFirmware,
         Self::UnknownValue,
         Self::UnknownAxis,
         Self::UnusedAxis,
@@ -126,6 +131,7 @@ impl MistakeKind {
             Self::WrongType => "wrong-type",
             Self::WrongQuantity => "wrong-quantity",
             Self::UnknownName => "unknown-name",
+            Self::BadFirmware => "bad-firmware",
             Self::UnknownValue => "unknown-value",
             Self::UnknownAxis => "unknown-axis",
             Self::UnusedAxis => "unused-axis",
@@ -171,26 +177,26 @@ pub struct Mistake {
 
 impl Mistake {
     pub(crate) fn new(kind: MistakeKind, place: Place, message: impl Into<String>) -> Self {
-        let (label, message) = (String::new(), message.into());
+        let (label, message) = (String::new(), printable(&message.into()));
         let (help, elsewhere, in_other_cells) = (None, None, Vec::new());
         Self { kind, message, place, label, help, elsewhere, in_other_cells, line: 1, column: 1 }
     }
 
     /// What to write under the place.
     pub(crate) fn label(mut self, label: impl Into<String>) -> Self {
-        self.label = label.into();
+        self.label = printable(&label.into());
         self
     }
 
     /// What to do instead.
     pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
-        self.help = Some(help.into());
+        self.help = Some(printable(&help.into()));
         self
     }
 
     /// Another place that belongs to it.
     pub(crate) fn elsewhere(mut self, place: Place, label: impl Into<String>) -> Self {
-        self.elsewhere = Some((place, label.into()));
+        self.elsewhere = Some((place, printable(&label.into())));
         self
     }
 
@@ -254,15 +260,17 @@ impl Diagnostic for Mistake {
 
 /// Every mistake of one file, in the order of the file. As a miette `Diagnostic` the mistakes are its related errors.
 #[derive(Clone, Debug, thiserror::Error)]
-#[error("{path}: {}", counted(.mistakes.len()))]
+#[error("{path}: {}", counted(.mistakes.len(), "mistake"))]
 pub struct Diagnostics {
     path: String,
     source_text: NamedSource<Arc<str>>,
     mistakes: Vec<Mistake>,
 }
 
-fn counted(mistakes: usize) -> String {
-    if mistakes == 1 { "1 mistake".to_owned() } else { format!("{mistakes} mistakes") }
+/// So many of `what`: `1 mistake`, `2 mistakes`.
+pub fn counted(number: usize, what: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {what}{plural}")
 }
 
 impl Diagnostics {
@@ -278,7 +286,16 @@ impl Diagnostics {
 
     /// The report as it is printed on a terminal without colours, at most `width` columns wide.
     pub fn render(&self, width: usize) -> String {
-        let handler = GraphicalReportHandler::new_themed(GraphicalTheme::unicode_nocolor()).with_width(width);
+        self.render_in(GraphicalTheme::unicode_nocolor(), width)
+    }
+
+    /// The same with colours.
+    pub fn render_coloured(&self, width: usize) -> String {
+        self.render_in(GraphicalTheme::unicode(), width)
+    }
+
+    fn render_in(&self, theme: GraphicalTheme, width: usize) -> String {
+        let handler = GraphicalReportHandler::new_themed(theme).with_width(width);
         let mut report = String::new();
         // Writing to a `String` cannot fail, and the spans lie inside the text by construction.
         if handler.render_report(&mut report, self).is_err() {
@@ -352,7 +369,7 @@ impl Mistakes {
         for mistake in &mut self.found {
             (mistake.line, mistake.column) = lines.position(text, mistake.place.start);
         }
-        let source_text = NamedSource::new(path, Arc::from(text)).with_language("yaml");
+        let source_text = NamedSource::new(path, Arc::from(quotable(text))).with_language("yaml");
         Diagnostics { path: path.to_owned(), source_text, mistakes: self.found }
     }
 }

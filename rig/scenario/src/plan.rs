@@ -40,7 +40,7 @@ pub struct Plan {
 impl Plan {
     /// The same plan with another firmware, of which it is asked whether it survives: every step must hold.
     #[must_use]
-    pub fn with_firmware(self, firmware: FirmwareName) -> Self {
+    pub(crate) fn with_firmware(self, firmware: FirmwareName) -> Self {
         Self { firmware, outcome: Expected::Passed, ..self }
     }
 }

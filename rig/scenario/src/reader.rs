@@ -23,6 +23,8 @@ pub(crate) struct Reader<'r, 'm> {
     pub(crate) board: Option<&'r BoardProfile>,
     pub(crate) lines: &'r LineIndex,
     pub(crate) patterns: &'r mut PatternCache,
+    /// How many steps and conditions were read so far, those of all cells together.
+    pub(crate) read: &'r mut usize,
     /// The names of the measurements so far, and where they stand.
     pub(crate) measured: BTreeMap<String, Place>,
 }

@@ -2,7 +2,7 @@
 //!
 //! Boundary: puts together what the other modules read. It reads a file once and decodes it once for every cell.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
@@ -26,8 +26,41 @@ use crate::tree::{self, Extent, Node};
 pub struct Scenario {
     /// Which one it is, its title as it is written; the titles of the cells have their values filled in.
     pub id: ScenarioId,
-    /// One plan for every cell of the matrix, the last axis changing fastest; a single one without a matrix.
+    /// One plan for every cell of the matrix, the last axis changing fastest; a single one without a matrix. None if overrides leave none.
     pub cells: Vec<Plan>,
+    /// The axes that say which firmware runs, and nothing else.
+    for_firmware: Vec<String>,
+}
+
+/// What stands in a cell for the axes that said which firmware runs, once it is another one.
+const FIRMWARE_ASKED: &str = "firmware";
+
+impl Scenario {
+    /// The same scenario with another firmware, of which it is asked whether it survives. Cells that differed in their firmware alone
+    /// become one, and every cell is called after the firmware that runs.
+    #[must_use]
+    pub fn with_firmware(mut self, firmware: &FirmwareName) -> Self {
+        let mut known = BTreeSet::new();
+        let cells = std::mem::take(&mut self.cells).into_iter().map(|plan| {
+            let mut plan = plan.with_firmware(firmware.clone());
+            plan.parameters.retain(|(axis, _)| !self.for_firmware.contains(axis));
+            if plan.parameters.iter().all(|(axis, _)| axis != FIRMWARE_ASKED) {
+                plan.parameters.push((FIRMWARE_ASKED.to_owned(), firmware.0.clone()));
+            }
+            plan
+        });
+        self.cells = cells.filter(|plan| known.insert(plan.parameters.clone())).collect();
+        self
+    }
+}
+
+/// The axes of a scenario and their values, as far as they can be read; what is wrong with the file is [`load`]'s to say.
+pub fn axes(text: impl AsRef<[u8]>) -> Vec<(String, Vec<String>)> {
+    let mut mistakes = Mistakes::default();
+    let tree = std::str::from_utf8(text.as_ref()).ok().and_then(|text| tree::parse(text, &mut mistakes));
+    let fields = tree.as_ref().and_then(|(root, _)| Decoder::new(&[], &mut mistakes).fields(root, "a scenario", &KEYS));
+    let matrix = Matrix::read(fields.and_then(|fields| fields.get("matrix")), None, &mut mistakes);
+    matrix.axes.into_iter().map(|axis| (axis.name, axis.values)).collect()
 }
 
 /// Reads a scenario. `path` is what reports and results call the file; `/` separates its parts.
@@ -62,6 +95,9 @@ pub fn load_with(
     }
     mistakes.settle(path, text, scenario)
 }
+
+/// The most steps and conditions of all cells together, repetitions written out: a small file must not become gigabytes of plan.
+const MOST_STEPS_OF_ALL_CELLS: usize = 100_000;
 
 const KEYS: [&str; 11] = [
     "scenario",
@@ -109,9 +145,9 @@ impl File<'_> {
         }
         let narrowed_at = fields.entry("matrix").map_or(fields.place, |entry| entry.key_place);
         let cells = matrix.with(self.overrides, narrowed_at, mistakes).cells();
-        if cells.is_empty() && !mistakes.is_any() {
+        if cells.is_empty() && self.overrides.is_empty() && !mistakes.is_any() {
             let none = Mistake::new(MistakeKind::Empty, narrowed_at, "no cell of the matrix is left");
-            mistakes.report(none.help("`exclude` or the values asked for leave nothing to run"));
+            mistakes.report(none.help("`exclude` leaves nothing to run"));
         }
         let id = ScenarioId {
             path: self.path.to_owned(),
@@ -119,14 +155,21 @@ impl File<'_> {
             sha256: self.sha256.clone(),
         };
         let mut patterns = PatternCache::new();
-        let mut plans = Vec::with_capacity(cells.len());
+        let (mut plans, mut read) = (Vec::with_capacity(cells.len()), 0);
         for parameters in cells {
             mistakes.next_cell();
-            let cell = CellReader { file: &self, fields: &fields, patterns: &mut patterns };
+            let cell = CellReader { file: &self, fields: &fields, patterns: &mut patterns, read: &mut read };
             plans.push(cell.plan(parameters, outcome.as_ref(), &id, mistakes));
+            if read > MOST_STEPS_OF_ALL_CELLS {
+                let message =
+                    format!("the cells of the matrix have more than {MOST_STEPS_OF_ALL_CELLS} steps together");
+                let large = Mistake::new(MistakeKind::TooLarge, narrowed_at, message);
+                mistakes.report(large.help("a question of that size is a campaign"));
+                break;
+            }
         }
         let cells = plans.into_iter().collect::<Option<Vec<_>>>()?;
-        Some(Scenario { id, cells })
+        Some(Scenario { id, cells, for_firmware: matrix.axes_for_firmware(root) })
     }
 }
 
@@ -148,6 +191,7 @@ struct CellReader<'c, 'f> {
     file: &'c File<'f>,
     fields: &'c Fields<'c>,
     patterns: &'c mut PatternCache,
+    read: &'c mut usize,
 }
 
 impl CellReader<'_, '_> {
@@ -161,7 +205,7 @@ impl CellReader<'_, '_> {
         let demand = outcome.and_then(|outcome| outcome.demand(&parameters, mistakes));
         let mut decoder = Decoder::new(&parameters, mistakes);
         let (board, spelling) = self.board(&mut decoder).unzip();
-        let firmware = self.firmware(&mut decoder);
+        let firmware = self.firmware(&mut decoder, board.as_deref());
         let title = self.fields.get("scenario").and_then(|node| decoder.text(node, TITLE));
         let tags = self.fields.get("tags").map_or(Some(Vec::new()), |node| tags(&mut decoder, node));
         let mut reader = Reader {
@@ -169,6 +213,7 @@ impl CellReader<'_, '_> {
             board: board.as_deref(),
             lines: &self.file.lines,
             patterns: self.patterns,
+            read: self.read,
             measured: BTreeMap::new(),
         };
         let cloud = self.fields.get("cloud").map_or(Some(GENUINE), |node| reader.cloud(node));
@@ -206,11 +251,15 @@ impl CellReader<'_, '_> {
         }
     }
 
-    /// The name of an image, or a path to one, which is looked for when it is run.
-    fn firmware(&self, decoder: &mut Decoder<'_>) -> Option<FirmwareName> {
+    /// The name of an image, or a path to one.
+    fn firmware(&self, decoder: &mut Decoder<'_>, board: Option<&BoardProfile>) -> Option<FirmwareName> {
         let node = self.fields.get("firmware")?;
         let text = decoder.text(node, "a firmware")?;
         if is_path(&text) {
+            if let Err(why) = self.file.library.firmware_file(&text, board?) {
+                decoder.report(Mistake::new(MistakeKind::BadFirmware, node.place, why));
+                return None;
+            }
             return Some(FirmwareName(text.into_owned()));
         }
         let name = decoder.name(node, FIRMWARE, self.file.library.firmware_names())?;
@@ -218,6 +267,7 @@ impl CellReader<'_, '_> {
     }
 }
 
+/// Whether a firmware is meant as a file rather than as the name of a shipped image.
 fn is_path(firmware: &str) -> bool {
     firmware.contains('/') || [".bin", ".hex", ".elf"].iter().any(|ending| firmware.ends_with(ending))
 }

@@ -8,9 +8,14 @@ use crate::plan::{
     Cause, CellCondition, CloudBehaviour, CloudSetting, Condition, Edge, Fault, Identity, Level, Measurand, Need,
     SlotContent, StepAction, SupplySetting, Trigger,
 };
+use crate::printable::printable;
 
 /// A step as a sentence.
 pub(crate) fn action(action: &StepAction) -> String {
+    printable(&do_it(action))
+}
+
+fn do_it(action: &StepAction) -> String {
     match action {
         StepAction::Supply(setting) => supply(setting),
         StepAction::Send(line) => format!("send `{line}` to the console"),
@@ -25,7 +30,7 @@ pub(crate) fn action(action: &StepAction) -> String {
             let holds = expectation.holds.map(|span| format!(", for {span}")).unwrap_or_default();
             format!("expect {}{deadline}{holds}", wanted(&expectation.condition))
         }
-        StepAction::Never { condition, during } => format!("for {during}, never {}", seen(condition)),
+        StepAction::Never { condition, during } => format!("for {during}, never {}", sight(condition)),
         StepAction::Fault { trigger, fault } => format!("{}, {}", when(trigger), self::fault(fault)),
         StepAction::Measure(measurement) => format!("measure `{}`: {}", measurement.name, measurand(&measurement.what)),
     }
@@ -60,7 +65,7 @@ pub(crate) fn cloud(setting: &CloudSetting) -> String {
 }
 
 /// A condition as something that should be: `the light to be cyan, breathing`.
-pub(crate) fn wanted(condition: &Condition) -> String {
+fn wanted(condition: &Condition) -> String {
     match condition {
         Condition::Light { name, .. } => format!("the light to be {name}"),
         Condition::Console(pattern) => format!("the console to print `{}`", pattern.source()),
@@ -74,6 +79,10 @@ pub(crate) fn wanted(condition: &Condition) -> String {
 
 /// A condition as something that is seen: `see the light cyan, breathing`.
 pub(crate) fn seen(condition: &Condition) -> String {
+    printable(&sight(condition))
+}
+
+fn sight(condition: &Condition) -> String {
     match condition {
         Condition::Light { name, .. } => format!("see the light {name}"),
         Condition::Console(pattern) => format!("read `{}` on the console", pattern.source()),
@@ -81,7 +90,7 @@ pub(crate) fn seen(condition: &Condition) -> String {
         Condition::Slot { slot, accepts } => format!("find the {} slot {}", slot.name(), either(accepts, content)),
         Condition::Rail { rail, is } => format!("see rail {rail} {}", level(is)),
         Condition::Current(is) => format!("see the current {}", level(is)),
-        Condition::Any(conditions) => conditions.iter().map(seen).collect::<Vec<_>>().join(" or "),
+        Condition::Any(conditions) => conditions.iter().map(sight).collect::<Vec<_>>().join(" or "),
     }
 }
 
@@ -197,14 +206,14 @@ pub(crate) fn need(need: Need) -> &'static str {
 impl Display for Condition {
     /// As something that is the case: `the light is cloud_connected`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&happens(self))
+        f.write_str(&printable(&happens(self)))
     }
 }
 
 impl Display for Cause {
     /// As something that is the case: `the console prints ...`, `line mode falls`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&cause(self))
+        f.write_str(&printable(&cause(self)))
     }
 }
 

@@ -84,6 +84,7 @@ impl Reader<'_, '_> {
     }
 
     fn step(&mut self, node: &Node, room: Room) -> Option<Vec<Placed>> {
+        *self.read += 1;
         let entries = self.decoder.entries(node, "a step (`verb: what`)")?;
         let keys = self.decoder.keys(&entries, "a step", &VERBS);
         let step = Written { node, parts: keys.into_iter().zip(entries).collect() };
@@ -387,6 +388,7 @@ impl Reader<'_, '_> {
             self.decoder.report(Mistake::new(MistakeKind::TooLarge, node.place, message));
             return None;
         }
+        *self.read += times * body.len();
         let round = |number: usize| {
             let name = format!("round {number} of {times}");
             body.iter().map(move |placed| placed.in_round(&name)).collect::<Vec<_>>()

@@ -18,8 +18,8 @@ pub(crate) fn slip<'c>(name: &str, candidates: impl IntoIterator<Item = &'c str>
     (distance <= (wanted.len() / 5).clamp(1, 2) && wanted.len() >= 3).then_some(best)
 }
 
-/// A help text: the name that was meant, or all that there are.
-pub(crate) fn help<'c>(kind: &str, name: &str, candidates: impl Iterator<Item = &'c str> + Clone) -> String {
+/// A help text for an unknown `name` of some `kind` (in the plural): the name that was meant, or all that there are.
+pub fn help<'c>(kind: &str, name: &str, candidates: impl Iterator<Item = &'c str> + Clone) -> String {
     if let Some(best) = nearest(name, candidates.clone()) {
         return format!("did you mean `{best}`?");
     }

@@ -297,6 +297,12 @@ impl<'t, 'm> Builder<'t, 'm> {
     fn finish(mut self) -> Option<Node> {
         self.open.truncate(KEPT_UNFINISHED);
         while self.root.is_none() && !self.open.is_empty() {
+            // A list of which no item was finished is not empty: what stands in it has not been read.
+            if let Some(Open { place, items: Items::List(items), .. }) = self.open.last_mut()
+                && items.is_empty()
+            {
+                items.push(Node { value: Value::Broken, place: *place });
+            }
             let here = self.open.last().map_or(Place::START, |open| open.place);
             self.close(here);
         }

@@ -5,7 +5,7 @@ use brickproof_scenario::plan::{
     Condition, Expectation, Expected, Fault, FirmwareName, Identity, Measurand, Need, StepAction, SupplySetting,
     Trigger,
 };
-use brickproof_scenario::{Diagnostics, Library, MistakeKind, Scenario, load, load_with};
+use brickproof_scenario::{Diagnostics, Library, MistakeKind, Scenario, axes, load, load_with};
 use brickproof_units::{Charge, Ratio, Slew, Span, Voltage};
 use proptest::prelude::*;
 
@@ -118,17 +118,83 @@ fn overrides_narrow_an_axis_or_give_it_a_new_value() {
     assert_eq!(unknown.mistakes()[0].kind(), MistakeKind::UnknownAxis);
     assert_eq!(unknown.mistakes()[0].suggestion(), Some("did you mean `release`?"));
     assert_eq!(unknown.mistakes()[0].line(), 4, "at the matrix");
-    let nothing = with(&["release=no-heal", "geometry=nrf52840"]).unwrap_err();
-    assert_eq!(nothing.mistakes()[0].kind(), MistakeKind::Empty);
+    assert_eq!(with(&["release=no-heal", "geometry=nrf52840"]).unwrap().cells, [], "the cell is excluded");
     let bad = with(&["geometry=nrf53"]).unwrap_err();
     assert_eq!(bad.mistakes()[0].kind(), MistakeKind::UnknownName);
 }
 
 #[test]
 fn another_firmware_is_asked_to_survive() {
-    let plan = read(MATRIX).cells.remove(0).with_firmware(FirmwareName("candidate.bin".into()));
+    let candidate = FirmwareName("candidate.bin".into());
+    let plan = read(MATRIX).with_firmware(&candidate).cells.remove(0);
     assert_eq!((plan.firmware.0.as_str(), &plan.outcome), ("candidate.bin", &Expected::Passed));
-    assert_eq!(plan.parameters[1].1, "no-heal", "the cell keeps its name");
+    assert_eq!(plan.parameters[1].1, "no-heal", "the axis is also looked for on the console, so the cells differ");
+}
+
+#[test]
+fn cells_that_differ_in_their_firmware_alone_are_one_when_another_firmware_is_asked() {
+    let text = MATRIX.replace("release ${release}", "release");
+    let scenario = read(&text).with_firmware(&FirmwareName("build/mine.bin".into()));
+    let named =
+        |geometry: &str| [("geometry".into(), geometry.to_owned()), ("firmware".into(), "build/mine.bin".into())];
+    let cells: Vec<_> = scenario.cells.iter().map(|plan| plan.parameters.as_slice()).collect();
+    assert_eq!(cells, [named("nrf51"), named("nrf52840")], "the name of a release that does not run is not used");
+}
+
+#[test]
+fn the_axes_of_a_file_can_be_asked_for_even_if_the_rest_is_broken() {
+    let expected = [("geometry", vec!["nrf51", "nrf52840"]), ("release", vec!["no-heal", "heal-full"])];
+    let expected = expected.map(|(axis, values)| (axis.to_owned(), values.into_iter().map(str::to_owned).collect()));
+    assert_eq!(axes(MATRIX), expected);
+    assert_eq!(axes(MATRIX.replace("supply:", "suply:")), expected);
+    assert_eq!(axes(MINIMAL), []);
+    assert_eq!(axes(b"\xff"), []);
+}
+
+#[test]
+fn a_firmware_file_is_judged_by_whoever_can_read_files() {
+    let library = Library::built_in().with_firmware_files(|path, board| match path {
+        "good.bin" => Ok(()),
+        _ => Err(format!("{path} is none for {}", board.name)),
+    });
+    let with = |name: &str| load("t.yaml", MINIMAL.replace("lantern-no-heal", name), &library);
+    assert!(with("good.bin").is_ok() && with("lantern-no-heal").is_ok());
+    let found = with("bad.bin").unwrap_err();
+    let found = &found.mistakes()[0];
+    assert_eq!((found.kind(), found.line()), (MistakeKind::BadFirmware, 3));
+    assert_eq!(found.to_string(), "bad.bin is none for lantern-nrf51");
+}
+
+#[test]
+fn a_small_file_cannot_ask_for_a_mountain_of_steps() {
+    let values: Vec<String> = (0..2_000).map(|value| format!("a{value}")).collect();
+    let steps = "  - repeat: { times: 999, steps: [{ send: \"${axis}\" }, { send: a }] }\n";
+    let text = with_steps(steps) + &format!("matrix: {{ axis: [{}] }}\n", values.join(", "));
+    assert_eq!(kinds(&text), [MistakeKind::TooLarge]);
+    let broken = text.replace("send: a }", "sned: a }");
+    assert!(kinds(&broken).contains(&MistakeKind::TooLarge), "nor one that has another mistake");
+}
+
+#[test]
+fn a_tab_hides_no_steps_that_were_begun() {
+    assert_eq!(kinds(&with_steps("  - supply: { usb: 5V }\n\t- wait: 1ms\n")), [MistakeKind::Syntax]);
+    assert_eq!(kinds(&with_steps("  []\n")), [MistakeKind::Empty], "a list without any is still told");
+}
+
+#[test]
+fn nothing_in_a_file_reaches_the_terminal_as_a_control_character() {
+    let odd = |text: &str| text.chars().any(|c| c.is_control() && c != '\n');
+    let text = with_steps(concat!(
+        "  - send: \"a\\e[31m\"\n",
+        "  - expect: { console: \"\\e[31mX\\x01\\0\", within: 1s }\n",
+        "  - measure: { \"\\e[2J\": { lowest: 3V3, during: 1s } }\n"
+    ));
+    let plan = read(&text.replace("scenario: T", "scenario: \"T\\e[31m\"\ntags: [\"\\a\"]")).cells.remove(0);
+    assert!(!odd(&brickproof_scenario::explain(&plan)), "{:?}", brickproof_scenario::explain(&plan));
+    let StepAction::Expect(expectation) = &plan.steps[1].action else { panic!("{:?}", plan.steps[1]) };
+    assert_eq!(expectation.condition.to_string(), "the console prints `\\x1b[31mX\\x01\\x00`");
+    let found = mistakes(text.replace("firmware: lantern", "firmware: \"\\e[31mlan\u{9b}tern\"#"));
+    assert!(!odd(&found.render(110)), "{:?}", found.render(110));
 }
 
 #[test]

@@ -69,6 +69,7 @@ fn a_plan_can_be_read_aloud() {
     insta::assert_snapshot!(explain(cell(&scenario, &[("geometry", "nrf51"), ("release", "no-heal")])), @r#"
     A brown-out strikes while the device key is being rewritten
     with geometry=nrf51, release=no-heal
+    tagged nightly, battery, keys
 
     On a lantern-nrf51 (nRF51822) that runs lantern-no-heal; the cloud answers genuinely after 50ms.
 
@@ -103,6 +104,7 @@ fn the_other_kinds_of_steps_can_be_read_aloud_too() {
     insta::assert_snapshot!(explain(&silent.cells[0]), @r#"
     A firewall swallows the handshake, and later lets it through
     with geometry=nrf51
+    tagged nightly, network
 
     On a lantern-nrf51 (nRF51822) that runs lantern-heal-full; the cloud is silent, as behind a firewall.
 
@@ -136,6 +138,7 @@ fn the_other_kinds_of_steps_can_be_read_aloud_too() {
     insta::assert_snapshot!(explain(cell(&battery, &[("release", "no-heal")])), @"
     An aged battery gives way under load while the device key is being rewritten
     with geometry=nrf51, release=no-heal
+    tagged nightly, battery, keys
 
     On a lantern-nrf51 (nRF51822) that runs lantern-no-heal; the cloud answers genuinely after 50ms.
 

@@ -138,12 +138,21 @@ impl KeyStore {
     }
 }
 
-/// What can stand in place of the right content. The stale key is one that the cloud no longer knows.
+/// The device keys that a simulated station writes, hands out or puts in place of another: none of them may be shown.
+pub fn private_keys() -> [SlotContent; 3] {
+    [PUBLISHED.device_old.clone(), PUBLISHED.device_new.clone(), stale_key()]
+}
+
+/// A device key that the cloud no longer knows.
+fn stale_key() -> SlotContent {
+    device_key_from_seed(1)
+}
+
+/// What can stand in place of the right content.
 fn alternates(slot: Slot) -> Alternates {
-    const STALE_KEY: u64 = 1;
     let keys = &*PUBLISHED;
     let (stale, other) = match slot {
-        Slot::DevicePrivate => (device_key_from_seed(STALE_KEY), keys.device_new.clone()),
+        Slot::DevicePrivate => (stale_key(), keys.device_new.clone()),
         Slot::ServerPublic => (keys.server_other.clone(), keys.server_other.clone()),
         Slot::ServerAddress => (keys.wrong_address.clone(), keys.wrong_address.clone()),
     };

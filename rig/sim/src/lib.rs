@@ -11,5 +11,6 @@ mod simulation;
 mod world;
 
 pub use firmware::{Firmware, FirmwareError};
+pub use keys::private_keys;
 pub use simulation::Simulation;
 pub use world::{UartTiming, World, WorldConfig};

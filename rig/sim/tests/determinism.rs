@@ -2,6 +2,7 @@
 
 use std::thread;
 
+use brickproof_report::Secrets;
 use brickproof_report::timeline::to_json_lines;
 use brickproof_scenario::plan::Plan;
 use brickproof_sim::Simulation;
@@ -34,7 +35,7 @@ fn ended(mut simulation: Simulation) -> String {
 fn record(simulation: &Simulation) -> String {
     let timeline = simulation.trial().timeline();
     let console: String = timeline.raw_console().iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("{}{console}\n{:?}\n", to_json_lines(timeline), simulation.trial().verdict())
+    format!("{}{console}\n{:?}\n", to_json_lines(timeline, &Secrets::default()), simulation.trial().verdict())
 }
 
 /// Fails with the first line that differs, not with two megabytes.

@@ -1,17 +1,17 @@
-//! `brickproof replay`: one trial again, found by its id alone.
+//! `brickproof replay`: one trial again, found by its id.
 //!
-//! Boundary: the id names scenario, cell and seed and carries a digest of everything else. Kept evidence says quickest which file and
-//! firmware it was; without it, every scenario below `--scenarios` is tried with every shipped firmware.
+//! Boundary: the id names scenario, cell and seed and carries a digest of everything else. Kept evidence says quickest which file, firmware
+//! and values it was; without it, every scenario of that name below `--scenarios` is tried with every shipped firmware and with `--firmware`.
 
 use std::path::{Path, PathBuf};
 
 use brickproof_report::evidence;
-use brickproof_scenario::Scenario;
 use brickproof_scenario::plan::FirmwareName;
+use brickproof_scenario::{Library, Override};
 use brickproof_sim::Firmware;
 use brickproof_trial::{TrialId, stem_of};
 
-use super::run::{Job, execute};
+use super::run::{FirmwareFrom, Job, execute};
 use crate::arguments::Replay;
 use crate::exit::{Exit, Problem};
 use crate::files;
@@ -22,13 +22,13 @@ pub(crate) fn replay(arguments: &Replay) -> Result<Exit, Problem> {
             what: error.to_string(),
             help: "copy it from the line of the trial or from results.json".to_owned(),
         })?;
-    let job = find(&id, &arguments.scenarios)?;
+    let job = find(&id, arguments)?;
     execute(&[job], 1, &arguments.output)
 }
 
-fn find(id: &TrialId, scenarios: &[PathBuf]) -> Result<Job, Problem> {
+fn find(id: &TrialId, arguments: &Replay) -> Result<Job, Problem> {
     let mut near = None;
-    for candidate in candidates(id, scenarios)? {
+    for candidate in candidates(id, arguments)? {
         if candidate.id == *id {
             return Ok(candidate);
         }
@@ -38,49 +38,66 @@ fn find(id: &TrialId, scenarios: &[PathBuf]) -> Result<Job, Problem> {
     }
     let help = match near {
         Some(other) => format!("its scenario, firmware or the rig changed since; today it is {other}"),
-        None => format!("no scenario called `{}` has such a cell; say where with --scenarios PATH", id.stem()),
+        None => format!(
+            "no scenario called `{}` has such a cell; say where with --scenarios PATH, and with which --firmware or --set",
+            id.stem()
+        ),
     };
     Err(Problem::Selection { what: format!("{id} cannot be run again"), help })
 }
 
-/// Every trial that might be meant, those for which there is evidence first.
-fn candidates(id: &TrialId, scenarios: &[PathBuf]) -> Result<Vec<Job>, Problem> {
-    let mut jobs = Vec::new();
-    if let Some((path, firmware)) = evidence_of(id)
-        && let Ok(kept) = files::load_all(&[path], &[])
-    {
-        jobs.extend(jobs_of(id, kept, Some(&firmware))?);
-    }
-    if jobs.iter().any(|job| job.id == *id) {
-        return Ok(jobs);
-    }
-    // A default folder that is not there must not hide that the id is unknown.
-    let there: Vec<PathBuf> = scenarios.iter().filter(|path| path.exists()).cloned().collect();
-    let found = files::load_all(&there, &[])?;
-    jobs.extend(jobs_of(id, found, None)?);
-    Ok(jobs)
+/// What a trial was run with, besides its seed.
+struct Circumstances {
+    scenarios: Vec<PathBuf>,
+    firmware: Option<String>,
+    values: Vec<Override>,
 }
 
-/// The scenario's path and the firmware's name of a trial that was kept.
-fn evidence_of(id: &TrialId) -> Option<(PathBuf, String)> {
+/// Every trial that might be meant, those for which there is evidence first.
+fn candidates(id: &TrialId, arguments: &Replay) -> Result<Vec<Job>, Problem> {
+    // Evidence of a file that has gone or is broken now is no reason not to look further.
+    let kept = evidence_of(id).and_then(|kept| jobs(id, &kept).ok()).unwrap_or_default();
+    if kept.iter().any(|job| job.id == *id) {
+        return Ok(kept);
+    }
+    // A default folder that is not there must not hide that the id is unknown.
+    let scenarios = arguments.scenarios.iter().filter(|path| path.exists()).cloned().collect();
+    let asked = Circumstances { scenarios, firmware: arguments.firmware.clone(), values: arguments.set.clone() };
+    Ok(kept.into_iter().chain(jobs(id, &asked)?).collect())
+}
+
+/// What a trial that was kept had been run with.
+fn evidence_of(id: &TrialId) -> Option<Circumstances> {
     let id = id.to_string();
     evidence::read_runs(Path::new(evidence::DEFAULT_FOLDER)).find_map(|(_, results)| {
         let trial = results.trials.into_iter().find(|trial| trial.id == id)?;
-        Some((trial.scenario.path.into(), trial.firmware.name))
+        let value =
+            |(axis, value): (String, serde_json::Value)| Some(Override { axis, value: value.as_str()?.to_owned() });
+        Some(Circumstances {
+            scenarios: vec![trial.scenario.path.into()],
+            firmware: Some(trial.firmware.name),
+            values: trial.parameters.into_iter().filter_map(value).collect(),
+        })
     })
 }
 
-fn jobs_of(id: &TrialId, scenarios: Vec<Scenario>, extra: Option<&str>) -> Result<Vec<Job>, Problem> {
+fn jobs(id: &TrialId, with: &Circumstances) -> Result<Vec<Job>, Problem> {
+    let mut sources = files::read(&with.scenarios)?;
+    sources.retain(|source| stem_of(&source.label) == id.stem());
+    // The firmware that was asked for stands among the values of its trial, and is no axis.
+    let is_axis = |it: &&Override| sources.iter().any(|source| source.values(&it.axis).is_some());
+    let values: Vec<Override> = with.values.iter().filter(is_axis).cloned().collect();
     let mut jobs = Vec::new();
-    for plan in scenarios.into_iter().filter(|it| stem_of(&it.id.path) == id.stem()).flat_map(|it| it.cells) {
+    for (source, scenario) in files::understand(sources, &values, &Library::built_in())? {
         // The scenario's own firmware is among them: asked to survive with `--firmware`, it is another trial.
-        for name in Firmware::shipped_names().map(str::to_owned).chain(extra.map(str::to_owned)) {
-            let asked = plan.clone().with_firmware(FirmwareName(name));
-            let firmware = files::firmware_of(&asked)?;
-            jobs.push(Job::new(asked, firmware, id.seed()));
+        for name in Firmware::shipped_names().map(str::to_owned).chain(with.firmware.clone()) {
+            for plan in scenario.clone().with_firmware(&FirmwareName(name)).cells {
+                jobs.push(Job::new(&source, plan, FirmwareFrom::Asked, id.seed())?);
+            }
         }
-        let own = files::firmware_of(&plan)?;
-        jobs.push(Job::new(plan, own, id.seed()));
+        // A firmware file of the scenario that has gone does not matter where another one was asked for.
+        let own = |plan| Job::new(&source, plan, FirmwareFrom::Scenario, id.seed()).ok();
+        jobs.extend(scenario.cells.into_iter().filter_map(own));
     }
     Ok(jobs)
 }

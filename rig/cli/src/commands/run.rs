@@ -1,5 +1,6 @@
 //! `brickproof run`: the scenarios' trials on the virtual bench, several at a time, reported in the order of the files.
 
+use std::collections::BTreeSet;
 use std::num::NonZero;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -7,18 +8,21 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Instant;
 
-use brickproof_report::evidence;
 use brickproof_report::results::{Finished, FirmwareRef, Results, TrialResult, World};
 use brickproof_report::terminal;
+use brickproof_report::{Secrets, evidence};
 use brickproof_scenario::plan::Plan;
 use brickproof_sim::{Firmware, Simulation};
 use brickproof_trial::TrialId;
 
 use crate::arguments::{Format, Output, Run};
 use crate::exit::{Exit, Problem};
+use crate::files::Source;
 use crate::output::Progress;
 use crate::{files, output};
 
+/// Where `replay` looks for scenarios by itself.
+const DEFAULT_SCENARIOS: &str = "scenarios/";
 /// The name of the virtual bench's only station.
 const STATION: &str = "virtual";
 
@@ -27,28 +31,66 @@ pub(crate) struct Job {
     pub(crate) id: TrialId,
     pub(crate) plan: Arc<Plan>,
     pub(crate) firmware: Firmware,
+    /// The command that runs it again.
+    replay: String,
+}
+
+/// Whose firmware runs in a trial.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FirmwareFrom {
+    /// The scenario names it.
+    Scenario,
+    /// It was asked for.
+    Asked,
 }
 
 impl Job {
-    pub(crate) fn new(plan: Plan, firmware: Firmware, seed: u64) -> Self {
+    pub(crate) fn new(source: &Source, plan: Plan, from: FirmwareFrom, seed: u64) -> Result<Self, Problem> {
+        let firmware = files::firmware_of(&plan)?;
         let id = TrialId::new(&plan, firmware.sha256(), seed);
-        Self { id, plan: Arc::new(plan), firmware }
+        let replay = replay_command(&id, source, &plan, from);
+        Ok(Self { id, plan: Arc::new(plan), firmware, replay })
+    }
+}
+
+/// Everything that `replay` cannot know from the id or find where it looks by itself, even when no evidence is kept.
+fn replay_command(id: &TrialId, source: &Source, plan: &Plan, from: FirmwareFrom) -> String {
+    let mut command = format!("brickproof replay {id}");
+    if !plan.scenario.path.starts_with(DEFAULT_SCENARIOS) {
+        command.push_str(&format!(" --scenarios {}", quoted(&plan.scenario.path)));
+    }
+    if from == FirmwareFrom::Asked && Firmware::shipped(&plan.firmware.0).is_none() {
+        command.push_str(&format!(" --firmware {}", quoted(&plan.firmware.0)));
+    }
+    for (axis, value) in &plan.parameters {
+        if source.values(axis).is_some() && !source.lists(axis, value) {
+            command.push_str(&format!(" --set {}", quoted(&format!("{axis}={value}"))));
+        }
+    }
+    command
+}
+
+/// `text` as one word of a shell.
+fn quoted(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,@%+".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
     }
 }
 
 pub(crate) fn run(arguments: &Run) -> Result<Exit, Problem> {
-    let mut jobs = Vec::new();
-    for scenario in files::load(&arguments.selection)? {
+    let from = if arguments.selection.firmware.is_some() { FirmwareFrom::Asked } else { FirmwareFrom::Scenario };
+    let (mut jobs, mut known) = (Vec::new(), BTreeSet::new());
+    for (source, scenario) in files::load(&arguments.selection)? {
         for plan in scenario.cells {
-            let firmware = files::firmware_of(&plan)?;
-            jobs.push(Job::new(plan, firmware, arguments.seed));
+            let job = Job::new(&source, plan, from, arguments.seed)?;
+            // One id, one trial: copies of a file would only write over each other's evidence.
+            if known.insert(job.id.clone()) {
+                jobs.push(job);
+            }
         }
-    }
-    if jobs.is_empty() {
-        return Err(Problem::Selection {
-            what: "no trial is left by --tag and --set".to_owned(),
-            help: "`brickproof explain PATH` lists tags and axes".to_owned(),
-        });
     }
     let at_once = arguments.jobs.map_or_else(processors, usize::from);
     execute(&jobs, at_once, &arguments.output)
@@ -62,41 +104,49 @@ fn processors() -> usize {
 pub(crate) fn execute(jobs: &[Job], at_once: usize, wanted: &Output) -> Result<Exit, Problem> {
     let interrupted = Arc::new(AtomicBool::new(false));
     let flag = Arc::clone(&interrupted);
+    let handler = move || {
+        // The first time the trials come to their end by themselves. A virtual board is safe as soon as nobody runs it.
+        if flag.swap(true, Ordering::SeqCst) {
+            std::process::exit(Exit::Interrupted.status().into());
+        }
+    };
     // A second handler in one process is refused; the first one is as good.
-    let _ = ctrlc::set_handler(move || flag.store(true, Ordering::SeqCst));
+    let _ = ctrlc::set_handler(handler);
+    let folder = match &wanted.report {
+        Some(folder) => evidence::Folder::at(folder).map_err(Problem::Report)?,
+        None => evidence::Folder::numbered(Path::new(evidence::DEFAULT_FOLDER))?,
+    };
 
     let began = Instant::now();
     let finished = run_all(jobs, at_once, &interrupted, wanted.format);
     let trials: Vec<TrialResult> = finished.iter().map(TrialResult::new).collect();
     let results = Results::new(World::Virtual, trials);
     report(&results, began.elapsed(), wanted.format);
-    let folder = match &wanted.report {
-        Some(folder) => {
-            evidence::write(folder, &results, &finished)?;
-            folder.clone()
-        }
-        None => evidence::keep(Path::new(evidence::DEFAULT_FOLDER), &results, &finished)?,
-    };
-    if wanted.format == Format::Human {
-        output::line(&format!("evidence: {}", folder.display()));
+    let came_to = if interrupted.load(Ordering::SeqCst) { Exit::Interrupted } else { Exit::of(&results) };
+    if let Err(error) = folder.write(&results, &finished) {
+        return Ok(came_to.min(output::problem(&error.into())));
     }
-    Ok(if interrupted.load(Ordering::SeqCst) { Exit::Interrupted } else { Exit::of(&results) })
+    if wanted.format == Format::Human {
+        output::line(&format!("evidence: {}", folder.path().display()));
+    }
+    Ok(came_to)
 }
 
 /// Results in the order of `jobs`. After an interruption those that were not begun are missing.
 fn run_all(jobs: &[Job], at_once: usize, interrupted: &AtomicBool, format: Format) -> Vec<Finished> {
     let next = AtomicUsize::new(0);
     let (sender, receiver) = mpsc::channel();
+    let secrets = Secrets::new(&brickproof_sim::private_keys());
     let progress = Progress::new();
     let colour = output::colour();
     thread::scope(|scope| {
         for _ in 0..at_once.min(jobs.len()) {
-            let (sender, next) = (sender.clone(), &next);
+            let (sender, next, secrets) = (sender.clone(), &next, &secrets);
             scope.spawn(move || {
                 while !interrupted.load(Ordering::SeqCst) {
                     let position = next.fetch_add(1, Ordering::SeqCst);
                     let Some(job) = jobs.get(position) else { break };
-                    if sender.send((position, run_one(job, interrupted))).is_err() {
+                    if sender.send((position, run_one(job, interrupted, secrets))).is_err() {
                         break;
                     }
                 }
@@ -123,7 +173,7 @@ fn run_all(jobs: &[Job], at_once: usize, interrupted: &AtomicBool, format: Forma
     })
 }
 
-fn run_one(job: &Job, interrupted: &AtomicBool) -> Finished {
+fn run_one(job: &Job, interrupted: &AtomicBool, secrets: &Secrets) -> Finished {
     let began = Instant::now();
     let mut simulation = Simulation::new(Arc::clone(&job.plan), &job.firmware, job.id.seed());
     simulation.run_while(|| !interrupted.load(Ordering::Relaxed));
@@ -133,6 +183,8 @@ fn run_one(job: &Job, interrupted: &AtomicBool) -> Finished {
         firmware: FirmwareRef::new(job.firmware.name(), job.firmware.sha256()),
         station: STATION.into(),
         wall_ns: u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX),
+        replay: job.replay.clone(),
+        secrets: secrets.clone(),
     }
 }
 

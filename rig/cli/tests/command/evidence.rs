@@ -158,3 +158,27 @@ fn private_keys_are_in_no_evidence() {
         }
     }
 }
+
+#[test]
+fn where_no_evidence_can_be_kept_nothing_is_run() {
+    let desk = Desk::with(&[("fails.yaml", FAILS), ("file", ""), ("taken/results.json", "{}")]);
+    for (report, text) in
+        [("file", "evidence could not be written to file"), ("taken", "was not written by Brickproof")]
+    {
+        let called = desk.call(&["run", "fails.yaml", "--report", report]);
+        called.exits(2);
+        assert!(called.out.is_empty() && called.err.contains(text), "{}{}", called.out, called.err);
+    }
+    assert_eq!(desk.read("taken/results.json"), "{}");
+    desk.put(".brickproof", b"");
+    assert!(desk.call(&["run", "fails.yaml"]).exits(3).out.is_empty());
+}
+
+#[test]
+fn a_value_longer_than_a_file_name_loses_no_evidence() {
+    let long = "x".repeat(300);
+    let text = BOOTS.replace("matrix:\n", &format!("matrix:\n  told: [{long}]\n"));
+    let desk = Desk::with(&[("long.yaml", &text.replace("steps:\n", "steps:\n  - send: ${told}\n"))]);
+    desk.call(&["run", "long.yaml", "--report", "report"]).exits(0);
+    assert_eq!(desk.files("report/trials").len(), 4, "two files for each of two trials");
+}

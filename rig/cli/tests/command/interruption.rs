@@ -44,3 +44,34 @@ fn an_interruption_is_told_and_what_finished_is_kept() {
         assert!(timeline.contains("make safe"), "{id} was left safe");
     }
 }
+
+/// Interrupted, it still has its cleanup before it.
+const SLOW_TO_END: &str = "\
+scenario: A cleanup that nobody waits for
+board: lantern-nrf51
+firmware: lantern-no-heal
+steps:
+  - supply: { usb: 5V }
+  - wait: 100h
+cleanup:
+  - wait: 100000h
+";
+
+#[test]
+fn who_interrupts_twice_waits_no_longer() {
+    let desk = Desk::with(&[("slow.yaml", SLOW_TO_END)]);
+    let mut child = desk.command(&["run", "slow.yaml"]).stdout(Stdio::null()).spawn().expect("the command was built");
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    // The folder for the evidence is there: from now on an interruption is heard, if not the first then the next.
+    let status = loop {
+        assert!(std::time::Instant::now() < deadline, "it does not end");
+        if desk.path(".brickproof/runs/000001").exists() {
+            let _ = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+        }
+        std::thread::sleep(std::time::Duration::from_millis(200));
+        if let Some(status) = child.try_wait().expect("it is our child") {
+            break status;
+        }
+    };
+    assert_eq!(status.code(), Some(130));
+}

@@ -39,3 +39,30 @@ fn one_broken_file_keeps_the_good_ones_from_running() {
     assert!(!desk.path(".brickproof").exists());
     desk.call(&["lint", "a.yaml"]).exits(0);
 }
+
+#[test]
+fn every_firmware_file_that_is_missing_is_told_by_lint_and_by_run() {
+    let with = |firmware: &str| BOOTS.replace("lantern-${release}", firmware);
+    let [one, two] = ["build/${release}.bin", "other.hex"].map(with);
+    let desk = Desk::with(&[
+        ("one.yaml", one.as_str()),
+        (
+            "two.yaml",
+            two.replace("  release: [no-heal, heal-full]\n", "  release: [a]\n")
+                .replace("steps:\n", "steps:\n  - send: ${release}\n")
+                .as_str(),
+        ),
+    ]);
+    for command in ["lint", "run"] {
+        let called = desk.call(&[command, "one.yaml", "two.yaml"]);
+        assert_eq!(counted(called.exits(2)), 2, "{}", called.err);
+        for told in [
+            "build/no-heal.bin could not be read",
+            "build/heal-full.bin could not be read",
+            "other.hex could not be read",
+        ] {
+            assert!(called.err.contains(told), "{command}: {told:?} is not in\n{}", called.err);
+        }
+    }
+    desk.call(&["run", "one.yaml", "--firmware", "lantern-heal-full"]).exits(0);
+}

@@ -70,3 +70,38 @@ fn a_folder_without_scenarios_is_no_reason_to_say_nothing_of_the_id() {
     called.exits(2);
     assert!(called.err.contains("unknown.1-00000000 cannot be run again"), "{}", called.err);
 }
+
+/// The replay line of the first trial that is told at length, without the command's name.
+fn replay_line(out: &str) -> Vec<String> {
+    let line = out.lines().find_map(|line| line.trim().strip_prefix("replay: brickproof ")).expect("it is printed");
+    line.split(' ').map(|word| word.trim_matches('\'').to_owned()).collect()
+}
+
+#[test]
+fn the_line_that_is_printed_works_whatever_the_trial_was_run_with() {
+    let fails = FAILS.replace("steps:\n", "matrix: { delay: [10ms] }\nsteps:\n  - wait: ${delay}\n");
+    let desk = Desk::with(&[("mine/fails.yaml", &fails)]);
+    let image = std::fs::read(crate::desk::repository().join("fixtures/firmware/images/lantern-no-heal.bin"));
+    desk.put("my.bin", &image.expect("it is committed"));
+    let run = ["run", "mine/fails.yaml", "--set", "delay=77ms", "--firmware", "my.bin", "--report", "first"];
+    let called = desk.call(&run);
+    called.exits(1);
+    let line = replay_line(&called.out);
+    let mut words: Vec<&str> = line.iter().map(String::as_str).collect();
+    words.extend(["--report", "second"]);
+    let again = desk.call(&words);
+    again.exits(1);
+    assert_eq!(replay_line(&again.out), line, "and tells how to run it once more");
+    assert_eq!(desk.files("first/trials"), desk.files("second/trials"));
+    assert_eq!(desk.json("first/results.json")["trials"][0]["replay"], format!("brickproof {}", line.join(" ")));
+}
+
+#[test]
+fn kept_evidence_knows_the_values_that_were_tried() {
+    let text =
+        BOOTS.replace("matrix:\n", "matrix:\n  delay: [10ms]\n").replace("steps:\n", "steps:\n  - wait: ${delay}\n");
+    let desk = Desk::with(&[("mine/boots.yaml", &text)]);
+    desk.call(&["run", "mine", "--set", "delay=77ms", "--set", "release=no-heal"]).exits(0);
+    let [id] = <[String; 1]>::try_from(ids(&desk.json(".brickproof/runs/000001/results.json"))).expect("one trial");
+    desk.call(&["replay", &id]).exits(0);
+}

@@ -87,7 +87,12 @@ fn a_selection_of_nothing_is_a_mistake() {
     told(&desk.call(&["run", "boots.yaml", "--tag", "nightly"]), "no trial is left");
     told(&desk.call(&["run", "empty"]), "there is no scenario in empty");
     told(&desk.call(&["run", "missing.yaml"]), "missing.yaml could not be read");
-    told(&desk.call(&["run", "boots.yaml", "--firmware", "lantern-heal-ful"]), "lantern-heal-ful could not be read");
+    told(&desk.call(&["explain", "boots.yaml", "--tag", "nightly"]), "no trial is left");
+    told(&desk.call(&["run", "boots.yaml", "--firmware", "lantern-heal-ful"]), "did you mean `lantern-heal-full`?");
+    told(&desk.call(&["run", "boots.yaml", "--firmware", "mine.bin"]), "mine.bin could not be read");
+    told(&desk.call(&["run", "boots.yaml", "--set", "relase=no-heal"]), "did you mean `release`?");
+    told(&desk.call(&["run", "boots.yaml", "--set", "release=heal-ful"]), "did you mean `lantern-heal-full`?");
+    told(&desk.call(&["run", "boots.yaml", "--seed", "-1"]), "a seed is a whole number from 0 to");
     desk.call(&["run", "boots.yaml", "--tag", "quick"]).exits(0);
 }
 
@@ -101,5 +106,71 @@ fn an_image_that_is_none_or_does_not_fit_is_refused() {
         called.exits(2);
         assert!(called.err.contains(text), "{}", called.err);
         assert!(!desk.path(".brickproof").exists(), "nothing was run");
+    }
+}
+
+/// A scenario with an axis that no other has, and a firmware file.
+const PAUSES: &str = "\
+scenario: A board that is left alone for ${pause}
+board: lantern-nrf51
+tags: [\"for-${pause}\"]
+matrix: { pause: [10ms, 20ms] }
+firmware: lantern-no-heal
+steps:
+  - supply: { usb: 5V }
+  - wait: ${pause}
+";
+
+#[test]
+fn what_is_set_picks_cells_out_of_several_files() {
+    let desk = Desk::with(&[("boots.yaml", BOOTS), ("pauses.yaml", PAUSES)]);
+    let trials = |arguments: &[&str]| {
+        let called = desk.call(&[&["run", "boots.yaml", "pauses.yaml", "--report", "report"], arguments].concat());
+        called.exits(0);
+        let ids = crate::desk::ids(&desk.json("report/results.json"));
+        let names =
+            ids.iter().filter_map(|id| id.rsplit_once('-').map(|(name, _)| name.to_owned())).collect::<Vec<_>>();
+        (names.join(" "), called.err)
+    };
+    assert_eq!(trials(&[]).0, "boots.no-heal.1 boots.heal-full.1 pauses.10ms.1 pauses.20ms.1");
+    assert_eq!(trials(&["--set", "pause=20ms"]), ("pauses.20ms.1".into(), String::new()));
+    assert_eq!(trials(&["--set", "pause=20ms", "--set", "pause=10ms"]).0, "pauses.20ms.1 pauses.10ms.1");
+    let (names, told) = trials(&["--set", "pause=30ms"]);
+    assert_eq!(names, "pauses.30ms.1", "a value that nobody lists is tried");
+    assert!(told.contains("note: no scenario here lists pause=30ms"), "{told}");
+    assert_eq!(trials(&["--tag", "for-20ms"]).0, "pauses.20ms.1", "the tags of a cell are those with its values");
+    assert_eq!(trials(&["./boots.yaml", ".", "--set", "release=no-heal"]).0, "boots.no-heal.1", "each file once");
+}
+
+#[test]
+fn trials_with_another_firmware_are_called_after_it() {
+    let desk = Desk::with(&[("boots.yaml", BOOTS)]);
+    let called = desk.call(&["run", "boots.yaml", "--firmware", "lantern-heal-parse", "--report", "report"]);
+    called.exits(0);
+    let results = desk.json("report/results.json");
+    assert_eq!(results["trials"].as_array().map(Vec::len), Some(1), "two releases that do not run are one question");
+    assert_eq!(results["trials"][0]["parameters"], serde_json::json!({ "firmware": "lantern-heal-parse" }));
+    assert!(called.out.starts_with("passed    boots.lantern-heal-parse.1-"), "{}", called.out);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_that_leads_back_up_is_followed_once() {
+    let desk = Desk::with(&[("all/boots.yaml", BOOTS)]);
+    std::os::unix::fs::symlink(".", desk.path("all/again")).expect("links can be made");
+    let called = desk.call(&["lint", "all", "all/again/boots.yaml"]);
+    called.exits(0);
+    assert_eq!(called.out, "no mistakes in 1 scenario, 2 trials\n");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn results_that_cannot_be_printed_are_no_success() {
+    let desk = Desk::with(&[("boots.yaml", BOOTS), ("fails.yaml", FAILS)]);
+    for (file, status) in [("boots.yaml", 3), ("fails.yaml", 1)] {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").expect("Linux has one");
+        let called: Called = desk.command(&["run", file]).stdout(full).output().expect("the command was built").into();
+        called.exits(status);
+        assert!(called.err.contains("results could not be printed"), "{}", called.err);
     }
 }
