@@ -8,6 +8,8 @@ mod evidence;
 mod interruption;
 #[path = "command/mistakes.rs"]
 mod mistakes;
+#[path = "command/readme.rs"]
+mod readme;
 #[path = "command/replay.rs"]
 mod replay;
 #[path = "command/words.rs"]
