@@ -68,7 +68,7 @@ pub(crate) enum Problem {
     #[error("{} in {}; nothing was executed", counted(mistakes(.0), "mistake"), counted(.0.len(), "file"))]
     Mistakes(Vec<Diagnostics>),
     /// A file cannot be read.
-    #[error("{path} could not be read: {source}")]
+    #[error("{path} could not be read")]
     Unreadable {
         path: PathBuf,
         #[source]
@@ -84,8 +84,8 @@ pub(crate) enum Problem {
     #[error(transparent)]
     Evidence(#[from] EvidenceError),
     /// Results could not be printed.
-    #[error("results could not be printed: {0}")]
-    Print(io::Error),
+    #[error("results could not be printed")]
+    Print(#[source] io::Error),
 }
 
 fn mistakes(files: &[Diagnostics]) -> usize {

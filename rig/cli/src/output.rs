@@ -63,7 +63,7 @@ pub(crate) fn problem(problem: &Problem) -> Exit {
         }
         Problem::Unreadable { .. } | Problem::Report(_) | Problem::Evidence(_) | Problem::Print(_) => {
             let mut text = format!("error: {problem}");
-            let mut source = std::error::Error::source(problem).and_then(std::error::Error::source);
+            let mut source = std::error::Error::source(problem);
             while let Some(error) = source {
                 text.push_str(&format!(": {error}"));
                 source = error.source();

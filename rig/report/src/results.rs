@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use brickproof_scenario::plan::{Fault, Plan};
+use brickproof_scenario::printable;
 use brickproof_trial::{Blame, FaultRecord, MeasuredValue, MeasurementRecord, Trial, TrialId, Verdict, VerdictKind};
 use serde::{Deserialize, Serialize};
 
@@ -303,14 +304,14 @@ impl TrialResult {
             attempt: 1,
             verdict: verdict.kind.to_string(),
             blame: verdict.blame.map(|blame| blame.to_string()),
-            reason: secrets.masked_text(&verdict.reason),
+            reason: printable(&secrets.masked_text(&verdict.reason)),
             evidence: verdict
                 .evidence
                 .iter()
                 .map(|it| EvidenceLine {
                     at_ns: it.at.as_nanos(),
                     kind: it.kind.to_owned(),
-                    text: secrets.masked_text(&it.text),
+                    text: printable(&secrets.masked_text(&it.text)),
                 })
                 .collect(),
             light: verdict.light.clone(),

@@ -32,5 +32,6 @@ pub use library::{FirmwareFiles, Library};
 pub use lights::{LightStatus, Look, Shown};
 pub use matrix::{Override, ParseOverrideError};
 pub use mistake::{Diagnostics, Mistake, MistakeKind, counted};
+pub use printable::printable;
 pub use scenario::{Scenario, axes, load, load_with};
 pub use suggest::help as suggestion;

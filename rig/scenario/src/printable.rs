@@ -3,7 +3,7 @@
 //! Boundary: characters in, characters out. A control character of somebody else's file must not steer the terminal of whoever reads about it.
 
 /// `text` with its control characters written out: `\x1b`.
-pub(crate) fn printable(text: &str) -> String {
+pub fn printable(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

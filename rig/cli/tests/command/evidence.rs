@@ -162,9 +162,10 @@ fn private_keys_are_in_no_evidence() {
 #[test]
 fn where_no_evidence_can_be_kept_nothing_is_run() {
     let desk = Desk::with(&[("fails.yaml", FAILS), ("file", ""), ("taken/results.json", "{}")]);
-    for (report, text) in
-        [("file", "evidence could not be written to file"), ("taken", "was not written by Brickproof")]
-    {
+    for (report, text) in [
+        ("file", "error: evidence could not be written to file: File exists"),
+        ("taken", "was not written by Brickproof"),
+    ] {
         let called = desk.call(&["run", "fails.yaml", "--report", report]);
         called.exits(2);
         assert!(called.out.is_empty() && called.err.contains(text), "{}{}", called.out, called.err);

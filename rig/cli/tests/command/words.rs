@@ -56,6 +56,17 @@ fn everything_that_ships_comes_out_as_it_says() {
 }
 
 #[test]
+fn what_a_scenario_says_does_not_steer_the_terminal() {
+    let text = BOOTS.replace("console: Cloud connected", "console: \"\\e[31mX\\x01\"").replace("10s", "1s");
+    let desk = Desk::with(&[("odd.yaml", &text.replace("A board boots and connects", "\"\\e[2JA board\""))]);
+    for command in ["run", "explain"] {
+        let called = desk.call(&[command, "odd.yaml"]);
+        assert!(called.out.contains("\\x1b[31mX\\x01"), "{}{}", called.out, called.err);
+        assert!(!called.out.chars().any(|c| c.is_control() && c != '\n'), "{:?}", called.out);
+    }
+}
+
+#[test]
 fn json_is_one_object_a_line_and_the_summary_last() {
     let desk = Desk::with(&[("boots.yaml", BOOTS), ("fails.yaml", FAILS)]);
     let called = desk.call(&["run", "boots.yaml", "fails.yaml", "--format", "json"]);
