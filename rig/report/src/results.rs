@@ -87,7 +87,8 @@ pub struct TrialResult {
     pub id: String,
     /// Which scenario.
     pub scenario: ScenarioRef,
-    /// The matrix cell, in the order of the file.
+    /// The matrix cell, in the order of the file. With another firmware than the scenario's, without the axes that only say which firmware
+    /// runs, and with `firmware` last.
     pub parameters: serde_json::Map<String, serde_json::Value>,
     /// The board profile's name.
     pub board: String,

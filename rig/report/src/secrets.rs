@@ -19,6 +19,10 @@ const SCALAR: usize = 32;
 /// So many bytes of a known scalar in a row are no coincidence (1 in 2^64), and fewer give nothing away.
 const WINDOW: usize = 8;
 const MASK: u8 = b'*';
+/// So much is looked through at a time: the console of a long trial must not be held several times over.
+const PIECE: usize = 64 * 1024;
+/// The longest way in which a key can be written, four characters a byte. Pieces overlap by it.
+const OVERLAP: usize = 4 * (HEADER.len() + SCALAR);
 
 /// The private keys that must not be shown.
 #[derive(Clone, Default)]
@@ -49,15 +53,21 @@ impl Secrets {
 
     /// `bytes` with every byte of a private key masked.
     pub fn masked<'b>(&self, bytes: &'b [u8]) -> Cow<'b, [u8]> {
-        let mut found = self.found(&raw(bytes));
-        found.extend(self.found(&escaped(bytes)));
-        found.extend(hexadecimal(bytes).iter().flat_map(|view| self.found(view)));
-        if found.is_empty() {
-            return Cow::Borrowed(bytes);
+        let mut masked = Cow::Borrowed(bytes);
+        for start in (0..bytes.len()).step_by(PIECE) {
+            let piece = start..(start + PIECE + OVERLAP).min(bytes.len());
+            for place in self.found_in(&bytes[piece]) {
+                masked.to_mut()[start + place.start..start + place.end].fill(MASK);
+            }
         }
-        let mut masked = bytes.to_vec();
-        found.into_iter().for_each(|place| masked[place].fill(MASK));
-        Cow::Owned(masked)
+        masked
+    }
+
+    fn found_in(&self, piece: &[u8]) -> Vec<Range<usize>> {
+        let mut found = self.found(&raw(piece));
+        found.extend(self.found(&escaped(piece)));
+        found.extend(hexadecimal(piece).iter().flat_map(|view| self.found(view)));
+        found
     }
 
     /// `text` with every byte of a private key masked.
@@ -183,6 +193,18 @@ mod tests {
         let public = hex(&key.expose_used()[60..]);
         assert_eq!(secrets.masked_text(&public), public, "the public half is no secret");
         assert_eq!(format!("{secrets:?}"), "Secrets(..)");
+    }
+
+    #[test]
+    fn a_key_in_a_long_console_is_found_wherever_it_is_cut() {
+        let key = device_key_from_seed(1);
+        let scalar = &key.expose_used()[7..39];
+        for written in [key.expose_used()[..39].to_vec(), hex(&key.expose_used()[..39]).into_bytes()] {
+            for before in PIECE - written.len()..=PIECE {
+                let text = [vec![b'.'; before], written.clone(), vec![b'.'; 9]].concat();
+                assert!(!leaks(&Secrets::default().masked(&text)[PIECE - 200..], scalar), "{before} bytes before it");
+            }
+        }
     }
 
     proptest! {

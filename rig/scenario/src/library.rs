@@ -1,6 +1,6 @@
 //! The boards and firmware images that scenarios may name.
 //!
-//! Boundary: names and profiles. Where an image's bytes are is known to whoever runs it; he may lend his eyes for those that are files.
+//! Boundary: names and profiles. Where an image's bytes are is known to whoever runs it, who may also judge those that are files.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -15,7 +15,8 @@ use crate::board::BoardProfile;
 pub struct Plan {
     /// Where the scenario came from.
     pub scenario: ScenarioId,
-    /// The matrix cell: axis and value, in the order of the file. Empty without a matrix.
+    /// The matrix cell: axis and value, in the order of the file. Empty without a matrix. A firmware that was asked for in place of the
+    /// scenario's stands last, as `firmware`.
     pub parameters: Vec<(String, String)>,
     /// The board profile that the scenario was checked against.
     pub board: Arc<BoardProfile>,
