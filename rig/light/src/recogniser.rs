@@ -130,6 +130,14 @@ impl Recogniser {
         History::new(self.past.newest_first(), self.now(), self.last_at - length)
     }
 
+    /// The board was switched or reset: what was is closed, and whatever is said from here on rests on later samples alone.
+    pub fn begin_anew(&mut self) {
+        if self.watched_since.take().is_some() {
+            self.finish_at(self.last_at, self.last_at);
+            self.open = OpenLight::Dark;
+        }
+    }
+
     /// Changes whenever [`Self::now`] or the past says something else than before (other than a longer time or more confidence).
     pub fn revision(&self) -> u64 {
         self.revision

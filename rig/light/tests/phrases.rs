@@ -177,3 +177,18 @@ fn a_sensor_that_stalls_ends_every_statement() {
     recogniser.feed(&Sample { at: last.at + Span::secs(1), ..last });
     assert_eq!(recogniser.now().to_string(), "green, rhythm unknown");
 }
+
+#[test]
+fn after_a_new_beginning_only_later_light_counts() {
+    let drive = dark(1_000.0).fade(CYAN, 4_000.0, 3);
+    let mut recogniser = watched(&drive);
+    let (breathing, from) = (Pattern::breathe(Colour::Cyan, Span::secs(4)), Instant::START + Span::millis(13_010));
+    assert!(Watcher::new(breathing, from).latest(&recogniser).is_some(), "it breathes");
+    recogniser.begin_anew();
+    assert_eq!(Watcher::new(breathing, from).latest(&recogniser), None, "nothing was seen since");
+    assert_eq!(recogniser.now().to_string(), "unknown");
+    let again = samples(&drive).into_iter().map(|sample| Sample { at: sample.at + Span::millis(13_010), ..sample });
+    again.for_each(|sample| recogniser.feed(&sample));
+    let found = Watcher::new(breathing, from).now(&recogniser).unwrap();
+    assert!(found.since >= from, "{found:?}");
+}

@@ -225,6 +225,7 @@ fn unseen(eyes: &Eyes, text: &str, condition: &Condition, within: Span, stay: St
                 Some((identity, _)) => {
                     format!("the board connected with {}, not {wanted}", identity_in_words(identity))
                 }
+                None if within == Span::ZERO => "the board has not connected".to_owned(),
                 None => format!("the board did not connect within {within}"),
             }
         }

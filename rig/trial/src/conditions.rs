@@ -209,6 +209,18 @@ impl Eyes {
         (self.recogniser.revision() != before).then(|| self.recogniser.now())
     }
 
+    /// The board was switched, reset or struck: what its light showed before says nothing about what it shows now. Returns what can still
+    /// be said if that is something else.
+    pub(crate) fn distrust_light(&mut self) -> Option<Sight> {
+        let before = self.recogniser.revision();
+        self.recogniser.begin_anew();
+        (self.recogniser.revision() != before).then(|| self.recogniser.now())
+    }
+
+    pub(crate) fn forget_connection_before(&mut self, at: Instant) {
+        self.handshakes.forget_connection_before(at);
+    }
+
     pub(crate) fn see_edge(&mut self, line: &Arc<str>, edge: Edge, now: Instant) {
         self.edges.retain(|(name, direction, _)| (name, *direction) != (line, edge));
         self.edges.push((Arc::clone(line), edge, now));

@@ -109,6 +109,11 @@ impl Handshakes {
         }
     }
 
+    /// The board's key was touched or its power was lost at `at`: which identity it had before says nothing about the one it has now.
+    pub(crate) fn forget_connection_before(&mut self, at: Instant) {
+        self.connected.take_if(|(_, connected)| *connected <= at);
+    }
+
     /// With which identity the board last connected, and when.
     pub(crate) fn connected_as(&self) -> Option<(Identity, Instant)> {
         self.connected

@@ -6,7 +6,9 @@
 use std::sync::Arc;
 
 use brickproof_keys::Slot;
-use brickproof_scenario::plan::{Condition, Expectation, Fault, Measurand, Measurement, Step, StepAction, Trigger};
+use brickproof_scenario::plan::{
+    Condition, Expectation, Fault, Measurand, Measurement, Step, StepAction, SupplySetting, Trigger,
+};
 use brickproof_units::{Instant, Span};
 
 use super::{SLOT_REREAD_PAUSE, SUPPLY_READING_PERIOD, SlotReading, Stage, StepState, Trial, command_of, no_answer};
@@ -304,15 +306,35 @@ impl Trial {
         match self.plan.steps[position].action {
             StepAction::Corrupt { .. } => {
                 self.harmed_at.get_or_insert(self.now);
+                self.eyes.forget_connection_before(self.now);
             }
+            StepAction::Supply(SupplySetting::Off) | StepAction::Reset { .. } => self.board_stopped_before(self.now),
+            StepAction::Supply(_) => self.distrust_light(),
             StepAction::Cloud(setting) => self.eyes.cloud_is(setting.behaviour),
             _ => {}
         }
         self.end_step(position);
     }
 
+    /// The board does not run, or began anew: whatever was seen of it before this instant is the past.
+    fn board_stopped_before(&mut self, at: Instant) {
+        self.distrust_light();
+        self.eyes.forget_connection_before(at);
+    }
+
+    fn distrust_light(&mut self) {
+        if let Some(sight) = self.eyes.distrust_light() {
+            self.note(Happening::Light(sight));
+        }
+    }
+
     pub(super) fn injected(&mut self, position: usize, shape: ShapeAchieved) {
-        self.harmed_at.get_or_insert(shape.began);
+        // Not the fault's beginning: what went on at that instant was there before the harm.
+        self.harmed_at.get_or_insert(self.now);
+        match shape.below_brown_out {
+            Span::ZERO => self.distrust_light(),
+            _ => self.board_stopped_before(shape.began),
+        }
         if let Some(record) = self.faults.last_mut() {
             record.achieved = Some(shape);
             if let Some(reason) = account::not_as_asked(&record.asked.fault, &shape) {

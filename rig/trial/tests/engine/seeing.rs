@@ -249,3 +249,51 @@ fn the_lowest_voltage_is_that_of_its_step() {
     assert_eq!(low.outcome(), "failed, firmware");
     assert_eq!(low.happened(|it| matches!(it, Happening::Rail { .. })), 1);
 }
+
+/// Whether the green light that was on before `step` still counts after it, if nothing is sampled from then on or if it stays.
+fn leftover(step: &str) -> [String; 2] {
+    let body = format!(
+        "steps:\n  - expect: {{ light: {{ solid: green }}, within: 3s }}\n  - {step}\n  \
+         - expect: {{ light: {{ solid: green }}, within: 5s }}\n"
+    );
+    [1_500, 9_000].map(|end| Station::new(&body).light(0..end, Light::Green).run().steps())
+}
+
+#[test]
+fn the_light_of_before_does_not_count_after_the_board_was_switched_reset_or_struck() {
+    for step in [
+        "supply: off",
+        "supply: { usb: 5V }",
+        "reset: { hold: 1ms }",
+        "fault: { power_cut: { hold: 10ms } }",
+        "fault: { load_step: { current: 300mA, hold: 10ms } }",
+    ] {
+        let [gone, stays] = leftover(step);
+        assert_eq!(gone, "passed passed failed", "{step}");
+        assert_eq!(stays, "passed passed passed", "{step}");
+    }
+    assert_eq!(leftover("send: hello")[0], "passed passed passed", "nothing happened to the board");
+}
+
+#[test]
+fn an_identity_of_before_the_board_lost_its_power_or_its_key_does_not_count() {
+    let body =
+        |step: &str| format!("steps:\n  - wait: 1s\n  - {step}\n  - expect: {{ identity: unchanged, within: 5s }}\n");
+    let connected = |station: Station, millis| {
+        station.cloud(millis, CloudEvent::LinkOpened).cloud(millis, CloudEvent::Connected { fingerprint: key(1) })
+    };
+    for step in [
+        "supply: off",
+        "reset: { hold: 1ms }",
+        "fault: { power_cut: { hold: 10ms } }",
+        "corrupt: { slot: device_private, class: blank }",
+    ] {
+        let before = connected(Station::new(&body(step)), 500).run();
+        assert_eq!(before.outcome(), "failed, firmware", "{step}");
+        assert!(before.verdict().reason.ends_with("the board did not connect within 5s"), "{step}");
+        let again = connected(connected(Station::new(&body(step)), 500), 3_000).run();
+        assert_eq!(again.outcome(), "passed", "{step}");
+    }
+    let kept = connected(Station::new(&body("supply: { usb: 5V }")), 500).run();
+    assert_eq!(kept.outcome(), "passed", "another source need not stop a board that runs");
+}
