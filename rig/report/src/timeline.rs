@@ -84,7 +84,7 @@ fn describe(what: &Happening, secrets: &Secrets) -> (&'static str, Value) {
             ("edge", json!({ "line": line.as_ref(), "edge": edge }))
         }
         Happening::Triggered { step } => ("triggered", json!({ "step": step })),
-        Happening::Rail { voltage } => ("rail", json!({ "uv": voltage.get() })),
+        Happening::Rail { voltage, current } => ("rail", json!({ "uv": voltage.get(), "ua": current.get() })),
         Happening::Verdict(verdict) => (
             "verdict",
             json!({
@@ -117,6 +117,7 @@ fn command_in_words(command: &Command, secrets: &Secrets) -> Value {
         Command::Corrupt { slot, class } => json!(format!("corrupt {slot}: {class}")),
         Command::ReadSlot { slot } => json!(format!("read slot {slot}")),
         Command::Inject(injection) => json!({ "inject": fault_kind(&injection.fault), "asked": asked(injection) }),
+        Command::WatchRail { minimum } => json!(format!("watch whether the rail passes {minimum}")),
         Command::ReadSupply { every: Some(every) } => json!(format!("read the supply every {every}")),
         Command::ReadSupply { every: None } => json!("stop reading the supply"),
         Command::MakeSafe => json!("make safe"),

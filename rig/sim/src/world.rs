@@ -13,7 +13,7 @@ use brickproof_keys::Fingerprint;
 use brickproof_scenario::board::ActiveLevel;
 use brickproof_scenario::plan::{CellCondition, CloudBehaviour, CloudSetting, Edge, Fault, Need, Plan, SupplySetting};
 use brickproof_trial::{Achieved, Action, ActionId, Command, CommandError, Injection, Observation, ShapeAchieved};
-use brickproof_units::{Current, Instant, Resistance, Span};
+use brickproof_units::{Current, Instant, Resistance, Span, Voltage};
 use brickproof_virtual_board::board::{Board, BoardConfig, BoardState, Pause, PauseOn, Records, WiredPin};
 use brickproof_virtual_board::flash::Cells;
 use brickproof_virtual_board::led::{Colour, Die, Led};
@@ -33,8 +33,10 @@ const LED_CURRENT: Current = Current::new(5_000);
 const MODEM_CURRENT: Current = Current::new(120_000);
 /// A usual cable of one metre.
 const CABLE: Resistance = Resistance::new(200_000);
-/// How often a board whose source was unplugged is looked at until it is off.
+/// How often a board whose source was unplugged is looked at until it is dark.
 const DARK_CHECK: Span = Span::millis(1);
+/// A rail below this is off: no transistor of the parts conducts there; assumed.
+const DARK: Voltage = Voltage::new(500_000);
 
 /// What may differ between worlds for the same plan.
 #[derive(Clone, Copy, Debug)]
@@ -62,8 +64,25 @@ enum Due {
     ReleaseButton(Pin, ActionId),
     CloudLine(Arc<[u8]>),
     Unplug(ActionId),
-    LookWhetherDark { id: ActionId, unplugged: Instant },
+    LookWhetherDark { id: ActionId, unplugged: Unplugged },
+    LookAtRail,
     SupplyReading,
+}
+
+/// A board whose source was taken away.
+#[derive(Clone, Copy, Debug)]
+enum Unplugged {
+    /// By a step.
+    ByOrder,
+    /// By a fault, at `at`; since `stopped` the chip does not run.
+    AsFault { at: Instant, stopped: Option<Instant> },
+}
+
+/// The level of the rail that is watched, and on which side of it the last reading was.
+#[derive(Clone, Copy, Debug)]
+struct RailWatch {
+    minimum: Voltage,
+    low: Option<bool>,
 }
 
 /// A line of the board that a scenario may watch.
@@ -91,6 +110,9 @@ pub struct World {
     issued: Option<Fingerprint>,
     agenda: BTreeMap<(Instant, u64), Due>,
     entries: u64,
+    rail_watch: Option<RailWatch>,
+    /// When the supply was last read: it is not read twice at one instant.
+    read_at: Option<Instant>,
     reading_every: Option<Span>,
     /// Whether the next reading stands in the agenda already: readings that stop and begin again must not come twice.
     reading_planned: bool,
@@ -162,6 +184,8 @@ impl World {
             issued: None,
             agenda: BTreeMap::new(),
             entries: 0,
+            rail_watch: None,
+            read_at: None,
             reading_every: None,
             reading_planned: false,
             injected: Vec::new(),
@@ -191,6 +215,9 @@ impl World {
             Command::Provision => self.provision(),
             Command::Supply(setting) => {
                 self.board.connect(source(setting));
+                if setting == SupplySetting::Off {
+                    return self.put(self.now, Due::LookWhetherDark { id, unplugged: Unplugged::ByOrder });
+                }
                 Ok(Achieved::Done)
             }
             Command::Send(text) => {
@@ -214,6 +241,10 @@ impl World {
             }
             Command::ReadSlot { slot } => self.store.read_slot(&self.board, slot, self.issued).map(Achieved::Slot),
             Command::Inject(injection) => return self.inject(id, &injection),
+            Command::WatchRail { minimum } => {
+                self.rail_watch = Some(RailWatch { minimum, low: None });
+                Ok(Achieved::Done)
+            }
             Command::ReadSupply { every } => {
                 self.read_supply(every);
                 Ok(Achieved::Done)
@@ -269,13 +300,25 @@ impl World {
             Fault::PowerCut { hold: None } => return self.put(injection.at, Due::Unplug(id)),
             Fault::LoadStep { current, hold, .. } => supply::Fault::ExtraLoad(*current, *hold),
         };
+        // What the rail was when the fault struck is part of what it did.
+        self.put(injection.at, Due::LookAtRail);
         let fault = self.board.inject(injection.at, fault);
         self.injected.push((fault, id));
     }
 
     fn read_supply(&mut self, every: Option<Span>) {
         self.reading_every = every;
+        if every.is_some() {
+            self.read_supply_now();
+        }
         self.plan_reading();
+    }
+
+    fn read_supply_now(&mut self) {
+        if self.read_at.replace(self.now) != Some(self.now) {
+            let reading = Observation::Supply { rail: self.board.rail(), current: self.board.current() };
+            self.seen.push_back((self.now, reading));
+        }
     }
 
     fn plan_reading(&mut self) {
@@ -329,6 +372,7 @@ impl World {
     /// Hands over everything that can be observed by now, in order.
     pub(crate) fn deliver(&mut self, mut observe: impl FnMut(Instant, Observation)) {
         self.look_at_pins();
+        self.look_at_rail();
         self.look_at_light();
         self.look_at_faults();
         while let Some(entry) = self.agenda.first_entry() {
@@ -356,6 +400,14 @@ impl World {
                 let observation = Observation::Edge { line: Arc::clone(&line.name), edge: direction };
                 self.seen.push_back((edge.at, observation));
             }
+        }
+    }
+
+    fn look_at_rail(&mut self) {
+        let Some(watch) = &mut self.rail_watch else { return };
+        let low = Some(self.board.rail() < watch.minimum);
+        if std::mem::replace(&mut watch.low, low) != low {
+            self.read_supply_now();
         }
     }
 
@@ -405,26 +457,41 @@ impl World {
             }
             Due::Unplug(id) => {
                 self.board.connect(Source::None);
-                self.put(self.now + DARK_CHECK, Due::LookWhetherDark { id, unplugged: self.now });
+                let unplugged = Unplugged::AsFault { at: self.now, stopped: None };
+                self.put(self.now, Due::LookWhetherDark { id, unplugged });
             }
-            Due::LookWhetherDark { id, unplugged } if self.board.state() == BoardState::Off => {
-                let lowest = self.board.rail();
-                let below_brown_out = Span::ZERO;
-                let shape = ShapeAchieved { began: unplugged, lowest, below_brown_out };
-                self.answer(id, Ok(Achieved::Injected(shape)));
-            }
-            Due::LookWhetherDark { id, unplugged } => {
-                self.put(self.now + DARK_CHECK, Due::LookWhetherDark { id, unplugged });
-            }
+            Due::LookWhetherDark { id, unplugged } => self.look_whether_dark(id, unplugged),
+            Due::LookAtRail => {}
             Due::SupplyReading => {
                 self.reading_planned = false;
                 if self.reading_every.is_some() {
-                    let reading = Observation::Supply { rail: self.board.rail(), current: self.board.current() };
-                    self.seen.push_back((self.now, reading));
+                    self.read_supply_now();
                 }
                 self.plan_reading();
             }
         }
+    }
+
+    /// Answers when the rail is measured to be off; until then looks again and again.
+    fn look_whether_dark(&mut self, id: ActionId, unplugged: Unplugged) {
+        let rail = self.board.rail();
+        let unplugged = match unplugged {
+            Unplugged::AsFault { at, stopped: None } if self.board.state() == BoardState::Off => {
+                Unplugged::AsFault { at, stopped: Some(self.now) }
+            }
+            known => known,
+        };
+        if rail >= DARK {
+            return self.put(self.now + DARK_CHECK, Due::LookWhetherDark { id, unplugged });
+        }
+        let achieved = match unplugged {
+            Unplugged::ByOrder => Achieved::Done,
+            Unplugged::AsFault { at: began, stopped } => {
+                let below_brown_out = stopped.map_or(Span::ZERO, |stopped| self.now.since(stopped));
+                Achieved::Injected(ShapeAchieved { began, lowest: rail, below_brown_out })
+            }
+        };
+        self.answer(id, Ok(achieved));
     }
 
     fn answer(&mut self, id: ActionId, result: Result<Achieved, CommandError>) {

@@ -2,7 +2,7 @@
 
 use brickproof_scenario::plan::{Expected, Plan};
 use brickproof_sim::Simulation;
-use brickproof_trial::{Happening, ShapeAchieved, VerdictKind};
+use brickproof_trial::{Blame, Happening, ShapeAchieved, VerdictKind};
 use brickproof_units::{Instant, Span, Voltage};
 
 #[path = "common/shipped.rs"]
@@ -98,6 +98,55 @@ fn a_cut_without_an_end_leaves_the_board_dark_until_the_next_supply() {
     let simulation = run(plan);
     assert_eq!(verdict(&simulation), VerdictKind::Passed, "{:?}", simulation.trial().verdict());
     assert_eq!(boots(&simulation), 2);
+}
+
+/// What comes of these steps on a board that has connected.
+fn after_connecting(steps: &str) -> Simulation {
+    let text = format!(
+        "scenario: T\nboard: lantern-nrf51\nfirmware: lantern-no-heal\nsteps:\n  - supply: {{ usb: 5V }}\n  \
+         - expect: {{ console: Cloud connected, within: 30s }}\n{steps}"
+    );
+    let [plan] = <[Plan; 1]>::try_from(cells_of("t.yaml", &text)).expect("one cell");
+    run(plan)
+}
+
+#[test]
+fn off_is_measured_off_before_the_next_step_begins() {
+    let simulation = after_connecting(
+        "  - supply: off\n  - never: { rail: 3V3, above: 0.5V, for: 1ms }\n  - supply: { usb: 5V }\n  \
+         - expect: { console: \"device=good\", within: 1s }\n",
+    );
+    assert_eq!(verdict(&simulation), VerdictKind::Passed, "{:?}", simulation.trial().verdict());
+}
+
+#[test]
+fn a_cut_without_an_end_tells_how_far_and_how_long_the_rail_fell() {
+    let shape = achieved(&after_connecting("  - fault: { power_cut: {} }\n"));
+    assert!(shape.lowest < Voltage::new(500_000), "{}", shape.lowest);
+    assert!(shape.below_brown_out > Span::millis(100), "{}", shape.below_brown_out);
+}
+
+#[test]
+fn a_rail_is_read_even_in_a_step_that_is_shorter_than_the_time_between_two_readings() {
+    let steps = "  - never: { rail: 3V3, below: 1.8V, for: 500us }\n".repeat(3);
+    let simulation = after_connecting(&steps);
+    assert_eq!(verdict(&simulation), VerdictKind::Passed, "{:?}", simulation.trial().verdict());
+}
+
+#[test]
+fn a_source_that_does_not_carry_the_board_is_not_held_against_it() {
+    for supply in
+        ["off", "{ bench: { voltage: 5V, current_limit: 1mA } }", "{ battery: { cell: 1200mAh, charge: 0% } }"]
+    {
+        let text = format!(
+            "scenario: T\nboard: lantern-nrf51\nfirmware: lantern-no-heal\nsteps:\n  - supply: {supply}\n  \
+             - expect: {{ console: \"device=good\", within: 10s }}\n"
+        );
+        let [plan] = <[Plan; 1]>::try_from(cells_of("t.yaml", &text)).expect("one cell");
+        let simulation = run(plan);
+        let blame = simulation.trial().verdict().and_then(|verdict| verdict.blame);
+        assert_eq!((verdict(&simulation), blame), (VerdictKind::Error, Some(Blame::Scenario)), "{supply}");
+    }
 }
 
 #[test]

@@ -3,11 +3,14 @@
 //! Boundary: it words and weighs what the eyes saw; it changes nothing. The board is blamed last: only when no one else can be.
 
 use brickproof_console::{Line, Nearest, nearest};
-use brickproof_scenario::plan::{Condition, Expected, Fault, Identity, Plan, SlotContent, Step, StepAction, Trigger};
+use brickproof_scenario::plan::{
+    Condition, Expected, Fault, Identity, Plan, SlotContent, Step, StepAction, SupplySetting, Trigger,
+};
 use brickproof_units::{Instant, Span, Voltage};
 
 use crate::conditions::Eyes;
 use crate::ports::{CommandError, ShapeAchieved};
+use crate::rail::{Lack, Reading};
 use crate::verdict::{Blame, Evidence, MeasuredValue, Verdict, VerdictKind};
 
 /// How many console lines accompany a verdict.
@@ -60,6 +63,16 @@ pub(crate) fn brick_did_not_come(eyes: &Eyes, at: Instant) -> Verdict {
     }
 }
 
+/// Nothing that was done reached the board, so that it had nothing to survive.
+pub(crate) fn nothing_harmed(eyes: &Eyes, at: Instant) -> Verdict {
+    Verdict {
+        kind: VerdictKind::Error,
+        blame: Some(Blame::Scenario),
+        reason: "the scenario expects this firmware to brick, and nothing was done that could harm it".to_owned(),
+        ..brick_did_not_come(eyes, at)
+    }
+}
+
 /// Turns the failure that a scenario predicts into a pass, if it is the one that it predicts.
 pub(crate) fn expected_brick(plan: &Plan, failure: Verdict, shown: &[bool], at_expectation: bool) -> Verdict {
     let Expected::Bricked { showing } = &plan.outcome else { return failure };
@@ -102,17 +115,19 @@ pub(crate) fn bench_error(eyes: &Eyes, reason: String, step: Option<usize>, at: 
 /// A fault whose trigger did not come was not made: no statement about survival is possible.
 pub(crate) fn trigger_missed(eyes: &Eyes, step: &Step, trigger: &Trigger, began: Instant, at: Instant) -> Verdict {
     let silent = !eyes.heard_since(began);
+    let starved = starved(eyes, began).filter(|_| silent);
     let cause = match &step.action {
         StepAction::Fault { trigger: Trigger { cause: Some(cause), .. }, .. } => cause.to_string(),
         _ => step.text.clone(),
     };
-    let (blame, why) = if silent {
-        (Blame::Firmware, "the console was silent")
-    } else {
-        (Blame::Scenario, "the board was alive, so the trigger does not fit it")
+    let (blame, why) = match &starved {
+        Some(starved) => (starved.blame, starved.text.as_str()),
+        None if silent => (Blame::Firmware, "the console was silent"),
+        None => (Blame::Scenario, "the board was alive, so the trigger does not fit it"),
     };
     let mut evidence = nearest_line(eyes, &step.action, began);
     evidence.extend(last_lines(eyes));
+    evidence.extend(starved.as_ref().and(last_reading(eyes)));
     Verdict {
         kind: VerdictKind::Error,
         blame: Some(blame),
@@ -124,8 +139,30 @@ pub(crate) fn trigger_missed(eyes: &Eyes, step: &Step, trigger: &Trigger, began:
     }
 }
 
+/// The verdict on a fault that did not come, or not as it was asked for.
+pub(crate) fn not_as_asked(
+    eyes: &Eyes,
+    asked: &Fault,
+    achieved: &ShapeAchieved,
+    step: usize,
+    at: Instant,
+) -> Option<Verdict> {
+    let (blame, reason) = if !eyes.rail().was_up_before(achieved.began) {
+        (Blame::Scenario, "the fault was not made: the board had no power when it struck".to_owned())
+    } else if let Fault::PowerCut { .. } = asked
+        && achieved.below_brown_out == Span::ZERO
+    {
+        let lowest = achieved.lowest;
+        let reason = format!("the fault was not made: the power came back before the board felt it, at {lowest}");
+        (Blame::Scenario, reason)
+    } else {
+        (Blame::Bench, unlike(asked, achieved)?)
+    };
+    Some(Verdict { blame: Some(blame), ..bench_error(eyes, reason, Some(step), at) })
+}
+
 /// Why the shape that was achieved is not the one that was asked for, if it is not.
-pub(crate) fn not_as_asked(asked: &Fault, achieved: &ShapeAchieved) -> Option<String> {
+fn unlike(asked: &Fault, achieved: &ShapeAchieved) -> Option<String> {
     match asked {
         Fault::BrownOut { floor, rail, .. } => {
             let off = achieved.lowest.get().abs_diff(floor.get());
@@ -141,7 +178,7 @@ pub(crate) fn not_as_asked(asked: &Fault, achieved: &ShapeAchieved) -> Option<St
 }
 
 /// The verdict on something that was not as it should be.
-pub(crate) fn missed(eyes: &Eyes, miss: &Miss<'_>, step: Option<usize>, at: Instant) -> Verdict {
+pub(crate) fn missed(eyes: &Eyes, miss: &Miss<'_>, step: Option<usize>, began: Instant, at: Instant) -> Verdict {
     let mut evidence = Vec::new();
     let (reason, subject) = match miss {
         Miss::Unseen { text, condition, within, began, stay } => {
@@ -151,23 +188,67 @@ pub(crate) fn missed(eyes: &Eyes, miss: &Miss<'_>, step: Option<usize>, at: Inst
             (unseen(eyes, text, condition, *within, *stay), Subject::of(condition))
         }
         Miss::Forbidden { text, line, condition } => {
-            (format!("{condition}, which line {line} forbids ({text})"), Subject::Board)
+            (format!("{condition}, which line {line} forbids ({text})"), Subject::of(condition))
         }
-        Miss::OutOfLimits { text, value } => (format!("{value} is out of the limits: {text}"), Subject::Board),
+        Miss::OutOfLimits { text, value } => {
+            let subject = match value {
+                MeasuredValue::Voltage(_) => Subject::Supply,
+                MeasuredValue::Span(_) => Subject::Board,
+            };
+            (format!("{value} is out of the limits: {text}"), subject)
+        }
     };
     evidence.extend(last_lines(eyes));
     let story = eyes.handshakes().story(at);
     let story = story.filter(|story| subject == Subject::Connection || story.blame == Blame::Bench);
-    let (blame, reason) = match (story, subject) {
-        (Some(story), _) => {
+    let (blame, reason) = match (subject, starved(eyes, began), story) {
+        (Subject::Supply, _, _) => {
+            evidence.extend(last_reading(eyes));
+            (supplier(eyes), reason)
+        }
+        (_, Some(starved), _) => {
+            evidence.extend(last_reading(eyes));
+            (starved.blame, format!("{}; {reason}", starved.text))
+        }
+        (_, None, Some(story)) => {
             evidence.push(Evidence { at: story.at, kind: "cloud", text: story.text.clone() });
             (story.blame, format!("{}; {reason}", story.text))
         }
-        (None, Subject::Supply) => (Blame::Bench, reason),
-        (None, Subject::Board | Subject::Connection) => (Blame::Firmware, reason),
+        (_, None, None) => (Blame::Firmware, reason),
     };
     evidence.sort_by_key(|it| it.at);
     Verdict { kind: kind_of(blame), blame: Some(blame), reason, step, evidence, light: eyes.light_in_words(), at }
+}
+
+/// Why a board could not do anything for lack of power.
+struct Starved {
+    text: String,
+    blame: Blame,
+}
+
+/// Whether the board lacked its power from `began` on. A source that the scenario sized is the scenario's; a USB port is the bench's.
+fn starved(eyes: &Eyes, began: Instant) -> Option<Starved> {
+    let Lack { since, minimum } = eyes.rail().lack(began)?;
+    let (who, blame) = match eyes.rail().source() {
+        None | Some(SupplySetting::Off) => ("nothing fed the board".to_owned(), Blame::Scenario),
+        Some(source @ (SupplySetting::Battery { .. } | SupplySetting::Bench { .. })) => {
+            (format!("what the scenario feeds the board with does not carry it ({source})"), Blame::Scenario)
+        }
+        Some(source @ SupplySetting::Usb { .. }) => (format!("the supply failed ({source})"), Blame::Bench),
+    };
+    Some(Starved { text: format!("{who}: the rail fell short of {minimum} at {since}"), blame })
+}
+
+/// Whose doing the rail's voltage is: never the board's, which has no say in it.
+fn supplier(eyes: &Eyes) -> Blame {
+    match eyes.rail().source() {
+        Some(SupplySetting::Battery { .. }) => Blame::Scenario,
+        _ => Blame::Bench,
+    }
+}
+
+fn last_reading(eyes: &Eyes) -> Option<Evidence> {
+    eyes.rail().last().map(|reading| Evidence { at: reading.at, kind: "supply", text: reading.to_string() })
 }
 
 /// Only a board can fail; where the rig or the scenario is to blame, nothing was learned about it.
@@ -194,7 +275,7 @@ impl Subject {
         match condition {
             Condition::Light { name, .. } if name == CONNECTED => Self::Connection,
             Condition::Identity(_) => Self::Connection,
-            Condition::Rail { .. } | Condition::Current(_) => Self::Supply,
+            Condition::Rail { .. } => Self::Supply,
             Condition::Any(conditions) => {
                 let subjects: Vec<Self> = conditions.iter().map(Self::of).collect();
                 if subjects.contains(&Self::Connection) {
@@ -205,14 +286,17 @@ impl Subject {
                     Self::Supply
                 }
             }
-            Condition::Light { .. } | Condition::Console(_) | Condition::Slot { .. } => Self::Board,
+            // How much it draws is the board's own doing.
+            Condition::Light { .. } | Condition::Console(_) | Condition::Slot { .. } | Condition::Current(_) => {
+                Self::Board
+            }
         }
     }
 }
 
 fn unseen(eyes: &Eyes, text: &str, condition: &Condition, within: Span, stay: Stay) -> String {
     if let Stay::Left(holds) = stay {
-        return format!("{condition}, but not for {holds}; now the light is {}", eyes.sight());
+        return format!("{condition}, but not for {holds}; {}", seen_instead(eyes, condition));
     }
     match condition {
         Condition::Light { name, .. } => {
@@ -236,7 +320,19 @@ fn unseen(eyes: &Eyes, text: &str, condition: &Condition, within: Span, stay: St
                 None => format!("slot {slot} was not read within {within}"),
             }
         }
-        _ => format!("not seen within {within}: {text}"),
+        Condition::Rail { .. } | Condition::Current(_) => {
+            format!("not within {within}: {condition}; {}", seen_instead(eyes, condition))
+        }
+        Condition::Any(_) => format!("not seen within {within}: {text}"),
+    }
+}
+
+/// What there is in place of something that lasts.
+fn seen_instead(eyes: &Eyes, condition: &Condition) -> String {
+    match (condition, eyes.rail().last()) {
+        (Condition::Rail { .. }, Some(Reading { rail, .. })) => format!("now it is at {rail}"),
+        (Condition::Current(_), Some(Reading { current, .. })) => format!("now it is {current}"),
+        _ => format!("now the light is {}", eyes.sight()),
     }
 }
 

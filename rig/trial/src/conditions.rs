@@ -16,6 +16,7 @@ use brickproof_scenario::plan::{
 use brickproof_units::{Current, Instant, Span, Voltage};
 
 use crate::handshake::Handshakes;
+use crate::rail::{Rail, Reading};
 
 /// How many console lines are kept for evidence and for the search of the nearest one.
 const LINES_KEPT: usize = 512;
@@ -74,11 +75,22 @@ pub(crate) struct LookOut {
 #[derive(Clone, Copy, Debug)]
 enum Measured {
     Rail(Level<Voltage>),
+    /// That the rail is below this once it has come up.
+    Sag(Voltage),
     Current(Level<Current>),
 }
 
+/// What a condition is looked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// It has to come.
+    Wanted,
+    /// It must not come.
+    Forbidden,
+}
+
 impl LookOut {
-    pub(crate) fn prepare(&mut self, condition: &Condition) -> Look {
+    pub(crate) fn prepare(&mut self, condition: &Condition, purpose: Purpose) -> Look {
         match condition {
             Condition::Light { pattern, .. } => Look::Light(*pattern),
             Condition::Console(pattern) => {
@@ -87,9 +99,12 @@ impl LookOut {
             }
             Condition::Identity(accepts) => Look::Identity(accepts.clone()),
             Condition::Slot { slot, accepts } => Look::Slot { slot: *slot, accepts: accepts.clone() },
+            Condition::Rail { is: Level::Below(threshold), .. } if purpose == Purpose::Forbidden => {
+                self.level(Measured::Sag(*threshold))
+            }
             Condition::Rail { is, .. } => self.level(Measured::Rail(*is)),
             Condition::Current(is) => self.level(Measured::Current(*is)),
-            Condition::Any(conditions) => Look::Any(conditions.iter().map(|it| self.prepare(it)).collect()),
+            Condition::Any(conditions) => Look::Any(conditions.iter().map(|it| self.prepare(it, purpose)).collect()),
         }
     }
 
@@ -101,20 +116,21 @@ impl LookOut {
     /// What a step waits for or guards against, if it does.
     pub(crate) fn prepare_step(&mut self, action: &StepAction) -> Option<Look> {
         match action {
-            StepAction::Expect(expectation) => Some(self.prepare(&expectation.condition)),
-            StepAction::Never { condition, .. } => Some(self.prepare(condition)),
+            StepAction::Expect(expectation) => Some(self.prepare(&expectation.condition, Purpose::Wanted)),
+            StepAction::Never { condition, .. } => Some(self.prepare(condition, Purpose::Forbidden)),
             StepAction::Fault { trigger, .. } => trigger.cause.as_ref().map(|cause| match cause {
-                Cause::Seen(condition) => self.prepare(condition),
+                Cause::Seen(condition) => self.prepare(condition, Purpose::Wanted),
                 Cause::Edge { line, edge } => Look::Edge { line: line.as_str().into(), edge: *edge },
             }),
             StepAction::Measure(Measurement { what: Measurand::TimeUntil { condition, .. }, .. }) => {
-                Some(self.prepare(condition))
+                Some(self.prepare(condition, Purpose::Wanted))
             }
             _ => None,
         }
     }
 
-    pub(crate) fn open_eyes(self, calibration: Calibration) -> Eyes {
+    /// `minimum` is the least voltage with which the board works.
+    pub(crate) fn open_eyes(self, calibration: Calibration, minimum: Voltage) -> Eyes {
         Eyes {
             matches: self.patterns.into_iter().map(|id| (id, None)).collect(),
             matcher: self.matcher,
@@ -125,6 +141,8 @@ impl LookOut {
             slots: BTreeMap::new(),
             levels: self.levels.into_iter().map(|level| (level, None)).collect(),
             lowest: None,
+            lowest_up: None,
+            rail: Rail::new(minimum),
             edges: Vec::new(),
             handshakes: Handshakes::default(),
         }
@@ -154,16 +172,23 @@ pub(crate) struct Eyes {
     levels: Vec<(Measured, Option<Instant>)>,
     /// The rail's lowest voltage in this step; `None` if it was not read.
     lowest: Option<Voltage>,
+    /// The same since it had come up; `None` if it had not.
+    lowest_up: Option<Voltage>,
+    rail: Rail,
     edges: Vec<(Arc<str>, Edge, Instant)>,
     handshakes: Handshakes,
 }
 
 impl Eyes {
     /// What happened before does not count for the step that begins and looks for `look`; what lasts does.
-    pub(crate) fn begin_step(&mut self, look: Option<&Look>) {
+    pub(crate) fn begin_step(&mut self, now: Instant, look: Option<&Look>) {
         self.slots.clear();
         self.levels.iter_mut().for_each(|(_, since)| *since = None);
-        self.lowest = None;
+        (self.lowest, self.lowest_up) = (None, None);
+        // The supply is not read twice at one instant.
+        if let Some(reading) = self.rail.last().filter(|reading| reading.at == now) {
+            self.look_at_levels(reading);
+        }
         self.edges.clear();
         if let Some(look) = look {
             self.forget_matches(look);
@@ -226,15 +251,36 @@ impl Eyes {
         self.edges.push((Arc::clone(line), edge, now));
     }
 
-    pub(crate) fn see_supply(&mut self, now: Instant, rail: Voltage, current: Current) {
-        self.lowest = Some(self.lowest.map_or(rail, |lowest| lowest.min(rail)));
+    /// True if the board lost its power with this reading.
+    pub(crate) fn see_supply(&mut self, reading: Reading) -> bool {
+        let lost = self.rail.see(reading);
+        self.look_at_levels(reading);
+        lost
+    }
+
+    fn look_at_levels(&mut self, Reading { at, rail, current }: Reading) {
+        let lower = |lowest: Option<Voltage>| Some(lowest.map_or(rail, |lowest| lowest.min(rail)));
+        let has_come_up = self.rail.has_come_up();
+        self.lowest = lower(self.lowest);
+        if has_come_up {
+            self.lowest_up = lower(self.lowest_up);
+        }
         for (level, since) in &mut self.levels {
             let there = match level {
                 Measured::Rail(level) => is_on_side(*level, rail),
+                Measured::Sag(threshold) => has_come_up && rail < *threshold,
                 Measured::Current(level) => is_on_side(*level, current),
             };
-            *since = there.then(|| since.unwrap_or(now));
+            *since = there.then(|| since.unwrap_or(at));
         }
+    }
+
+    pub(crate) fn rail(&self) -> &Rail {
+        &self.rail
+    }
+
+    pub(crate) fn rail_mut(&mut self) -> &mut Rail {
+        &mut self.rail
     }
 
     pub(crate) fn see_slot(&mut self, now: Instant, slot: Slot, content: SlotContent) {
@@ -279,8 +325,9 @@ impl Eyes {
         self.heard_at.is_some_and(|at| at >= from)
     }
 
+    /// The rail's lowest voltage in this step, not counting its way up; `None` if it was not read.
     pub(crate) fn lowest_rail(&self) -> Option<Voltage> {
-        self.lowest
+        self.lowest_up.or(self.lowest)
     }
 
     pub(crate) fn slot_content(&self, slot: Slot) -> Option<SlotContent> {

@@ -10,11 +10,12 @@ use std::sync::Arc;
 use brickproof_keys::Slot;
 use brickproof_light::Calibration;
 use brickproof_scenario::plan::{Expected, Fault, Plan, StepAction};
-use brickproof_units::{Instant, Span};
+use brickproof_units::{Instant, Slew, Span, Voltage};
 
 use crate::account::{self, Miss};
-use crate::conditions::{Eyes, Look, LookOut};
+use crate::conditions::{Eyes, Look, LookOut, Purpose};
 use crate::ports::{Achieved, Action, ActionId, Command, CommandError, Injection, Observation, Stamp};
+use crate::rail::Reading;
 use crate::timeline::{Event, Happening, Timeline};
 use crate::verdict::{Blame, FaultRecord, MeasurementRecord, StepRecord, StepVerdict, Verdict, VerdictKind};
 
@@ -113,10 +114,12 @@ impl Trial {
         let mut look_out = LookOut::default();
         let looks = Looks {
             steps: plan.steps.iter().map(|step| look_out.prepare_step(&step.action)).collect(),
-            watches: plan.throughout.iter().map(|watch| look_out.prepare(&watch.never)).collect(),
+            watches: plan.throughout.iter().map(|watch| look_out.prepare(&watch.never, Purpose::Forbidden)).collect(),
             brick: match &plan.outcome {
                 Expected::Passed => Vec::new(),
-                Expected::Bricked { showing } => showing.iter().map(|it| look_out.prepare(it)).collect(),
+                Expected::Bricked { showing } => {
+                    showing.iter().map(|it| look_out.prepare(it, Purpose::Wanted)).collect()
+                }
             },
         };
         let steps =
@@ -125,7 +128,7 @@ impl Trial {
             now: Instant::START,
             elapsed: Instant::START,
             stage: Stage::Over,
-            eyes: look_out.open_eyes(calibration),
+            eyes: look_out.open_eyes(calibration, minimum_of(&plan)),
             slots: SlotReading::NotNeeded,
             outbox: VecDeque::new(),
             next_id: 0,
@@ -282,8 +285,10 @@ impl Trial {
                 self.record(stamp, Happening::Edge { line, edge });
             }
             Observation::Supply { rail, current } => {
-                self.eyes.see_supply(self.now, rail, current);
-                self.record(stamp, Happening::Rail { voltage: rail });
+                self.record(stamp, Happening::Rail { voltage: rail, current });
+                if self.eyes.see_supply(Reading { at: self.now, rail, current }) {
+                    self.board_stopped_before(self.now);
+                }
             }
             Observation::Cloud(event) => {
                 self.eyes.see_cloud(self.now, &event);
@@ -321,7 +326,7 @@ impl Trial {
 
     fn ask(&mut self, command: Command) -> Request {
         let lasts = match &command {
-            Command::Inject(injection) => injection.lasts_until(),
+            Command::Inject(injection) => self.lasts_until(injection),
             Command::Reset { hold } | Command::Press { hold, .. } => self.now + *hold,
             _ => self.now,
         };
@@ -330,6 +335,20 @@ impl Trial {
         self.note(Happening::Asked { id, command: command.clone() });
         self.outbox.push_back(Action { id, command });
         Request { id, deadline: lasts + ANSWER_DEADLINE }
+    }
+
+    /// When the shape is over, as far as the plan tells.
+    fn lasts_until(&self, injection: &Injection) -> Instant {
+        injection.at
+            + match &injection.fault {
+                Fault::BrownOut { rail, floor, fall, hold, rise } => {
+                    let from = self.plan.board.rail(rail).map_or(*floor, |rail| rail.maximum);
+                    let way = Voltage::new(from.get() - floor.get());
+                    *hold + time_of(*fall, way) + time_of(*rise, way)
+                }
+                Fault::LoadStep { hold, .. } => *hold,
+                Fault::PowerCut { hold } => hold.unwrap_or_default(),
+            }
     }
 
     /// Goes on until nothing more follows from what is known.
@@ -418,6 +437,7 @@ impl Trial {
     }
 
     fn begin_steps(&mut self) {
+        self.ask(Command::WatchRail { minimum: minimum_of(&self.plan) });
         if self.looks.need_supply_throughout() {
             self.ask(Command::ReadSupply { every: Some(SUPPLY_READING_PERIOD) });
         }
@@ -439,7 +459,7 @@ impl Trial {
     }
 
     fn fail(&mut self, miss: &Miss<'_>) {
-        let mut verdict = account::missed(&self.eyes, miss, self.current_step(), self.now);
+        let mut verdict = account::missed(&self.eyes, miss, self.current_step(), self.step_began(), self.now);
         let at_expectation = matches!(miss, Miss::Unseen { .. });
         if let Expected::Bricked { .. } = self.plan.outcome
             && self.harmed_at.is_some()
@@ -450,9 +470,17 @@ impl Trial {
         self.conclude(verdict);
     }
 
+    fn step_began(&self) -> Instant {
+        match self.stage {
+            Stage::Step { began, .. } => began,
+            _ => self.now,
+        }
+    }
+
     fn all_steps_passed(&mut self) {
         let verdict = match &self.plan.outcome {
             Expected::Passed => account::passed(self.now),
+            Expected::Bricked { .. } if self.harmed_at.is_none() => account::nothing_harmed(&self.eyes, self.now),
             Expected::Bricked { .. } => account::brick_did_not_come(&self.eyes, self.now),
         };
         self.conclude(verdict);
@@ -518,15 +546,15 @@ impl StepState {
     }
 }
 
-impl Injection {
-    /// When the shape is over, as far as the plan tells.
-    fn lasts_until(&self) -> Instant {
-        self.at
-            + match &self.fault {
-                Fault::BrownOut { hold, .. } | Fault::LoadStep { hold, .. } => *hold,
-                Fault::PowerCut { hold } => hold.unwrap_or_default(),
-            }
-    }
+/// What the board needs on the rail that the supply reads, the first of its profile.
+fn minimum_of(plan: &Plan) -> Voltage {
+    plan.board.rails.first().map(|rail| rail.minimum).unwrap_or_default()
+}
+
+/// How long it takes to move a voltage by so much.
+fn time_of(slew: Slew, way: Voltage) -> Span {
+    let nanos = u128::from(slew.get()) * u128::from(way.get().unsigned_abs()) / 1_000_000;
+    Span::nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
 }
 
 fn no_answer(asked: &str) -> CommandError {

@@ -9,6 +9,7 @@ mod engine;
 mod handshake;
 mod id;
 mod ports;
+mod rail;
 mod timeline;
 mod verdict;
 

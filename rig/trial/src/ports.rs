@@ -45,7 +45,7 @@ pub struct Action {
 pub enum Command {
     /// Write the firmware and the genuine keys to the board, leave it without power.
     Provision,
-    /// Connect the source.
+    /// Connect the source. Disconnecting is answered when the board is measured to be without voltage, not merely silent.
     Supply(SupplySetting),
     /// Write a line to the console; the line end is added.
     Send(Arc<str>),
@@ -77,7 +77,13 @@ pub enum Command {
     },
     /// Do something to the board on purpose. Answered when the shape is over.
     Inject(Injection),
-    /// Send a reading of rail and current now and then.
+    /// Send a reading of rail and current at once, and another whenever the rail has passed this level: a board whose power was not
+    /// watched could be blamed for the lack of it, so a station that cannot do this is not fit for a trial.
+    WatchRail {
+        /// The least voltage with which the board works.
+        minimum: Voltage,
+    },
+    /// Send a reading of rail and current at once and then now and then.
     ReadSupply {
         /// How often; `None` to stop.
         every: Option<Span>,
@@ -115,7 +121,7 @@ pub struct ShapeAchieved {
     pub began: Instant,
     /// The lowest voltage of the rail.
     pub lowest: Voltage,
-    /// How long the rail was below the board's brown-out level.
+    /// How long the rail was below the board's brown-out level; for a fault without an end, until it was reported.
     pub below_brown_out: Span,
 }
 

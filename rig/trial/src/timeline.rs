@@ -8,7 +8,7 @@ use brickproof_cloud::CloudEvent;
 use brickproof_console::Transcript;
 use brickproof_light::{Sample, Sight};
 use brickproof_scenario::plan::Edge;
-use brickproof_units::{Instant, Span, Voltage};
+use brickproof_units::{Current, Instant, Span, Voltage};
 
 use crate::ports::{Achieved, ActionId, Command, CommandError};
 use crate::verdict::Verdict;
@@ -116,10 +116,12 @@ pub enum Happening {
         /// The step, counted from 1.
         step: usize,
     },
-    /// A reading of a rail.
+    /// A reading of the supply.
     Rail {
-        /// Its voltage.
+        /// The rail's voltage.
         voltage: Voltage,
+        /// The current drawn from the source.
+        current: Current,
     },
     /// The trial came to its end.
     Verdict(Box<Verdict>),

@@ -71,7 +71,7 @@ impl fmt::Display for Blame {
 pub struct Evidence {
     /// When.
     pub at: Instant,
-    /// What it is: `console`, `nearest line`, `light`, `cloud`, `supply`.
+    /// What it is: `console`, `nearest line`, `cloud`, `supply`.
     pub kind: &'static str,
     /// In words, or the line itself.
     pub text: String,

@@ -11,7 +11,9 @@ use brickproof_scenario::plan::{
 };
 use brickproof_units::{Instant, Span};
 
-use super::{SLOT_REREAD_PAUSE, SUPPLY_READING_PERIOD, SlotReading, Stage, StepState, Trial, command_of, no_answer};
+use super::{
+    SLOT_REREAD_PAUSE, SUPPLY_READING_PERIOD, SlotReading, Stage, StepState, Trial, command_of, minimum_of, no_answer,
+};
 use crate::account::{self, Miss, Stay};
 use crate::conditions::Look;
 use crate::ports::{ActionId, Command, CommandError, Injection, ShapeAchieved};
@@ -134,6 +136,9 @@ impl Trial {
     ) {
         let injection = Injection { at: cause + trigger.after, fault: fault.clone() };
         self.faults.push(FaultRecord { step: step.index, triggered: cause, asked: injection.clone(), achieved: None });
+        if matches!(fault, Fault::BrownOut { .. } | Fault::PowerCut { .. }) {
+            self.eyes.rail_mut().force();
+        }
         let request = self.ask(Command::Inject(injection));
         self.stage = Stage::Step { position, began, state: StepState::Injecting { request } };
     }
@@ -242,7 +247,10 @@ impl Trial {
         let began = self.now;
         self.note(Happening::StepBegan { index: step.index });
         self.steps[position].ran = Some((began, began));
-        self.eyes.begin_step(self.looks.steps[position].as_ref());
+        self.eyes.begin_step(began, self.looks.steps[position].as_ref());
+        if let StepAction::Supply(setting) = step.action {
+            self.eyes.rail_mut().feed(began, setting);
+        }
         self.read_slots(position);
         if self.reads_supply_only_now(position) {
             self.ask(Command::ReadSupply { every: Some(SUPPLY_READING_PERIOD) });
@@ -317,7 +325,7 @@ impl Trial {
     }
 
     /// The board does not run, or began anew: whatever was seen of it before this instant is the past.
-    fn board_stopped_before(&mut self, at: Instant) {
+    pub(super) fn board_stopped_before(&mut self, at: Instant) {
         self.distrust_light();
         self.eyes.forget_connection_before(at);
     }
@@ -329,18 +337,24 @@ impl Trial {
     }
 
     pub(super) fn injected(&mut self, position: usize, shape: ShapeAchieved) {
-        // Not the fault's beginning: what went on at that instant was there before the harm.
-        self.harmed_at.get_or_insert(self.now);
         match shape.below_brown_out {
             Span::ZERO => self.distrust_light(),
             _ => self.board_stopped_before(shape.began),
         }
         if let Some(record) = self.faults.last_mut() {
             record.achieved = Some(shape);
-            if let Some(reason) = account::not_as_asked(&record.asked.fault, &shape) {
-                let verdict = account::bench_error(&self.eyes, reason, self.current_step(), self.now);
+            let fault = &record.asked.fault;
+            if let Some(verdict) = account::not_as_asked(&self.eyes, fault, &shape, position + 1, self.now) {
                 return self.conclude(verdict);
             }
+            match fault {
+                Fault::PowerCut { hold: None } => self.eyes.rail_mut().feed(self.now, SupplySetting::Off),
+                _ => self.eyes.rail_mut().release(self.now),
+            }
+        }
+        if shape.below_brown_out > Span::ZERO || shape.lowest < minimum_of(&self.plan) {
+            // Not the fault's beginning: what went on at that instant was there before the harm.
+            self.harmed_at.get_or_insert(self.now);
         }
         self.end_step(position);
     }

@@ -3,6 +3,8 @@
 use brickproof_cloud::{CloudEvent, Rejection};
 use brickproof_trial::Command;
 
+use brickproof_units::Voltage;
+
 use crate::station::{Reply, Rule, Station, answers, at, key};
 
 const CONNECT: &str = "steps:\n  - expect: { light: cloud_connected, within: 10s }\n";
@@ -53,6 +55,33 @@ fn a_board_that_refuses_the_genuine_cloud_has_failed() {
 fn a_board_that_is_rejected_has_failed() {
     let rejected = CloudEvent::Rejected { fingerprint: key(9), reason: Rejection::UnknownIdentity };
     insta::assert_snapshot!(Station::new(CONNECT).hello(1_000, true).cloud(1_100, rejected).run().account());
+}
+
+#[test]
+fn a_board_without_power_is_not_blamed() {
+    let (dark, good) = (Voltage::new(0), Voltage::new(3_300_000));
+    let expect = "expect: { console: up, within: 10s }";
+    let unfed = Station::new(&format!("steps:\n  - {expect}\n")).rail(0..1, dark).run();
+    insta::assert_snapshot!(unfed.account());
+    for (supply, outcome) in [
+        ("off", "error, scenario"),
+        ("{ bench: { voltage: 5V, current_limit: 1mA } }", "error, scenario"),
+        ("{ battery: { cell: 1200mAh, charge: 0% } }", "error, scenario"),
+        ("{ usb: 5V }", "error, bench"),
+    ] {
+        let body = format!("steps:\n  - supply: {supply}\n  - {expect}\n");
+        let station = Station::new(&body).rail(0..1, dark);
+        assert_eq!(station.clone().run().outcome(), outcome, "{supply}");
+        let dipped = station.clone().rail(5..6, good).rail(3_000..3_001, dark).rail(3_001..3_002, good).run();
+        assert_eq!(dipped.outcome(), outcome, "{supply}: it was short for a moment");
+        let came_up = station.rail(5..6, good).run();
+        assert_eq!(came_up.outcome(), "failed, firmware", "{supply}: it had its power");
+    }
+    let cut = format!("steps:\n  - fault: {{ power_cut: {{}} }}\n  - {expect}\n");
+    let cut = Station::new(&cut).rail(0..1, good).rail(20..21, dark).run();
+    assert_eq!(cut.outcome(), "error, scenario");
+    let trigger = "steps:\n  - on: { console: up, within: 5s }\n    fault: { power_cut: { hold: 1s } }\n";
+    assert_eq!(Station::new(trigger).rail(0..1, dark).run().outcome(), "error, scenario");
 }
 
 #[test]

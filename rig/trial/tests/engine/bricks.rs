@@ -47,6 +47,15 @@ fn a_forbidden_sight_is_not_the_brick_that_was_expected() {
 }
 
 #[test]
+fn nothing_is_survived_where_nothing_could_harm() {
+    let body = "steps:\n  - fault: { load_step: { current: 300mA, hold: 10ms } }\n  \
+                - expect: { console: up, within: 1s }\noutcome: bricked\n";
+    let station = Station::with_rule(body, answers!(Command::Inject(_) => Reply::Unfelt));
+    insta::assert_snapshot!(station.clone().line(500, "up").run().account());
+    assert_eq!(station.run().outcome(), "failed, firmware", "what goes wrong without harm is no brick");
+}
+
+#[test]
 fn a_bench_that_fails_is_no_brick() {
     let body = "steps:\n  - corrupt: { slot: server_public, class: blank }\n  - send: hello\n  \
                 - expect: { console: up, within: 1s }\noutcome: bricked\n";

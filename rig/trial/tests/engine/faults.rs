@@ -67,6 +67,38 @@ fn a_floor_that_is_missed_by_little_is_the_fault_that_was_asked_for() {
 }
 
 #[test]
+fn a_fault_that_strikes_a_board_without_power_was_not_made() {
+    for fault in [
+        "power_cut: { hold: 10ms }",
+        "load_step: { current: 300mA, hold: 10ms }",
+        "brown_out: { rail: 3V3, floor: 0V, fall: 50us/V, hold: 200ms }",
+    ] {
+        let body = format!("steps:\n  - wait: 1s\n  - fault: {{ {fault} }}\n");
+        let dark = Station::new(&body).rail(0..1_000, Voltage::new(0)).run();
+        assert_eq!(dark.outcome(), "error, scenario", "{fault}");
+        assert!(dark.verdict().reason.contains("no power when it struck"), "{}", dark.verdict().reason);
+        let fed = Station::new(&body).rail(0..1_000, Voltage::new(3_300_000)).run();
+        assert_eq!(fed.outcome(), "passed", "{fault}");
+    }
+}
+
+#[test]
+fn a_cut_that_the_board_did_not_feel_was_not_made() {
+    let body =
+        "steps:\n  - fault: { power_cut: { hold: 1us } }\n  - expect: { console: up, within: 1s }\noutcome: bricked\n";
+    let station = Station::with_rule(body, answers!(Command::Inject(_) => Reply::Unfelt)).run();
+    insta::assert_snapshot!(station.account());
+}
+
+#[test]
+fn a_slow_shape_has_the_time_that_it_takes() {
+    let body = "steps:\n  - fault: { brown_out: { rail: 3V3, floor: 1.2V, fall: 20s/V, hold: 200ms } }\n";
+    let lost = Station::with_rule(body, answers!(Command::Inject(_) => Reply::Silence)).run();
+    // 2.4 V down from the rail's maximum and up again, and the deadline of every request.
+    assert_eq!(lost.verdict().at, at(2 * 48_000 + 200 + 30_000));
+}
+
+#[test]
 fn a_load_step_must_reach_what_it_was_asked_to() {
     let body = |reaches: &str| {
         format!("steps:\n  - fault: {{ load_step: {{ current: 300mA, hold: 10ms, reaches: {reaches} }} }}\n")

@@ -29,6 +29,8 @@ pub(crate) enum Reply {
     Content(SlotContent),
     /// The fault came, but the rail fell to this.
     Lowest(Voltage),
+    /// The fault came, and the rail stayed above the brown-out level.
+    Unfelt,
     /// Done, without proof.
     BareDone,
 }
@@ -193,7 +195,7 @@ impl Station {
             Command::Inject(injection) => {
                 let (lowest, hold) = match &injection.fault {
                     Fault::BrownOut { floor, hold, .. } => (*floor, *hold),
-                    Fault::PowerCut { hold } => (Voltage::new(0), hold.unwrap_or_default()),
+                    Fault::PowerCut { hold } => (Voltage::new(0), hold.unwrap_or(Span::secs(1))),
                     Fault::LoadStep { hold, .. } => (Voltage::new(1_500_000), *hold),
                 };
                 answered = injection.at + hold;
@@ -209,6 +211,11 @@ impl Station {
             Reply::Lowest(volts) => {
                 if let Ok(Achieved::Injected(shape)) = &mut result {
                     shape.lowest = volts;
+                }
+            }
+            Reply::Unfelt => {
+                if let Ok(Achieved::Injected(shape)) = &mut result {
+                    (shape.lowest, shape.below_brown_out) = (Voltage::new(3_299_000), Span::ZERO);
                 }
             }
             Reply::Refusal => {
