@@ -143,9 +143,11 @@ impl Firmware {
         &self.uicr
     }
 
-    /// How the image expects its keys. `heal-full` also adopts a single copy, so that is right for every other image.
+    /// How the image expects its keys, by what it is and not by what it is called. `heal-full` also adopts a single copy, so that is
+    /// right for every other image.
     pub(crate) fn store(&self) -> Store {
-        if &*self.name == "lantern-heal-full" { Store::TwoCopies } else { Store::SingleCopy }
+        let is_this = |(name, image): &(&str, &[u8])| *name == "lantern-heal-full" && **image == *self.image;
+        if SHIPPED.iter().any(is_this) { Store::TwoCopies } else { Store::SingleCopy }
     }
 
     /// SHA-256 of [`Self::image`], followed, if the file has any, by the address and content of [`Self::uicr`]; lower-case hex.
@@ -232,6 +234,14 @@ mod tests {
             assert_eq!(stack >> 16, 0x2000, "{name}: the stack lies in RAM");
             assert_eq!(reset & 1, 1, "{name}: the reset vector is Thumb");
         }
+    }
+
+    #[test]
+    fn the_same_bytes_keep_their_keys_in_the_same_way_under_any_name() {
+        let shipped = |name: &str| Firmware::shipped(name).unwrap();
+        let renamed = |name, image: &str| Firmware::from_file(name, shipped(image).image()).unwrap().store();
+        assert_eq!(renamed("candidate.bin", "lantern-heal-full"), shipped("lantern-heal-full").store());
+        assert_eq!(renamed("lantern-heal-full", "lantern-no-heal"), shipped("lantern-no-heal").store());
     }
 
     #[test]
