@@ -4,7 +4,7 @@
 
 use brickproof_console::{Line, Nearest, nearest};
 use brickproof_scenario::plan::{
-    Condition, Expected, Fault, Identity, Plan, SlotContent, Step, StepAction, SupplySetting, Trigger,
+    CloudBehaviour, Condition, Expected, Fault, Identity, Plan, SlotContent, Step, StepAction, SupplySetting, Trigger,
 };
 use brickproof_units::{Instant, Span, Voltage};
 
@@ -74,8 +74,18 @@ pub(crate) fn nothing_harmed(eyes: &Eyes, at: Instant) -> Verdict {
 }
 
 /// Turns the failure that a scenario predicts into a pass, if it is the one that it predicts.
-pub(crate) fn expected_brick(plan: &Plan, failure: Verdict, shown: &[bool], at_expectation: bool) -> Verdict {
+pub(crate) fn expected_brick(
+    eyes: &Eyes,
+    plan: &Plan,
+    failure: Verdict,
+    shown: &[bool],
+    at_expectation: bool,
+) -> Verdict {
     let Expected::Bricked { showing } = &plan.outcome else { return failure };
+    if eyes.handshakes().cloud() != CloudBehaviour::Genuine {
+        let reason = format!("no brick can be told while the cloud is not genuine by order: {}", failure.reason);
+        return Verdict { kind: VerdictKind::Error, blame: Some(Blame::Scenario), reason, ..failure };
+    }
     if !at_expectation {
         let reason = format!("a brick was expected, but not in this way: {}", failure.reason);
         return Verdict { reason, ..failure };
@@ -200,7 +210,11 @@ pub(crate) fn missed(eyes: &Eyes, miss: &Miss<'_>, step: Option<usize>, began: I
     };
     evidence.extend(last_lines(eyes));
     let story = eyes.handshakes().story(at);
-    let story = story.filter(|story| subject == Subject::Connection || story.blame == Blame::Bench);
+    // A board that was kept from connecting may lack anything for it; what it did nevertheless is its own doing.
+    let story = story.filter(|story| {
+        let waited = matches!(miss, Miss::Unseen { .. });
+        subject == Subject::Connection || story.blame == Blame::Bench || (story.blame == Blame::Scenario && waited)
+    });
     let (blame, reason) = match (subject, starved(eyes, began), story) {
         (Subject::Supply, _, _) => {
             evidence.extend(last_reading(eyes));

@@ -11,7 +11,7 @@ use brickproof_console::{Line, Lines, Matcher, PatternId};
 use brickproof_keys::Slot;
 use brickproof_light::{Calibration, Recogniser, Sample, Sight, Watcher};
 use brickproof_scenario::plan::{
-    Cause, CloudBehaviour, Condition, Edge, Identity, Level, Measurand, Measurement, SlotContent, StepAction,
+    Cause, CloudSetting, Condition, Edge, Identity, Level, Measurand, Measurement, SlotContent, StepAction,
 };
 use brickproof_units::{Current, Instant, Span, Voltage};
 
@@ -204,8 +204,8 @@ impl Eyes {
         }
     }
 
-    pub(crate) fn cloud_is(&mut self, behaviour: CloudBehaviour) {
-        self.handshakes.cloud_is(behaviour);
+    pub(crate) fn cloud_is(&mut self, setting: CloudSetting) {
+        self.handshakes.cloud_is(setting);
     }
 
     pub(crate) fn hear(&mut self, now: Instant, byte: u8) -> Heard {
@@ -240,6 +240,10 @@ impl Eyes {
         let before = self.recogniser.revision();
         self.recogniser.begin_anew();
         (self.recogniser.revision() != before).then(|| self.recogniser.now())
+    }
+
+    pub(crate) fn board_stopped_before(&mut self, at: Instant) {
+        self.handshakes.forget_before(at);
     }
 
     pub(crate) fn forget_connection_before(&mut self, at: Instant) {

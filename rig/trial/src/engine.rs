@@ -143,7 +143,7 @@ impl Trial {
             looks: Arc::new(looks),
             plan,
         };
-        trial.eyes.cloud_is(trial.plan.cloud.behaviour);
+        trial.eyes.cloud_is(trial.plan.cloud);
         trial.ask(Command::Cloud(trial.plan.cloud));
         trial.stage = Stage::Provisioning(trial.ask(Command::Provision));
         trial
@@ -465,7 +465,7 @@ impl Trial {
             && self.harmed_at.is_some()
             && verdict.blame == Some(Blame::Firmware)
         {
-            verdict = account::expected_brick(&self.plan, verdict, &self.shown, at_expectation);
+            verdict = account::expected_brick(&self.eyes, &self.plan, verdict, &self.shown, at_expectation);
         }
         self.conclude(verdict);
     }

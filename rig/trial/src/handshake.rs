@@ -4,8 +4,8 @@
 
 use brickproof_cloud::{CloudEvent, Rejection};
 use brickproof_keys::Fingerprint;
-use brickproof_scenario::plan::{CloudBehaviour, Identity};
-use brickproof_units::Instant;
+use brickproof_scenario::plan::{CloudBehaviour, CloudSetting, Identity};
+use brickproof_units::{Instant, Span};
 
 use crate::verdict::Blame;
 
@@ -13,9 +13,11 @@ use crate::verdict::Blame;
 #[derive(Clone, Debug)]
 pub(crate) struct Handshakes {
     /// How the cloud was told to behave.
-    ordered: CloudBehaviour,
+    ordered: CloudSetting,
     attempts: u32,
     last: Option<Attempt>,
+    /// The one before it, which came to its end.
+    before: Option<Attempt>,
     connected: Option<(Identity, Instant)>,
     /// The identity that the cloud handed out during the trial.
     issued: Option<Fingerprint>,
@@ -23,10 +25,14 @@ pub(crate) struct Handshakes {
 
 #[derive(Clone, Debug)]
 struct Attempt {
+    /// Counted from 1.
+    number: u32,
     began: Instant,
     /// How the cloud was told to behave when the attempt came as far as it did.
     under: CloudBehaviour,
     stage: Stage,
+    /// When the board gets the answer that brought it to this stage.
+    answered_at: Instant,
 }
 
 #[derive(Clone, Debug)]
@@ -62,33 +68,39 @@ pub(crate) struct Story {
 
 impl Default for Handshakes {
     fn default() -> Self {
-        Self { ordered: CloudBehaviour::Genuine, attempts: 0, last: None, connected: None, issued: None }
+        let ordered = CloudSetting { behaviour: CloudBehaviour::Genuine, latency: Span::ZERO };
+        Self { ordered, attempts: 0, last: None, before: None, connected: None, issued: None }
     }
 }
 
 impl Handshakes {
     /// The cloud does as it was told, from now on.
-    pub(crate) fn cloud_is(&mut self, ordered: CloudBehaviour) {
+    pub(crate) fn cloud_is(&mut self, ordered: CloudSetting) {
         self.ordered = ordered;
+    }
+
+    /// What the scenario has the cloud do.
+    pub(crate) fn cloud(&self) -> CloudBehaviour {
+        self.ordered.behaviour
     }
 
     pub(crate) fn see(&mut self, now: Instant, event: &CloudEvent) {
         match event {
             CloudEvent::LinkOpened => self.begin(now, Stage::Linked),
             CloudEvent::LinkRefused { asked } => self.begin(now, Stage::Refused { asked: asked.clone() }),
-            CloudEvent::Hello { answered: true, .. } => self.go_on(Stage::Challenged { hello: now }),
+            CloudEvent::Hello { answered: true, .. } => self.go_on(now, Stage::Challenged { hello: now }),
             CloudEvent::Hello { answered: false, .. } => {
                 let first_hello = match &self.last {
                     Some(Attempt { stage: Stage::Unanswered { first_hello }, .. }) => *first_hello,
                     _ => now,
                 };
-                self.go_on(Stage::Unanswered { first_hello });
+                self.go_on(now, Stage::Unanswered { first_hello });
             }
             CloudEvent::Rejected { fingerprint, reason } => {
-                self.go_on(Stage::Rejected { fingerprint: *fingerprint, reason: *reason });
+                self.go_on(now, Stage::Rejected { fingerprint: *fingerprint, reason: *reason });
             }
             CloudEvent::Connected { fingerprint } => {
-                self.go_on(Stage::Connected);
+                self.go_on(now, Stage::Connected);
                 let identity = if self.issued == Some(*fingerprint) { Identity::Rotated } else { Identity::Unchanged };
                 self.connected = Some((identity, now));
             }
@@ -99,19 +111,32 @@ impl Handshakes {
 
     fn begin(&mut self, began: Instant, stage: Stage) {
         self.attempts += 1;
-        self.last = Some(Attempt { began, under: self.ordered, stage });
+        self.before = self.last.take();
+        let CloudSetting { behaviour: under, latency } = self.ordered;
+        self.last = Some(Attempt { number: self.attempts, began, under, stage, answered_at: began + latency });
     }
 
-    fn go_on(&mut self, stage: Stage) {
-        if let Some(last) = &mut self.last {
-            last.stage = stage;
-            last.under = self.ordered;
-        }
+    fn go_on(&mut self, now: Instant, stage: Stage) {
+        let Some(last) = &mut self.last else { return };
+        let answered_at = match (&last.stage, &stage) {
+            // A hello that is repeated gets the first one's answer.
+            (Stage::Challenged { .. }, Stage::Challenged { .. }) => last.answered_at,
+            (_, Stage::Unanswered { .. }) => now,
+            _ => now + self.ordered.latency,
+        };
+        *last = Attempt { under: self.ordered.behaviour, stage, answered_at, ..*last };
     }
 
-    /// The board's key was touched or its power was lost at `at`: which identity it had before says nothing about the one it has now.
+    /// The board's keys were touched at `at`: which identity it had before says nothing about the one it has now.
     pub(crate) fn forget_connection_before(&mut self, at: Instant) {
         self.connected.take_if(|(_, connected)| *connected <= at);
+    }
+
+    /// The board did not run at `at`: what it tried before is over, whatever it came to.
+    pub(crate) fn forget_before(&mut self, at: Instant) {
+        self.forget_connection_before(at);
+        self.last.take_if(|last| last.began <= at);
+        self.before.take_if(|before| before.began <= at);
     }
 
     /// With which identity the board last connected, and when.
@@ -119,16 +144,37 @@ impl Handshakes {
         self.connected
     }
 
-    /// What the last attempt came to, as far as the cloud knows; `None` if it is connected or never tried.
+    /// What the last attempt came to, as far as the cloud knows; `None` if it is connected or never tried. An attempt that waits for the
+    /// cloud's answer has come to nothing yet: then it is the one before it.
     pub(crate) fn story(&self, now: Instant) -> Option<Story> {
-        let Attempt { began, under, stage } = self.last.as_ref()?;
+        let last = self.last.as_ref()?;
+        if last.answered_at <= now {
+            return self.told(last, now);
+        }
+        let before = self.before.as_ref().filter(|before| before.answered_at <= last.began);
+        if let Some(story) = before.and_then(|before| self.told(before, now)) {
+            return Some(story);
+        }
+        let Attempt { number, began, answered_at, .. } = last;
+        let text = format!(
+            "the cloud's answer was on its way until {answered_at} (attempt {number} to connect, begun at {began})"
+        );
+        Some(Story { at: *began, text, blame: Blame::Scenario })
+    }
+
+    fn told(&self, attempt: &Attempt, now: Instant) -> Option<Story> {
+        let Attempt { number, began, under, stage, .. } = attempt;
         let text = match stage {
             Stage::Connected => return None,
             Stage::Linked => "the board opened the link and said nothing".to_owned(),
             Stage::Refused { asked } => format!("the link to {asked} was refused"),
             Stage::Unanswered { first_hello } => {
                 let silence = now.since(*first_hello);
-                format!("the board's hello got no answer for {silence}: packets were lost, the keys were not tried")
+                let why = match self.blame(*under, stage) {
+                    Blame::Scenario => "the scenario has the cloud silent",
+                    _ => "packets were lost",
+                };
+                format!("the board's hello got no answer for {silence}: {why}, the keys were not tried")
             }
             Stage::Challenged { hello } => {
                 format!("the board does not accept the server's key: answered at {hello}, it gave no proof")
@@ -138,14 +184,14 @@ impl Handshakes {
             }
             Stage::Rejected { fingerprint, reason } => format!("the cloud rejected {fingerprint}: {reason}"),
         };
-        let text = format!("{text} (attempt {} to connect, begun at {began})", self.attempts);
+        let text = format!("{text} (attempt {number} to connect, begun at {began})");
         Some(Story { at: *began, text, blame: self.blame(*under, stage) })
     }
 
     /// Nobody connects through a firewall that the scenario ordered; a board that the genuine cloud does not answer is not to blame. One
     /// that did not try again since the cloud became genuine is.
     fn blame(&self, under: CloudBehaviour, stage: &Stage) -> Blame {
-        match (self.ordered, under, stage) {
+        match (self.ordered.behaviour, under, stage) {
             (CloudBehaviour::Genuine, CloudBehaviour::Genuine, Stage::Unanswered { .. }) => Blame::Bench,
             (CloudBehaviour::Genuine, _, _) => Blame::Firmware,
             _ => Blame::Scenario,
@@ -186,14 +232,46 @@ mod tests {
     #[test]
     fn an_ordered_silence_is_the_scenarios_until_the_cloud_is_genuine_again() {
         let mut it = Handshakes::default();
-        it.cloud_is(CloudBehaviour::Silent);
+        it.cloud_is(CloudSetting { behaviour: CloudBehaviour::Silent, latency: Span::ZERO });
         it.see(at(1), &CloudEvent::LinkOpened);
         it.see(at(1), &CloudEvent::Hello { fingerprint: key(1), answered: false });
         assert_eq!(it.story(at(2)).unwrap().blame, Blame::Scenario);
-        it.cloud_is(CloudBehaviour::Genuine);
+        it.cloud_is(CloudSetting { behaviour: CloudBehaviour::Genuine, latency: Span::ZERO });
         assert_eq!(it.story(at(9)).unwrap().blame, Blame::Firmware, "it did not ask again");
         it.see(at(10), &CloudEvent::Hello { fingerprint: key(1), answered: false });
         assert_eq!(it.story(at(11)).unwrap().blame, Blame::Bench, "the genuine cloud answers");
+    }
+
+    #[test]
+    fn an_answer_that_is_on_its_way_is_waited_for() {
+        let mut it = Handshakes::default();
+        it.cloud_is(CloudSetting { behaviour: CloudBehaviour::Genuine, latency: Span::secs(10) });
+        it.see(at(1), &CloudEvent::LinkOpened);
+        let story = it.story(at(10)).unwrap();
+        assert_eq!(story.blame, Blame::Scenario);
+        assert!(story.text.contains("answer was on its way until 11.000s"), "{}", story.text);
+        assert!(it.story(at(11)).unwrap().text.contains("opened the link and said nothing"));
+        it.see(at(12), &CloudEvent::Hello { fingerprint: key(1), answered: true });
+        it.see(at(15), &CloudEvent::Hello { fingerprint: key(1), answered: true });
+        assert_eq!(it.story(at(21)).unwrap().blame, Blame::Scenario);
+        assert_eq!(it.story(at(22)).unwrap().blame, Blame::Firmware, "the first answer came, and no proof");
+        it.see(at(30), &CloudEvent::LinkOpened);
+        let story = it.story(at(31)).unwrap();
+        assert!(story.text.contains("does not accept the server's key"), "that is what the last whole attempt came to");
+        assert!(story.text.contains("attempt 1 "), "{}", story.text);
+    }
+
+    #[test]
+    fn a_board_that_stopped_tries_nothing_any_more() {
+        let mut it = Handshakes::default();
+        it.see(at(1), &CloudEvent::LinkOpened);
+        it.see(at(2), &CloudEvent::Connected { fingerprint: key(1) });
+        it.see(at(3), &CloudEvent::LinkOpened);
+        let mut touched = it.clone();
+        touched.forget_connection_before(at(4));
+        assert!(touched.connected_as().is_none() && touched.story(at(5)).is_some(), "it runs on");
+        it.forget_before(at(4));
+        assert!(it.connected_as().is_none() && it.story(at(5)).is_none());
     }
 
     #[test]

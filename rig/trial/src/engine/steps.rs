@@ -318,7 +318,7 @@ impl Trial {
             }
             StepAction::Supply(SupplySetting::Off) | StepAction::Reset { .. } => self.board_stopped_before(self.now),
             StepAction::Supply(_) => self.distrust_light(),
-            StepAction::Cloud(setting) => self.eyes.cloud_is(setting.behaviour),
+            StepAction::Cloud(setting) => self.eyes.cloud_is(setting),
             _ => {}
         }
         self.end_step(position);
@@ -327,7 +327,7 @@ impl Trial {
     /// The board does not run, or began anew: whatever was seen of it before this instant is the past.
     pub(super) fn board_stopped_before(&mut self, at: Instant) {
         self.distrust_light();
-        self.eyes.forget_connection_before(at);
+        self.eyes.board_stopped_before(at);
     }
 
     fn distrust_light(&mut self) {

@@ -29,6 +29,28 @@ fn a_cloud_that_is_silent_by_order_is_the_scenarios_mistake() {
 }
 
 #[test]
+fn an_ordered_cloud_fault_is_the_scenarios_whatever_was_waited_for() {
+    for step in [
+        "expect: { console: Cloud connected, within: 10s }",
+        "expect: { light: { colour: cyan, breathe: 4s }, within: 10s }",
+        "measure: { boot: { until: { console: Cloud connected }, within: 10s } }",
+    ] {
+        let body = format!("cloud: silent\nsteps:\n  - {step}\n");
+        assert_eq!(Station::new(&body).hello(1_000, false).run().outcome(), "error, scenario", "{step}");
+        assert_eq!(Station::new(&body).run().outcome(), "failed, firmware", "{step}: it did not even try");
+    }
+    let never = "cloud: silent\nsteps:\n  - never: { console: erasing, for: 10s }\n";
+    let station = Station::new(never).hello(1_000, false).line(2_000, "erasing key page").run();
+    assert_eq!(station.outcome(), "failed, firmware", "nothing that was ordered made it do that");
+}
+
+#[test]
+fn an_answer_that_the_scenario_delays_beyond_the_deadline_is_the_scenarios_mistake() {
+    let body = format!("cloud: {{ behaviour: genuine, latency: 12s }}\n{CONNECT}");
+    insta::assert_snapshot!(Station::new(&body).cloud(1_000, CloudEvent::LinkOpened).run().account());
+}
+
+#[test]
 fn a_silence_that_is_ordered_only_later_excuses_nobody_now() {
     let body = format!("{CONNECT}  - cloud: silent\n");
     assert_eq!(Station::new(&body).hello(1_000, false).run().outcome(), "error, bench");

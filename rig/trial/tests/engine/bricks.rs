@@ -47,6 +47,17 @@ fn a_forbidden_sight_is_not_the_brick_that_was_expected() {
 }
 
 #[test]
+fn no_brick_is_told_while_the_cloud_is_silent_by_order() {
+    let body = BRICK.replace(
+        "  - expect: { console: up, within: 5s }",
+        "  - cloud: silent\n  - expect: { console: up, within: 5s }",
+    );
+    let station = Station::new(&body).line(500, "up").line(2_000, "handshake failed -7b00").run();
+    assert_eq!(station.outcome(), "error, scenario");
+    assert!(station.verdict().reason.starts_with("no brick can be told"), "{}", station.verdict().reason);
+}
+
+#[test]
 fn nothing_is_survived_where_nothing_could_harm() {
     let body = "steps:\n  - fault: { load_step: { current: 300mA, hold: 10ms } }\n  \
                 - expect: { console: up, within: 1s }\noutcome: bricked\n";
