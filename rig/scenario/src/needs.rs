@@ -5,17 +5,27 @@
 use std::collections::BTreeSet;
 
 use crate::plan::{
-    Cause, CloudBehaviour, CloudSetting, Condition, Fault, Measurand, Need, Step, StepAction, SupplySetting, Watch,
+    Cause, CloudBehaviour, CloudSetting, Condition, Expected, Fault, Measurand, Need, Step, StepAction, SupplySetting,
+    Watch,
 };
 
 /// The needs of a plan made of these parts.
-pub(crate) fn of(cloud: &CloudSetting, throughout: &[Watch], steps: &[Step], cleanup: &[Step]) -> BTreeSet<Need> {
+pub(crate) fn of(
+    cloud: &CloudSetting,
+    throughout: &[Watch],
+    steps: &[Step],
+    cleanup: &[Step],
+    outcome: &Expected,
+) -> BTreeSet<Need> {
     let mut needs = BTreeSet::new();
     if cloud.behaviour != CloudBehaviour::Genuine {
         needs.insert(Need::Cloud);
     }
     for watch in throughout {
         add_condition(&mut needs, &watch.never);
+    }
+    if let Expected::Bricked { showing } = outcome {
+        showing.iter().for_each(|condition| add_condition(&mut needs, condition));
     }
     for step in steps.iter().chain(cleanup) {
         add_action(&mut needs, &step.action);

@@ -221,10 +221,10 @@ impl CellReader<'_, '_> {
         let steps = self.fields.get("steps").and_then(|node| reader.steps(node, Room::Steps));
         let cleanup = self.fields.get("cleanup").map_or(Some(Vec::new()), |node| reader.steps(node, Room::Cleanup));
         let outcome = demand.and_then(|demand| reader.expected(demand, steps.as_deref()));
-        let (cloud, throughout, steps, cleanup) = (cloud?, throughout?, steps?, cleanup?);
+        let (cloud, throughout, steps, cleanup, outcome) = (cloud?, throughout?, steps?, cleanup?, outcome?);
         Some(Plan {
             scenario: ScenarioId { title: title?.trim().to_owned(), ..id.clone() },
-            needs: needs::of(&cloud, &throughout, &steps, &cleanup),
+            needs: needs::of(&cloud, &throughout, &steps, &cleanup, &outcome),
             parameters,
             board: board.filter(|_| spelling == Some(Spelling::Right))?,
             firmware: firmware?,
@@ -233,7 +233,7 @@ impl CellReader<'_, '_> {
             throughout,
             steps,
             cleanup,
-            outcome: outcome?,
+            outcome,
         })
     }
 

@@ -11,7 +11,7 @@ use brickproof_cloud::{Behaviour, Cloud, CloudConfig, CloudEvent};
 use brickproof_console::Lines;
 use brickproof_keys::Fingerprint;
 use brickproof_scenario::board::ActiveLevel;
-use brickproof_scenario::plan::{CellCondition, CloudBehaviour, CloudSetting, Edge, Fault, Need, Plan, SupplySetting};
+use brickproof_scenario::plan::{CellCondition, CloudBehaviour, CloudSetting, Edge, Fault, Plan, SupplySetting};
 use brickproof_trial::{Achieved, Action, ActionId, Command, CommandError, Injection, Observation, ShapeAchieved};
 use brickproof_units::{Current, Instant, Resistance, Span, Voltage};
 use brickproof_virtual_board::board::{Board, BoardConfig, BoardState, Pause, PauseOn, Records, WiredPin};
@@ -101,7 +101,8 @@ pub struct World {
     seed: u64,
     led: Led,
     led_pins: [Pin; 3],
-    sensor: Option<SensorHead>,
+    /// There whether or not the plan asks for a light: a failure tells what the light was.
+    sensor: SensorHead,
     watched: Arc<[WatchedLine]>,
     buttons: Arc<[(Arc<str>, Pin, Level)]>,
     cloud: Cloud,
@@ -130,7 +131,6 @@ impl World {
             line.and_then(|line| parse_pin(&line.pin))
         };
         let led_pins = ["red", "green", "blue"].map(|name| pin_of(name).unwrap_or(Pin::p0(13)));
-        let sees_light = plan.needs.contains(&Need::Light);
         let mut pins: Vec<WiredPin> =
             led_pins.iter().map(|pin| WiredPin { pin: *pin, when_high: LED_CURRENT }).collect();
         if let Some(pin) = pin_of("radio") {
@@ -160,7 +160,6 @@ impl World {
             Some(WatchedLine { pin: parse_pin(&line.pin)?, name: line.name.as_str().into() })
         };
         let is_led = |line: &WatchedLine| led_pins.contains(&line.pin);
-        let sensor = sees_light.then(|| sensor::head(config.seed));
         Self {
             now: Instant::START,
             board,
@@ -168,7 +167,7 @@ impl World {
             seed: config.seed,
             led: Led::new(),
             led_pins,
-            sensor,
+            sensor: sensor::head(config.seed),
             watched: profile.lines.iter().filter_map(watched).filter(|line| !is_led(line)).collect(),
             buttons: profile.buttons.iter().filter_map(button).collect(),
             cloud: Cloud::new(CloudConfig {
@@ -339,8 +338,7 @@ impl World {
     /// Lets time pass until something can be observed, at most until `limit`.
     pub(crate) fn run_until(&mut self, limit: Instant) {
         let agenda = self.agenda.first_key_value().map_or(Instant::NEVER, |((at, _), _)| *at);
-        let sample = self.sensor.as_ref().map_or(Instant::NEVER, SensorHead::next_sample);
-        let next = limit.min(agenda).min(sample);
+        let next = limit.min(agenda).min(self.sensor.next_sample());
         if next <= self.now {
             return;
         }
@@ -412,12 +410,11 @@ impl World {
     }
 
     fn look_at_light(&mut self) {
-        let Some(sensor) = &mut self.sensor else { return };
-        if sensor.next_sample() > self.now {
+        if self.sensor.next_sample() > self.now {
             return;
         }
         // The sensor was set up and is read only when a conversion has ended, so it answers.
-        if let Ok(sample) = sensor.sample(&mut self.led) {
+        if let Ok(sample) = self.sensor.sample(&mut self.led) {
             let sample = sensor::as_seen(&sample);
             self.seen.push_back((sample.at, Observation::Light(sample)));
         }
