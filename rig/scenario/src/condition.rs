@@ -83,6 +83,22 @@ impl Reader<'_, '_> {
         self.condition(&fields)
     }
 
+    /// A condition that is watched while other things are done. A slot is not: to read it takes the probe and its time.
+    pub(crate) fn watched_condition(&mut self, node: &Node) -> Option<Condition> {
+        let condition = self.condition_alone(node)?.condition;
+        if reads_a_slot(&condition) {
+            let blind =
+                Mistake::new(MistakeKind::Misplaced, node.place, "a slot is read by a step, not watched all the while");
+            self.decoder.report(
+                blind.help(
+                    "look at it in a step: `- expect: { slot: …, is: … }` or `- never: { slot: …, is: …, for: … }`",
+                ),
+            );
+            return None;
+        }
+        Some(condition)
+    }
+
     fn check_companions(&mut self, fields: &Fields<'_>, kind: &str) {
         for (companion, owner) in [("is", "slot"), ("below", "rail"), ("above", "rail")] {
             if let Some(entry) = fields.entry(companion).filter(|_| kind != owner) {
@@ -240,6 +256,14 @@ impl Reader<'_, '_> {
         };
         self.decoder.report(mistake);
         None
+    }
+}
+
+fn reads_a_slot(condition: &Condition) -> bool {
+    match condition {
+        Condition::Slot { .. } => true,
+        Condition::Any(conditions) => conditions.iter().any(reads_a_slot),
+        _ => false,
     }
 }
 

@@ -158,8 +158,8 @@ impl Reader<'_, '_> {
         if nodes.is_empty() {
             return self.empty(shows, "a brick that shows nothing in particular");
         }
-        let read: Vec<_> = nodes.iter().map(|node| self.condition_alone(node)).collect();
-        let showing: Option<Vec<Condition>> = read.into_iter().map(|seen| Some(seen?.condition)).collect();
+        let read: Vec<_> = nodes.iter().map(|node| self.watched_condition(node)).collect();
+        let showing: Option<Vec<Condition>> = read.into_iter().collect();
         Some(Expected::Bricked { showing: showing? })
     }
 }

@@ -29,6 +29,8 @@ const MOST_STEPS: usize = 10_000;
 const RESET_HOLD: Span = Span::millis(100);
 /// How long the virtual cloud takes to answer when the scenario does not say: a usual round trip over a mobile network.
 const CLOUD_LATENCY: Span = Span::millis(50);
+/// A board that gets no answer to its request for a connection gives up after this (fixtures/firmware/PROTOCOL.md, section 3).
+const CONNECT_TIMEOUT: Span = Span::secs(15);
 
 /// Where steps stand.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -221,9 +223,21 @@ impl Reader<'_, '_> {
         let behaviour = fields.required(&mut self.decoder, "behaviour").and_then(|node| self.behaviour(node));
         let latency = match fields.get("latency") {
             None => Some(CLOUD_LATENCY),
-            Some(node) => self.decoder.quantity(node),
+            Some(node) => self.latency(node),
         };
         Some(CloudSetting { behaviour: behaviour?, latency: latency? })
+    }
+
+    fn latency(&mut self, node: &Node) -> Option<Span> {
+        let latency = self.decoder.quantity(node)?;
+        if latency >= CONNECT_TIMEOUT {
+            let message = format!("no board waits {latency} for the cloud");
+            let slow = Mistake::new(MistakeKind::ImpossibleTiming, node.place, message);
+            let help = format!("it gives up after {CONNECT_TIMEOUT}; a cloud that never answers is `silent`");
+            self.decoder.report(slow.help(help));
+            return None;
+        }
+        Some(latency)
     }
 
     fn behaviour(&mut self, node: &Node) -> Option<CloudBehaviour> {
@@ -409,7 +423,7 @@ impl Reader<'_, '_> {
             fields.missing(&mut self.decoder, "`not`", "write what must never be seen, as in `- not: {light: sos}`");
             None
         })?;
-        let never = self.condition_alone(&not.value)?.condition;
+        let never = self.watched_condition(&not.value)?;
         let text = format!("never {}", sentence::seen(&never));
         Some(Watch { line: self.lines.line(not.key_place.start), text, never })
     }
