@@ -97,6 +97,31 @@ pub enum RhythmPattern {
 }
 
 impl RhythmPattern {
+    /// See [`Pattern::recognised_within`].
+    fn recognised_within(&self) -> Span {
+        /// For rhythms of whichever length: the slowest of Device OS is a breath of 4 s.
+        const ANY_LENGTH: Span = Span::secs(5);
+        let times = |span: Span, times: u64| Span::nanos(span.get().saturating_mul(times));
+        match self {
+            Self::Off => Span::secs(1),
+            // Light that changed slowly before may be a breath at its turning point.
+            Self::Solid => Span::millis(3_500),
+            // As many phases as could be letters of SOS, and the lag of a step.
+            Self::Blink { period: Some(near), .. } => times(near.length, 4) + Span::millis(200),
+            // Short halves are judged by three, long ones by two, the second of which may have to come to its turning point.
+            Self::Breathe { period: Some(near) } if near.length < Span::millis(1_500) => times(near.length, 2),
+            Self::Breathe { period: Some(near) } => near.length + Span::nanos(near.length.get() / 4),
+            Self::Blink { period: None, .. } | Self::Breathe { period: None } | Self::Lit => ANY_LENGTH,
+            // The flashes, and the time after which disorder would have been told from them.
+            Self::Burst { count, .. } => {
+                times(Span::secs(1), count.unwrap_or(Rhythm::MOST_FLASHES).into()) + Span::millis(2_500)
+            }
+            // The nine letters; with a code its pause, its flashes and the pause that ends them.
+            Self::Sos { code: None } => Span::secs(3),
+            Self::Sos { code: Some(code) } => Span::secs(5) + times(Span::millis(600), (*code).into()),
+        }
+    }
+
     fn matches(&self, rhythm: &Rhythm) -> bool {
         let any_or_near = |wanted: &Option<Near>, length: &Span| wanted.is_none_or(|near| near.contains(*length));
         match (self, rhythm) {
@@ -153,6 +178,11 @@ impl Pattern {
     /// SOS in red, with whichever code.
     pub fn sos() -> Self {
         Self { colours: Colour::Red.into(), rhythm: RhythmPattern::Sos { code: None } }
+    }
+
+    /// How long after its beginning a light like this is recognised at the latest, if the sensor sees it well.
+    pub fn recognised_within(&self) -> Span {
+        self.rhythm.recognised_within()
     }
 
     /// Whether `sight` is what this asks for.

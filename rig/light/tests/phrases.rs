@@ -192,3 +192,32 @@ fn after_a_new_beginning_only_later_light_counts() {
     let found = Watcher::new(breathing, from).now(&recogniser).unwrap();
     assert!(found.since >= from, "{found:?}");
 }
+
+#[test]
+fn a_light_is_recognised_in_the_time_that_its_pattern_states() {
+    let second = Span::secs(1);
+    let sos = |code| Pattern { rhythm: brickproof_light::RhythmPattern::Sos { code }, ..Pattern::sos() };
+    let lights = [
+        (Pattern::OFF, dark(1_000.0).then(GREEN, 2_000.0).then(DARK, 4_000.0), Span::millis(3_000)),
+        (Pattern::solid(Colour::Green), dark(1_000.0).then(GREEN, 5_000.0), second),
+        (Pattern::solid(Colour::Green), dark(1_000.0).fade(CYAN, 4_000.0, 2).then(GREEN, 5_000.0), Span::secs(9)),
+        (Pattern::blink(Colour::Cyan, Span::millis(100)), dark(1_000.0).blink(CYAN, 50.0, 50.0, 40), second),
+        (Pattern::blink(Colour::Blue, Span::millis(500)), dark(1_000.0).blink(BLUE, 250.0, 250.0, 12), second),
+        (Pattern::breathe(Colour::Cyan, Span::secs(4)), dark(1_000.0).fade(CYAN, 4_000.0, 3), second),
+        (Pattern::breathe(Colour::Cyan, Span::secs(1)), dark(1_000.0).fade(CYAN, 1_000.0, 9), second),
+        (Pattern::flashes(Colour::Orange, 3), dark(1_000.0).blink(ORANGE, 250.0, 250.0, 3).then(DARK, 4_000.0), second),
+        (Pattern::flashes(Colour::Red, 1), dark(1_000.0).then(RED, 250.0).then(DARK, 4_000.0), second),
+        (sos(None), dark(1_000.0).sos(RED, 10).sos(RED, 10), second),
+        (sos(Some(10)), dark(1_000.0).sos(RED, 10).sos(RED, 10), second),
+    ];
+    for (pattern, drive, begins) in lights {
+        let begins = Instant::START + begins;
+        let watcher = Watcher::new(pattern, begins - Span::millis(50));
+        let mut recogniser = recogniser();
+        let seen = samples(&drive).into_iter().find_map(|sample| {
+            recogniser.feed(&sample);
+            watcher.latest(&recogniser).map(|_| sample.at.since(begins))
+        });
+        assert!(seen.is_some_and(|took| took <= pattern.recognised_within()), "{pattern:?}: {seen:?}");
+    }
+}

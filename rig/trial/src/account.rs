@@ -30,6 +30,15 @@ pub(crate) enum Miss<'a> {
     OutOfLimits { text: &'a str, value: MeasuredValue },
 }
 
+/// In what manner a step failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Manner {
+    /// What was waited for did not come: so do bricks.
+    InVain,
+    /// Something forbidden came, or it came out of its limits.
+    Otherwise,
+}
+
 /// How far something came that should have come and stayed.
 #[derive(Clone, Copy)]
 pub(crate) enum Stay {
@@ -74,19 +83,13 @@ pub(crate) fn nothing_harmed(eyes: &Eyes, at: Instant) -> Verdict {
 }
 
 /// Turns the failure that a scenario predicts into a pass, if it is the one that it predicts.
-pub(crate) fn expected_brick(
-    eyes: &Eyes,
-    plan: &Plan,
-    failure: Verdict,
-    shown: &[bool],
-    at_expectation: bool,
-) -> Verdict {
+pub(crate) fn expected_brick(eyes: &Eyes, plan: &Plan, failure: Verdict, shown: &[bool], manner: Manner) -> Verdict {
     let Expected::Bricked { showing } = &plan.outcome else { return failure };
     if eyes.handshakes().cloud() != CloudBehaviour::Genuine {
         let reason = format!("no brick can be told while the cloud is not genuine by order: {}", failure.reason);
         return Verdict { kind: VerdictKind::Error, blame: Some(Blame::Scenario), reason, ..failure };
     }
-    if !at_expectation {
+    if manner == Manner::Otherwise {
         let reason = format!("a brick was expected, but not in this way: {}", failure.reason);
         return Verdict { reason, ..failure };
     }

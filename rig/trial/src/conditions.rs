@@ -53,6 +53,15 @@ impl Look {
         }
     }
 
+    /// How long after it is there it is known at the latest.
+    pub(crate) fn lag(&self) -> Span {
+        match self {
+            Self::Light(pattern) => pattern.recognised_within(),
+            Self::Any(looks) => looks.iter().map(Self::lag).max().unwrap_or_default(),
+            _ => Span::ZERO,
+        }
+    }
+
     /// Whether the supply has to be read for it.
     pub(crate) fn needs_supply(&self) -> bool {
         match self {
@@ -301,6 +310,25 @@ impl Eyes {
             Look::Light(pattern) => Watcher::new(*pattern, from).latest(&self.recogniser).map(|it| it.since),
             Look::Any(looks) => looks.iter().filter_map(|it| self.saw(it, from)).min(),
             _ => self.sees(look, from),
+        }
+    }
+
+    /// Whether `look` was visible at any time from `from` to `until`, even if that is known only later, and since when.
+    pub(crate) fn saw_in(&self, look: &Look, from: Instant, until: Instant) -> Option<Instant> {
+        self.in_time(look, until, &|look| self.saw(look, from))
+    }
+
+    /// Whether `look` is visible now and has been since an instant between `from` and `until`.
+    pub(crate) fn sees_since(&self, look: &Look, from: Instant, until: Instant) -> Option<Instant> {
+        self.in_time(look, until, &|look| self.sees(look, from))
+    }
+
+    fn in_time(&self, look: &Look, until: Instant, since: &impl Fn(&Look) -> Option<Instant>) -> Option<Instant> {
+        match look {
+            Look::Any(looks) => looks.iter().filter_map(|it| self.in_time(it, until, since)).min(),
+            // A slot that was asked for in time says what was there in time, whenever the answer comes.
+            Look::Slot { .. } => since(look),
+            _ => since(look).filter(|since| *since <= until),
         }
     }
 

@@ -12,7 +12,7 @@ use brickproof_light::Calibration;
 use brickproof_scenario::plan::{Expected, Fault, Plan, StepAction};
 use brickproof_units::{Instant, Slew, Span, Voltage};
 
-use crate::account::{self, Miss};
+use crate::account::{self, Manner, Miss};
 use crate::conditions::{Eyes, Look, LookOut, Purpose};
 use crate::ports::{Achieved, Action, ActionId, Command, CommandError, Injection, Observation, Stamp};
 use crate::rail::Reading;
@@ -42,6 +42,8 @@ pub struct Trial {
     /// When the board was first harmed on purpose: what goes wrong before is no brick.
     harmed_at: Option<Instant>,
     shown: Vec<bool>,
+    /// What comes of the step, as it stood at its deadline, if nothing turns out to have been there in time.
+    missed: Option<Box<Verdict>>,
     timeline: Timeline,
     steps: Vec<StepRecord>,
     faults: Vec<FaultRecord>,
@@ -88,12 +90,12 @@ enum StepState {
     Asked(Request),
     /// Time has to pass.
     Waiting { until: Instant },
-    /// Something has to be seen.
-    Looking { deadline: Instant },
+    /// Something has to be there by the deadline. What was there by then may be known only later: at `wake`, once the deadline is over.
+    Looking { deadline: Instant, wake: Instant },
     /// Something must not be seen until then.
     Guarding { until: Instant },
-    /// A trigger's cause has to be seen.
-    Lurking { deadline: Instant },
+    /// A trigger's cause has to be there by the deadline; whether it was is known by `known`.
+    Lurking { deadline: Instant, known: Instant },
     /// The fault is on its way.
     Injecting { request: Request },
 }
@@ -134,6 +136,7 @@ impl Trial {
             next_id: 0,
             harmed_at: None,
             shown: vec![false; looks.brick.len()],
+            missed: None,
             timeline: Timeline::default(),
             steps: steps.collect(),
             faults: Vec::new(),
@@ -459,13 +462,21 @@ impl Trial {
     }
 
     fn fail(&mut self, miss: &Miss<'_>) {
-        let mut verdict = account::missed(&self.eyes, miss, self.current_step(), self.step_began(), self.now);
-        let at_expectation = matches!(miss, Miss::Unseen { .. });
+        let verdict = self.account_of(miss);
+        self.conclude_failure(verdict, Manner::Otherwise);
+    }
+
+    fn account_of(&self, miss: &Miss<'_>) -> Verdict {
+        account::missed(&self.eyes, miss, self.current_step(), self.step_began(), self.now)
+    }
+
+    /// A failure may be the brick that the scenario expects.
+    fn conclude_failure(&mut self, mut verdict: Verdict, manner: Manner) {
         if let Expected::Bricked { .. } = self.plan.outcome
             && self.harmed_at.is_some()
             && verdict.blame == Some(Blame::Firmware)
         {
-            verdict = account::expected_brick(&self.eyes, &self.plan, verdict, &self.shown, at_expectation);
+            verdict = account::expected_brick(&self.eyes, &self.plan, verdict, &self.shown, manner);
         }
         self.conclude(verdict);
     }
@@ -540,8 +551,8 @@ impl StepState {
         match *self {
             Self::Asked(request) | Self::Injecting { request } => request.deadline,
             Self::Waiting { until } | Self::Guarding { until } => until,
-            Self::Lurking { deadline } => deadline,
-            Self::Looking { deadline } => deadline,
+            Self::Lurking { known, .. } => known,
+            Self::Looking { wake, .. } => wake,
         }
     }
 }

@@ -6,15 +6,13 @@
 use std::sync::Arc;
 
 use brickproof_keys::Slot;
-use brickproof_scenario::plan::{
-    Condition, Expectation, Fault, Measurand, Measurement, Step, StepAction, SupplySetting, Trigger,
-};
+use brickproof_scenario::plan::{Expectation, Fault, Measurand, Measurement, Step, StepAction, SupplySetting, Trigger};
 use brickproof_units::{Instant, Span};
 
 use super::{
     SLOT_REREAD_PAUSE, SUPPLY_READING_PERIOD, SlotReading, Stage, StepState, Trial, command_of, minimum_of, no_answer,
 };
-use crate::account::{self, Miss, Stay};
+use crate::account::{self, Manner, Miss, Stay};
 use crate::conditions::Look;
 use crate::ports::{ActionId, Command, CommandError, Injection, ShapeAchieved};
 use crate::timeline::Happening;
@@ -24,21 +22,26 @@ impl Trial {
     /// When what a step waits for will have lasted as long as it must, if it is there.
     pub(super) fn held_until(&self, position: usize, began: Instant, state: StepState) -> Option<Instant> {
         match (state, &self.plan.steps[position].action) {
-            (StepState::Looking { .. }, StepAction::Expect(Expectation { holds: Some(holds), .. })) => {
-                self.stays_since(position, began).map(|since| since + *holds)
+            (StepState::Looking { deadline, .. }, StepAction::Expect(Expectation { holds: Some(holds), .. })) => {
+                self.stays_since(position, began, deadline).map(|since| since + *holds)
             }
             _ => None,
         }
     }
 
-    /// Whether what the step waits for has been seen since it began, and from when on.
-    fn seen_since(&self, position: usize, began: Instant) -> Option<Instant> {
-        self.eyes.saw(self.looks.steps[position].as_ref()?, began)
+    /// Whether what the step waits for has been there between its beginning and `until`, and from when on.
+    fn seen_since(&self, position: usize, began: Instant, until: Instant) -> Option<Instant> {
+        self.eyes.saw_in(self.looks.steps[position].as_ref()?, began, until)
     }
 
-    /// Whether it is so now, and from when on.
-    fn stays_since(&self, position: usize, began: Instant) -> Option<Instant> {
-        self.eyes.sees(self.looks.steps[position].as_ref()?, began)
+    /// Whether it has been so since an instant between its beginning and `until`, and from when on.
+    fn stays_since(&self, position: usize, began: Instant, until: Instant) -> Option<Instant> {
+        self.eyes.sees_since(self.looks.steps[position].as_ref()?, began, until)
+    }
+
+    /// When it will be known what was there by the deadline.
+    fn known(&self, position: usize, deadline: Instant) -> Instant {
+        deadline + self.looks.steps[position].as_ref().map(Look::lag).unwrap_or_default()
     }
 
     pub(super) fn advance_step(&mut self, step: &Step, position: usize, began: Instant, state: StepState) -> bool {
@@ -56,14 +59,14 @@ impl Trial {
                 let StepAction::Never { condition, .. } = &step.action else {
                     return self.guard_lowest(step, position, until);
                 };
-                if self.seen_since(position, began).is_some() {
+                if self.seen_since(position, began, Instant::NEVER).is_some() {
                     self.fail(&Miss::Forbidden { text: &step.text, line: step.line, condition });
                     return true;
                 }
                 self.is_too_late(until) && (self.is_blind(position) || self.end_step(position))
             }
-            StepState::Lurking { deadline } => self.lurk(step, position, began, deadline),
-            StepState::Looking { deadline } => self.look(step, position, began, deadline),
+            StepState::Lurking { deadline, .. } => self.lurk(step, position, began, deadline),
+            StepState::Looking { deadline, .. } => self.look(step, position, began, deadline),
         }
     }
 
@@ -108,8 +111,8 @@ impl Trial {
 
     fn lurk(&mut self, step: &Step, position: usize, began: Instant, deadline: Instant) -> bool {
         let StepAction::Fault { trigger, fault } = &step.action else { return false };
-        if self.seen_since(position, began).is_none() {
-            if !self.is_too_late(deadline) {
+        if self.seen_since(position, began, deadline).is_none() {
+            if !self.is_too_late(self.known(position, deadline)) {
                 return false;
             }
             if self.is_blind(position) {
@@ -146,26 +149,38 @@ impl Trial {
     fn look(&mut self, step: &Step, position: usize, began: Instant, deadline: Instant) -> bool {
         match &step.action {
             StepAction::Expect(Expectation { condition, within, holds: None }) => {
-                if self.seen_since(position, began).is_some() {
+                if self.seen_since(position, began, deadline).is_some() {
                     return self.end_step(position);
                 }
-                self.is_too_late(deadline) && self.missed(step, position, began, condition, *within, Stay::NeverCame)
+                self.missed(
+                    position,
+                    deadline,
+                    &Miss::Unseen { text: &step.text, condition, within: *within, began, stay: Stay::NeverCame },
+                )
             }
             StepAction::Expect(Expectation { condition, within, holds: Some(holds) }) => {
-                if let Some(since) = self.stays_since(position, began) {
+                if let Some(since) = self.stays_since(position, began, deadline) {
+                    self.missed = None;
                     return self.is_due(since + *holds) && self.end_step(position);
                 }
-                let came = self.seen_since(position, began).is_some();
+                let came = self.seen_since(position, began, deadline).is_some();
                 let stay = if came { Stay::Left(*holds) } else { Stay::NeverCame };
-                self.is_too_late(deadline) && self.missed(step, position, began, condition, *within, stay)
+                self.missed(
+                    position,
+                    deadline,
+                    &Miss::Unseen { text: &step.text, condition, within: *within, began, stay },
+                )
             }
             StepAction::Measure(Measurement {
                 name,
                 what: Measurand::TimeUntil { condition, within, at_least, at_most },
             }) => {
-                let Some(at) = self.seen_since(position, began) else {
-                    return self.is_too_late(deadline)
-                        && self.missed(step, position, began, condition, *within, Stay::NeverCame);
+                let Some(at) = self.seen_since(position, began, deadline) else {
+                    return self.missed(
+                        position,
+                        deadline,
+                        &Miss::Unseen { text: &step.text, condition, within: *within, began, stay: Stay::NeverCame },
+                    );
                 };
                 let took = at.since(began);
                 let within_limits = at_least.is_none_or(|l| took >= l) && at_most.is_none_or(|l| took <= l);
@@ -181,17 +196,23 @@ impl Trial {
         }
     }
 
-    fn missed(
-        &mut self,
-        step: &Step,
-        position: usize,
-        began: Instant,
-        condition: &Condition,
-        within: Span,
-        stay: Stay,
-    ) -> bool {
-        if !self.is_blind(position) {
-            self.fail(&Miss::Unseen { text: &step.text, condition, within, began, stay });
+    /// Nothing was there by the deadline, as far as is known: that stands once it is known.
+    fn missed(&mut self, position: usize, deadline: Instant, miss: &Miss<'_>) -> bool {
+        if !self.is_too_late(deadline) {
+            return false;
+        }
+        if self.missed.is_none() {
+            self.missed = Some(Box::new(self.account_of(miss)));
+        }
+        let known = self.known(position, deadline);
+        if !self.is_too_late(known) {
+            if let Stage::Step { state: StepState::Looking { wake, .. }, .. } = &mut self.stage {
+                *wake = known;
+            }
+            return false;
+        }
+        if let (false, Some(verdict)) = (self.is_blind(position), self.missed.take()) {
+            self.conclude_failure(*verdict, Manner::InVain);
         }
         true
     }
@@ -255,18 +276,22 @@ impl Trial {
         if self.reads_supply_only_now(position) {
             self.ask(Command::ReadSupply { every: Some(SUPPLY_READING_PERIOD) });
         }
+        let looking = |deadline| StepState::Looking { deadline, wake: deadline };
         let state = match &step.action {
             StepAction::Wait(span) => StepState::Waiting { until: began + *span },
-            StepAction::Expect(it) => StepState::Looking { deadline: began + it.within },
+            StepAction::Expect(it) => looking(began + it.within),
             StepAction::Never { during, .. } => StepState::Guarding { until: began + *during },
             StepAction::Measure(Measurement { what: Measurand::TimeUntil { within, .. }, .. }) => {
-                StepState::Looking { deadline: began + *within }
+                looking(began + *within)
             }
             StepAction::Measure(Measurement { what: Measurand::LowestVoltage { during, .. }, .. }) => {
                 StepState::Guarding { until: began + *during }
             }
             StepAction::Fault { trigger, fault } => match &trigger.cause {
-                Some(_) => StepState::Lurking { deadline: began + trigger.within },
+                Some(_) => {
+                    let deadline = began + trigger.within;
+                    StepState::Lurking { deadline, known: self.known(position, deadline) }
+                }
                 None => {
                     self.inject(step, position, began, fault, began, trigger);
                     return;
@@ -289,6 +314,7 @@ impl Trial {
 
     pub(super) fn close_step(&mut self, position: usize, verdict: StepVerdict) {
         self.slots = SlotReading::NotNeeded;
+        self.missed = None;
         if self.reads_supply_only_now(position) {
             self.ask(Command::ReadSupply { every: None });
         }

@@ -342,3 +342,15 @@ fn an_identity_of_before_the_board_lost_its_power_or_its_key_does_not_count() {
     let kept = connected(Station::new(&body("supply: { usb: 5V }")), 500).run();
     assert_eq!(kept.outcome(), "passed", "another source need not stop a board that runs");
 }
+
+#[test]
+fn the_time_that_it_takes_to_recognise_a_light_is_not_the_boards() {
+    let begins = |millis| {
+        let body = "steps:\n  - expect: { light: { solid: green }, within: 3s }\n";
+        Station::new(body).light(0..millis, Light::Red).light(millis..9_000, Light::Green).run()
+    };
+    let just_in_time = begins(2_900);
+    assert_eq!(just_in_time.outcome(), "passed");
+    assert!(just_in_time.trial.steps()[0].ran.is_some_and(|(_, ended)| ended > at(3_000)), "known later");
+    assert_eq!(begins(3_100).outcome(), "failed, firmware");
+}
