@@ -217,7 +217,7 @@ fn cuts(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// Light and console decide together how it ended; whether the board came back or broke depends on the image and the geometry.
+/// Light and console decide together how it ended; nothing is cleaned up, because a fork is thrown away. Whether the board came back or broke depends on the image and the geometry.
 fn scenario(board: &str, firmware: &str, after: &str) -> String {
     format!(
         "scenario: A brown-out strikes while the device key is being rewritten
@@ -235,8 +235,6 @@ steps:
       any: [{{ console: Cloud connected }}, {{ console: handshake failed }}, {{ console: Cloud not reachable }}]
       within: 60s
   - expect: {{ any: [{{ light: cloud_connected }}, {{ light: handshake_error }}, {{ light: cloud_unreachable }}], within: 60s }}
-cleanup:
-  - supply: off
 outcome: passed
 "
     )

@@ -51,6 +51,8 @@ pub struct Trial {
     verdict: Option<Arc<Verdict>>,
     /// The first thing that went wrong while cleaning up.
     cleanup_error: Option<CommandError>,
+    /// The cleanup waits for nothing.
+    hurried: bool,
 }
 
 /// The plan's conditions, prepared for looking.
@@ -143,6 +145,7 @@ impl Trial {
             measurements: Vec::new(),
             verdict: None,
             cleanup_error: None,
+            hurried: false,
             looks: Arc::new(looks),
             plan,
         };
@@ -256,9 +259,12 @@ impl Trial {
         self.elapsed >= at
     }
 
-    /// The operator, or the driver on its way out, ends the trial. The station is still made safe.
+    /// The operator, or the driver on its way out, ends the trial. The station is still cleaned up and made safe. Once more while it is
+    /// cleaned up: what restores the station is still done, and nothing waits any longer.
     pub fn abort(&mut self, reason: &str) {
-        if self.verdict.is_none() {
+        if self.verdict.is_some() {
+            self.hurry();
+        } else {
             self.conclude(Verdict {
                 kind: VerdictKind::Inconclusive,
                 blame: Some(Blame::Bench),
@@ -268,6 +274,13 @@ impl Trial {
                 light: self.eyes.light_in_words(),
                 at: self.now,
             });
+        }
+    }
+
+    fn hurry(&mut self) {
+        self.hurried = true;
+        if let Stage::Cleanup { position, state: StepState::Waiting { .. } } = self.stage {
+            self.begin_cleanup(position + 1);
         }
     }
 
@@ -521,7 +534,7 @@ impl Trial {
         let plan = Arc::clone(&self.plan);
         self.stage = match plan.cleanup.get(position).map(|step| &step.action) {
             None => Stage::MakingSafe(self.ask(Command::MakeSafe)),
-            Some(StepAction::Wait(span)) => {
+            Some(StepAction::Wait(span)) if !self.hurried => {
                 Stage::Cleanup { position, state: StepState::Waiting { until: self.now + *span } }
             }
             Some(action) => {

@@ -72,6 +72,17 @@ fn an_abort_leaves_the_station_safe_and_decides_nothing() {
 }
 
 #[test]
+fn an_abort_while_cleaning_up_skips_the_waiting_and_nothing_else() {
+    let mut station = Station::new(&TIDY.replace("wait: 1s", "wait: 100000h")).line(10, "up").run_until(500);
+    let interrupted = station.trial.now();
+    station.trial.abort("once more");
+    let station = station.run();
+    assert_eq!(station.outcome(), "passed");
+    assert!(cleaned_up(&station), "{:?}", station.asked);
+    assert_eq!(station.trial.now(), interrupted);
+}
+
+#[test]
 fn an_abort_after_the_verdict_changes_nothing() {
     let mut station = Station::new(TIDY).line(10, "up").run_until(500);
     station.trial.abort("too late");
