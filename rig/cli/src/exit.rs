@@ -19,7 +19,7 @@ pub(crate) enum Exit {
     Failed,
     /// The input is wrong; nothing was executed.
     BadInput,
-    /// The bench failed.
+    /// The bench failed, the scenario could not be carried out as it stands, or the evidence could not be kept.
     BenchFailed,
     /// Undecided.
     Inconclusive,

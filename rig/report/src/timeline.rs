@@ -1,8 +1,8 @@
 //! `timeline.jsonl`: everything done and seen, one JSON object a line, in the order of the trial's clock: `t` never falls.
 //!
-//! Boundary: a faithful copy of the engine's record, but for private keys, which are masked. Every line has `t` (nanoseconds since the trial began), `u` (uncertainty in
-//! nanoseconds, left out when zero) and `kind`. Light samples are bundled, sixty-four a line, at the
-//! instant of the first.
+//! Boundary: a faithful copy of the engine's record, but for private keys, which are masked. Every line has `t` (nanoseconds since the trial
+//! began), `u` (uncertainty in nanoseconds, left out when zero) and `kind`. Light samples are bundled, sixty-four a line, at the instant of
+//! the first.
 
 use brickproof_console::display;
 use brickproof_light::Sample;
@@ -75,7 +75,7 @@ fn describe(what: &Happening, secrets: &Secrets) -> (&'static str, Value) {
             ("console", json!({ "line": number, "text": display(&secrets.masked(bytes)) }))
         }
         Happening::Light(sight) => ("light", json!({ "sight": sight.to_string() })),
-        Happening::Cloud(event) => ("cloud", json!({ "event": event.to_string() })),
+        Happening::Cloud(event) => ("cloud", json!({ "event": secrets.masked_text(&event.to_string()) })),
         Happening::Edge { line, edge } => {
             let edge = match edge {
                 Edge::Rising => "rising",
@@ -88,7 +88,9 @@ fn describe(what: &Happening, secrets: &Secrets) -> (&'static str, Value) {
         Happening::Verdict(verdict) => (
             "verdict",
             json!({
-                "verdict": verdict.kind.to_string(), "blame": verdict.blame.map(|it| it.to_string()), "reason": secrets.masked_text(&verdict.reason),
+                "verdict": verdict.kind.to_string(),
+                "blame": verdict.blame.map(|it| it.to_string()),
+                "reason": secrets.masked_text(&verdict.reason),
             }),
         ),
     }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use brickproof_cloud::CloudEvent;
 use brickproof_keys::device_key_from_seed;
 use brickproof_light::Calibration;
 use brickproof_report::evidence::Folder;
@@ -31,6 +32,9 @@ fn trial(console: &[u8]) -> Trial {
         }
         if !said && trial.current_step().is_some() {
             trial.observe(stamp(1), Observation::Console(console.to_vec().into()));
+            // What a board asks the cloud for is told in words of its own.
+            let asked = hex(device_key_from_seed(7).expose_used());
+            trial.observe(stamp(1), Observation::Cloud(CloudEvent::LinkRefused { asked }));
             said = true;
         }
         let Some(wake) = trial.next_wake() else { return trial };

@@ -68,7 +68,8 @@ impl Simulation {
         while self.step(Instant::NEVER) {}
     }
 
-    /// Goes on to the end, or until `go_on` says no; then the station is made safe and the trial ends undecided.
+    /// Goes on to the end, or until `go_on` says no; then the trial ends undecided, and the station is cleaned up and made safe. A wait in
+    /// the cleanup is cut short then: nothing here needs the time.
     pub fn run_while(&mut self, go_on: impl Fn() -> bool) {
         let mut look_at = self.trial.now() + SLICE;
         while self.step(look_at) {

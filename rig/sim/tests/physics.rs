@@ -120,6 +120,15 @@ fn off_is_measured_off_before_the_next_step_begins() {
 }
 
 #[test]
+fn a_board_that_runs_on_below_its_minimum_is_still_connected() {
+    let dip = "  - fault: { brown_out: { rail: 3V3, floor: 1.77V, fall: 1ms/V, hold: 20ms } }\n  \
+               - expect: { identity: unchanged }\n";
+    let simulation = after_connecting(dip);
+    assert_eq!(verdict(&simulation), VerdictKind::Passed, "{:?}", simulation.trial().verdict());
+    assert_eq!(boots(&simulation), 1);
+}
+
+#[test]
 fn a_cut_without_an_end_tells_how_far_and_how_long_the_rail_fell() {
     let shape = achieved(&after_connecting("  - fault: { power_cut: {} }\n"));
     assert!(shape.lowest < Voltage::new(500_000), "{}", shape.lowest);

@@ -212,13 +212,15 @@ pub(crate) fn missed(eyes: &Eyes, miss: &Miss<'_>, step: Option<usize>, began: I
         }
     };
     evidence.extend(last_lines(eyes));
-    let story = eyes.handshakes().story(at);
+    let story = eyes.handshakes().story(began, at);
     // A board that was kept from connecting may lack anything for it; what it did nevertheless is its own doing.
     let story = story.filter(|story| {
         let waited = matches!(miss, Miss::Unseen { .. });
         subject == Subject::Connection || story.blame == Blame::Bench || (story.blame == Blame::Scenario && waited)
     });
-    let (blame, reason) = match (subject, starved(eyes, began), story) {
+    // What the board does while the scenario strikes it is its own doing.
+    let starved = starved(eyes, began).filter(|_| !eyes.rail().is_struck());
+    let (blame, reason) = match (subject, starved, story) {
         (Subject::Supply, _, _) => {
             evidence.extend(last_reading(eyes));
             (supplier(eyes), reason)
@@ -256,11 +258,12 @@ fn starved(eyes: &Eyes, began: Instant) -> Option<Starved> {
     Some(Starved { text: format!("{who}: the rail fell short of {minimum} at {since}"), blame })
 }
 
-/// Whose doing the rail's voltage is: never the board's, which has no say in it.
+/// Whose doing the rail's voltage is: never the board's, which has no say in it. As in [`starved`], what the scenario sized or struck is its
+/// own doing.
 fn supplier(eyes: &Eyes) -> Blame {
     match eyes.rail().source() {
-        Some(SupplySetting::Battery { .. }) => Blame::Scenario,
-        _ => Blame::Bench,
+        Some(SupplySetting::Usb { .. }) if !eyes.rail().is_struck() => Blame::Bench,
+        _ => Blame::Scenario,
     }
 }
 

@@ -302,8 +302,9 @@ impl Trial {
             }
             Observation::Supply { rail, current } => {
                 self.record(stamp, Happening::Rail { voltage: rail, current });
+                // Below its minimum a board may run on: whether it stopped is told by its light, and its connection stands until it tries anew.
                 if self.eyes.see_supply(Reading { at: self.now, rail, current }) {
-                    self.board_stopped_before(self.now);
+                    self.distrust_light();
                 }
             }
             Observation::Cloud(event) => {

@@ -145,8 +145,9 @@ impl Handshakes {
     }
 
     /// What the last attempt came to, as far as the cloud knows; `None` if it is connected or never tried. An attempt that waits for the
-    /// cloud's answer has come to nothing yet: then it is the one before it.
-    pub(crate) fn story(&self, now: Instant) -> Option<Story> {
+    /// cloud's answer has come to nothing yet: then it is the one before it. If there is none, the answer is to blame only if it takes longer
+    /// than the whole time since `waiting`: otherwise the board was late to ask.
+    pub(crate) fn story(&self, waiting: Instant, now: Instant) -> Option<Story> {
         let last = self.last.as_ref()?;
         if last.answered_at <= now {
             return self.told(last, now);
@@ -156,6 +157,9 @@ impl Handshakes {
             return Some(story);
         }
         let Attempt { number, began, answered_at, .. } = last;
+        if answered_at.since(*began) < now.since(waiting) {
+            return None;
+        }
         let text = format!(
             "the cloud's answer was on its way until {answered_at} (attempt {number} to connect, begun at {began})"
         );
@@ -217,14 +221,14 @@ mod tests {
         silent.see(at(1), &CloudEvent::LinkOpened);
         silent.see(at(1), &CloudEvent::Hello { fingerprint: key(1), answered: false });
         silent.see(at(4), &CloudEvent::Hello { fingerprint: key(1), answered: false });
-        let story = silent.story(at(46)).unwrap();
+        let story = silent.story(at(46), at(46)).unwrap();
         assert_eq!(story.blame, Blame::Bench);
         assert!(story.text.contains("no answer for 45s"), "{}", story.text);
 
         let mut refused = Handshakes::default();
         refused.see(at(1), &CloudEvent::LinkOpened);
         refused.see(at(1), &CloudEvent::Hello { fingerprint: key(1), answered: true });
-        let story = refused.story(at(46)).unwrap();
+        let story = refused.story(at(46), at(46)).unwrap();
         assert_eq!(story.blame, Blame::Firmware);
         assert!(story.text.contains("does not accept the server's key"), "{}", story.text);
     }
@@ -235,11 +239,11 @@ mod tests {
         it.cloud_is(CloudSetting { behaviour: CloudBehaviour::Silent, latency: Span::ZERO });
         it.see(at(1), &CloudEvent::LinkOpened);
         it.see(at(1), &CloudEvent::Hello { fingerprint: key(1), answered: false });
-        assert_eq!(it.story(at(2)).unwrap().blame, Blame::Scenario);
+        assert_eq!(it.story(at(2), at(2)).unwrap().blame, Blame::Scenario);
         it.cloud_is(CloudSetting { behaviour: CloudBehaviour::Genuine, latency: Span::ZERO });
-        assert_eq!(it.story(at(9)).unwrap().blame, Blame::Firmware, "it did not ask again");
+        assert_eq!(it.story(at(9), at(9)).unwrap().blame, Blame::Firmware, "it did not ask again");
         it.see(at(10), &CloudEvent::Hello { fingerprint: key(1), answered: false });
-        assert_eq!(it.story(at(11)).unwrap().blame, Blame::Bench, "the genuine cloud answers");
+        assert_eq!(it.story(at(11), at(11)).unwrap().blame, Blame::Bench, "the genuine cloud answers");
     }
 
     #[test]
@@ -247,16 +251,16 @@ mod tests {
         let mut it = Handshakes::default();
         it.cloud_is(CloudSetting { behaviour: CloudBehaviour::Genuine, latency: Span::secs(10) });
         it.see(at(1), &CloudEvent::LinkOpened);
-        let story = it.story(at(10)).unwrap();
+        let story = it.story(at(10), at(10)).unwrap();
         assert_eq!(story.blame, Blame::Scenario);
         assert!(story.text.contains("answer was on its way until 11.000s"), "{}", story.text);
-        assert!(it.story(at(11)).unwrap().text.contains("opened the link and said nothing"));
+        assert!(it.story(at(11), at(11)).unwrap().text.contains("opened the link and said nothing"));
         it.see(at(12), &CloudEvent::Hello { fingerprint: key(1), answered: true });
         it.see(at(15), &CloudEvent::Hello { fingerprint: key(1), answered: true });
-        assert_eq!(it.story(at(21)).unwrap().blame, Blame::Scenario);
-        assert_eq!(it.story(at(22)).unwrap().blame, Blame::Firmware, "the first answer came, and no proof");
+        assert_eq!(it.story(at(21), at(21)).unwrap().blame, Blame::Scenario);
+        assert_eq!(it.story(at(22), at(22)).unwrap().blame, Blame::Firmware, "the first answer came, and no proof");
         it.see(at(30), &CloudEvent::LinkOpened);
-        let story = it.story(at(31)).unwrap();
+        let story = it.story(at(31), at(31)).unwrap();
         assert!(story.text.contains("does not accept the server's key"), "that is what the last whole attempt came to");
         assert!(story.text.contains("attempt 1 "), "{}", story.text);
     }
@@ -269,9 +273,9 @@ mod tests {
         it.see(at(3), &CloudEvent::LinkOpened);
         let mut touched = it.clone();
         touched.forget_connection_before(at(4));
-        assert!(touched.connected_as().is_none() && touched.story(at(5)).is_some(), "it runs on");
+        assert!(touched.connected_as().is_none() && touched.story(at(5), at(5)).is_some(), "it runs on");
         it.forget_before(at(4));
-        assert!(it.connected_as().is_none() && it.story(at(5)).is_none());
+        assert!(it.connected_as().is_none() && it.story(at(5), at(5)).is_none());
     }
 
     #[test]
@@ -285,6 +289,6 @@ mod tests {
         assert_eq!(it.connected_as(), Some((Identity::Unchanged, at(3))));
         it.see(at(4), &CloudEvent::Connected { fingerprint: key(2) });
         assert_eq!(it.connected_as(), Some((Identity::Rotated, at(4))));
-        assert!(it.story(at(5)).is_none());
+        assert!(it.story(at(5), at(5)).is_none());
     }
 }

@@ -57,6 +57,8 @@ pub(crate) struct Rail {
     /// Each reading that was on another side than the one before it; the first only says where the rail was.
     passages: Vec<(Instant, Side)>,
     attention: Attention,
+    /// The scenario does something to the supply at present.
+    struck: bool,
     source: Option<SupplySetting>,
     last: Option<Reading>,
 }
@@ -65,7 +67,7 @@ impl Rail {
     /// A rail on which the board works from `minimum` up, not read yet.
     pub(crate) fn new(minimum: Voltage) -> Self {
         let attention = Attention::Rising(Instant::START);
-        Self { minimum, passages: Vec::new(), attention, source: None, last: None }
+        Self { minimum, passages: Vec::new(), attention, struck: false, source: None, last: None }
     }
 
     /// Takes a reading. True if the board lost its power with it.
@@ -91,6 +93,7 @@ impl Rail {
     /// The scenario chose this source.
     pub(crate) fn feed(&mut self, now: Instant, source: SupplySetting) {
         self.source = Some(source);
+        self.struck = false;
         self.attention = match source {
             SupplySetting::Off => Attention::Away,
             _ => Attention::Rising(now),
@@ -102,8 +105,18 @@ impl Rail {
         self.attention = Attention::Away;
     }
 
+    /// The scenario does something to the supply: until it is over, a low rail is its doing.
+    pub(crate) fn strike(&mut self) {
+        self.struck = true;
+    }
+
+    pub(crate) fn is_struck(&self) -> bool {
+        self.struck
+    }
+
     /// The rail is left to its source again.
     pub(crate) fn release(&mut self, now: Instant) {
+        self.struck = false;
         self.attention = Attention::Rising(now);
     }
 

@@ -54,7 +54,7 @@ impl Trial {
                 true
             }
             StepState::Waiting { until } => self.is_due(until) && self.end_step(position),
-            _ if self.read_slots_again(position) => true,
+            _ if self.read_slots_again(position, state) => true,
             StepState::Guarding { until } => {
                 let StepAction::Never { condition, .. } = &step.action else {
                     return self.guard_lowest(step, position, until);
@@ -139,6 +139,7 @@ impl Trial {
     ) {
         let injection = Injection { at: cause + trigger.after, fault: fault.clone() };
         self.faults.push(FaultRecord { step: step.index, triggered: cause, asked: injection.clone(), achieved: None });
+        self.eyes.rail_mut().strike();
         if matches!(fault, Fault::BrownOut { .. } | Fault::PowerCut { .. }) {
             self.eyes.rail_mut().force();
         }
@@ -235,9 +236,14 @@ impl Trial {
         };
     }
 
-    fn read_slots_again(&mut self, position: usize) -> bool {
+    fn read_slots_again(&mut self, position: usize, state: StepState) -> bool {
+        // What is read once the time is over tells nothing of what was there in time.
+        let in_time = match state {
+            StepState::Looking { deadline, .. } | StepState::Lurking { deadline, .. } => self.elapsed <= deadline,
+            _ => true,
+        };
         match self.slots {
-            SlotReading::Pause { until } if self.is_due(until) => {
+            SlotReading::Pause { until } if in_time && self.is_due(until) => {
                 self.read_slots(position);
                 true
             }
@@ -356,7 +362,7 @@ impl Trial {
         self.eyes.board_stopped_before(at);
     }
 
-    fn distrust_light(&mut self) {
+    pub(super) fn distrust_light(&mut self) {
         if let Some(sight) = self.eyes.distrust_light() {
             self.note(Happening::Light(sight));
         }
