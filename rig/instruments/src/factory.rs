@@ -1,0 +1,80 @@
+//! What makes a driver known: its word in the bench file, its settings, what it can do, how it is opened.
+//!
+//! Boundary: the shape. The list itself is [`crate::DRIVERS`].
+
+use std::fmt;
+
+use crate::capability::Capabilities;
+use crate::clock::Deadline;
+use crate::drivers::DRIVERS;
+use crate::failure::Failure;
+use crate::kinds::{Console, Dfu, Light, Lines, Probe, Supply};
+use crate::settings::{Setting, Settings};
+
+/// The instruments of a station.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Kind {
+    /// RESET, MODE, switches.
+    Lines,
+    /// The serial console.
+    Console,
+    /// The source that the board lives on.
+    Supply,
+    /// A debug probe.
+    Probe,
+    /// The board's USB bootloader.
+    Dfu,
+    /// A colour sensor above the LED.
+    Light,
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Lines => "lines",
+            Self::Console => "console",
+            Self::Supply => "supply",
+            Self::Probe => "probe",
+            Self::Dfu => "dfu",
+            Self::Light => "light",
+        })
+    }
+}
+
+/// An opened instrument.
+pub enum Instrument {
+    /// RESET, MODE, switches.
+    Lines(Box<dyn Lines>),
+    /// The serial console.
+    Console(Box<dyn Console>),
+    /// The source that the board lives on.
+    Supply(Box<dyn Supply>),
+    /// A debug probe.
+    Probe(Box<dyn Probe>),
+    /// The board's USB bootloader.
+    Dfu(Box<dyn Dfu>),
+    /// A colour sensor above the LED.
+    Light(Box<dyn Light>),
+}
+
+/// One driver.
+pub trait Factory: Sync {
+    /// Its word in a bench file, which is also the name of its folder.
+    fn driver(&self) -> &'static str;
+    /// Which instrument it is for.
+    fn kind(&self) -> Kind;
+    /// What it drives, in one line.
+    fn about(&self) -> &'static str;
+    /// The keys that it understands beside `driver`.
+    fn settings(&self) -> &'static [Setting];
+    /// What it offers with these settings. Nothing is opened.
+    fn capabilities(&self, settings: &Settings) -> Capabilities;
+    /// Opens the device and leaves it in its safe state.
+    fn open(&self, settings: &Settings, deadline: Deadline) -> Result<Instrument, Failure>;
+}
+
+/// The driver with this word for this kind of instrument.
+pub fn driver(kind: Kind, word: &str) -> Option<&'static dyn Factory> {
+    DRIVERS.iter().copied().find(|factory| factory.kind() == kind && factory.driver() == word)
+}

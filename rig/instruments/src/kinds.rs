@@ -1,0 +1,179 @@
+//! The instruments' traits: small, blocking, each call with a deadline.
+//!
+//! Boundary: shapes. A driver that lacks one of these abilities answers [`FailureKind::Unsupported`](crate::FailureKind).
+
+use brickproof_units::{Baud, Current, Instant, Span, Voltage};
+
+use crate::clock::{Deadline, Moment};
+use crate::failure::Failure;
+
+/// What a line is made to do. Whether asserted is high or low, and whether released floats, is the bench file's to say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Drive {
+    /// RESET pulled, MODE held, a switch closed.
+    Asserted,
+    /// The safe state.
+    Released,
+}
+
+/// What a line reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LineState {
+    /// At its active level.
+    Active,
+    /// At the other one.
+    Inactive,
+}
+
+/// Which way a line went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EdgeKind {
+    /// To its active level.
+    Activated,
+    /// Away from it.
+    Deactivated,
+}
+
+/// A change of a watched line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Edge {
+    /// The line's name in the bench file.
+    pub line: String,
+    /// Which way.
+    pub kind: EdgeKind,
+    /// When, as the kernel stamped it.
+    pub moment: Moment,
+}
+
+/// RESET, MODE, switches, and lines that are only watched.
+pub trait Lines: Send {
+    /// Drives a line; answers when it was done.
+    fn drive(&mut self, line: &str, drive: Drive, deadline: Deadline) -> Result<Moment, Failure>;
+    /// What the line's pin reads now, whoever drives it.
+    fn read(&mut self, line: &str, deadline: Deadline) -> Result<LineState, Failure>;
+    /// The next edge of a watched line; `None` if none came before the deadline.
+    fn next_edge(&mut self, deadline: Deadline) -> Result<Option<Edge>, Failure>;
+    /// Releases every line that can be driven, those after one that fails too.
+    fn make_safe(&mut self, deadline: Deadline) -> Result<(), Failure>;
+}
+
+/// What a supply puts out while it is on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Output {
+    /// At which voltage.
+    pub voltage: Voltage,
+    /// No more than this current; `None` leaves the limit as it is.
+    pub limit: Option<Current>,
+}
+
+/// Whether a supply puts anything out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Switch {
+    /// It does.
+    On,
+    /// The safe state.
+    Off,
+}
+
+/// What a supply measured; what it cannot measure is `None`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reading {
+    /// At the output.
+    pub voltage: Option<Voltage>,
+    /// Out of it.
+    pub current: Option<Current>,
+    /// When.
+    pub moment: Moment,
+}
+
+/// The source that the board lives on.
+pub trait Supply: Send {
+    /// Sets what it puts out while on. Takes effect at once if it is on.
+    fn set(&mut self, output: Output, deadline: Deadline) -> Result<(), Failure>;
+    /// Switches it; answers when that took effect.
+    fn switch(&mut self, switch: Switch, deadline: Deadline) -> Result<Moment, Failure>;
+    /// Measures voltage and current.
+    fn measure(&mut self, deadline: Deadline) -> Result<Reading, Failure>;
+}
+
+/// When bytes arrived.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Arrival {
+    /// When the read that brought them returned.
+    pub at: Instant,
+    /// They may have arrived this much earlier.
+    pub uncertainty: Span,
+}
+
+/// Bytes that one read brought.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Chunk {
+    /// The bytes; never empty.
+    pub bytes: Vec<u8>,
+    /// When.
+    pub arrival: Arrival,
+}
+
+/// The baud rates that ask a bootloader or an application for a mode when a port is opened at them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Touch(pub Baud);
+
+/// The serial console.
+pub trait Console: Send {
+    /// What has arrived; `None` if nothing did before the deadline.
+    fn read(&mut self, deadline: Deadline) -> Result<Option<Chunk>, Failure>;
+    /// Writes all of it; answers when the last byte was handed over.
+    fn write(&mut self, bytes: &[u8], deadline: Deadline) -> Result<Moment, Failure>;
+    /// Opens the port at a rate that asks for a mode, and comes back to the console's own.
+    fn touch(&mut self, touch: Touch, deadline: Deadline) -> Result<Moment, Failure>;
+}
+
+/// A stretch of a device's memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Region {
+    /// Its first address.
+    pub address: u32,
+    /// Its length in bytes.
+    pub length: u32,
+}
+
+/// A debug probe.
+pub trait Probe: Send {
+    /// The device's unique identity, as the board profile says where to read it.
+    fn read(&mut self, region: Region, deadline: Deadline) -> Result<Vec<u8>, Failure>;
+    /// Programs flash (what is erased with it is restored) and verifies it.
+    fn program(&mut self, address: u32, bytes: &[u8], deadline: Deadline) -> Result<(), Failure>;
+    /// Resets the device and lets it run.
+    fn reset(&mut self, deadline: Deadline) -> Result<Moment, Failure>;
+}
+
+/// The board's USB bootloader.
+pub trait Dfu: Send {
+    /// Whether the device is there, waiting in its bootloader.
+    fn is_there(&mut self, deadline: Deadline) -> Result<bool, Failure>;
+    /// Reads memory of an alternate setting.
+    fn upload(&mut self, alternate: u8, region: Region, deadline: Deadline) -> Result<Vec<u8>, Failure>;
+    /// Writes memory of an alternate setting and reads it back.
+    fn download(&mut self, alternate: u8, address: u32, bytes: &[u8], deadline: Deadline) -> Result<(), Failure>;
+    /// Leaves the bootloader for the application.
+    fn leave(&mut self, deadline: Deadline) -> Result<Moment, Failure>;
+}
+
+/// One reading of a colour sensor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Exposure {
+    /// Raw counts: red, green, blue, clear.
+    pub counts: [u16; 4],
+    /// How long the light was integrated.
+    pub integration: Span,
+    /// The end of the integration.
+    pub end: Moment,
+}
+
+/// A colour sensor above the LED.
+pub trait Light: Send {
+    /// Chooses the longest integration that still tells phases of `phase` apart; answers which.
+    fn watch_for(&mut self, phase: Span, deadline: Deadline) -> Result<Span, Failure>;
+    /// Waits for the next reading.
+    fn sample(&mut self, deadline: Deadline) -> Result<Exposure, Failure>;
+}

@@ -1,0 +1,127 @@
+//! Gives a driver a thread of its own and its callers a deadline that holds even when the driver's does not.
+//!
+//! Boundary: threads and channels. A call that is not answered in time is given up and its thread with it: whatever it still does, nobody
+//! waits for it, so that a hung instrument cannot keep a station from its safe state.
+
+use std::sync::mpsc;
+use std::thread;
+
+use brickproof_units::Span;
+
+use crate::clock::Deadline;
+use crate::failure::{Failure, FailureKind};
+
+/// Beyond its deadline a driver gets this long to say itself why it failed.
+const GRACE: Span = Span::millis(200);
+
+type Job<T> = Box<dyn FnOnce(&mut T) + Send>;
+
+/// A driver on its own thread. Dropping it lets the driver finish the call under way and go.
+pub struct Owner<T: ?Sized> {
+    device: String,
+    jobs: mpsc::Sender<Job<Box<T>>>,
+}
+
+impl<T: ?Sized + Send + 'static> Owner<T> {
+    /// Takes the driver over. `device` names it in failures.
+    ///
+    /// # Errors
+    ///
+    /// When the system gives no thread.
+    pub fn new(device: impl Into<String>, mut driver: Box<T>) -> Result<Self, Failure> {
+        let device = device.into();
+        let (jobs, inbox) = mpsc::channel::<Job<Box<T>>>();
+        thread::Builder::new()
+            .name(device.chars().take(15).collect())
+            .spawn(move || inbox.into_iter().for_each(|job| job(&mut driver)))
+            .map_err(|error| Failure::system(&device, "start its thread", error))?;
+        Ok(Self { device, jobs })
+    }
+
+    /// Has the driver do something, and waits for it until shortly after the deadline.
+    ///
+    /// # Errors
+    ///
+    /// The driver's own, or that it did not come back.
+    pub fn call<R: Send + 'static>(
+        &self,
+        asked: &str,
+        deadline: Deadline,
+        act: impl FnOnce(&mut T, Deadline) -> Result<R, Failure> + Send + 'static,
+    ) -> Result<R, Failure> {
+        let (answer, answered) = mpsc::sync_channel(1);
+        let job: Job<Box<T>> = Box::new(move |driver| {
+            // Nobody listens any more if the caller gave up.
+            let _ = answer.send(act(driver, deadline));
+        });
+        let gone = || {
+            let kind = FailureKind::Gone("its driver ended".to_owned());
+            Failure::new(&self.device, asked, kind)
+        };
+        self.jobs.send(job).map_err(|_| gone())?;
+        let patience = deadline.left() + std::time::Duration::from_nanos(GRACE.as_nanos());
+        match answered.recv_timeout(patience) {
+            Ok(result) => result,
+            Err(mpsc::RecvTimeoutError::Timeout) => {
+                Err(Failure::new(&self.device, asked, FailureKind::NoAnswer(deadline.within())))
+            }
+            Err(mpsc::RecvTimeoutError::Disconnected) => Err(gone()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Barrier};
+
+    use super::*;
+
+    trait Bell: Send {
+        fn ring(&mut self) -> u32;
+    }
+
+    struct Counter(u32);
+
+    impl Bell for Counter {
+        fn ring(&mut self) -> u32 {
+            self.0 += 1;
+            self.0
+        }
+    }
+
+    fn owner() -> Owner<dyn Bell> {
+        Owner::new("bell", Box::new(Counter(0)) as Box<dyn Bell>).expect("threads are to be had")
+    }
+
+    #[test]
+    fn calls_come_one_after_the_other() {
+        let owner = owner();
+        for expected in 1..=3 {
+            let rung = owner.call("ring", Deadline::after(Span::secs(10)), |bell, _| Ok(bell.ring()));
+            assert_eq!(rung.unwrap(), expected);
+        }
+    }
+
+    #[test]
+    fn a_call_that_hangs_is_given_up_and_named() {
+        let (owner, barrier) = (owner(), Arc::new(Barrier::new(2)));
+        let inside = Arc::clone(&barrier);
+        let hung = owner.call("ring", Deadline::after(Span::millis(1)), move |_, _| {
+            inside.wait();
+            Ok(())
+        });
+        let failure = hung.unwrap_err();
+        assert!(matches!(failure.kind(), FailureKind::NoAnswer(_)), "{failure}");
+        assert_eq!(failure.device(), "bell");
+        barrier.wait();
+    }
+
+    #[test]
+    fn a_driver_that_panics_is_gone_and_harms_nobody() {
+        let owner = owner();
+        let failed = owner.call::<()>("ring", Deadline::after(Span::secs(10)), |_, _| panic!("a driver's bug"));
+        assert!(matches!(failed.unwrap_err().kind(), FailureKind::Gone(_)));
+        let again = owner.call("ring", Deadline::after(Span::secs(10)), |bell, _| Ok(bell.ring()));
+        assert!(matches!(again.unwrap_err().kind(), FailureKind::Gone(_)));
+    }
+}
