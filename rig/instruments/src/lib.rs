@@ -9,6 +9,7 @@ mod capability;
 mod clock;
 mod factory;
 mod failure;
+mod i2c;
 mod kinds;
 mod owner;
 mod settings;

@@ -1,0 +1,298 @@
+//! Lines over the kernel's GPIO character device: any board, any chip, edges with the kernel's own stamps.
+//!
+//! Boundary: the character device. Levels are logical; what is active and how a line is driven stands with the line's place
+//! ([`Place`]).
+
+mod place;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use brickproof_units::Span;
+use gpiocdev::line::{EdgeDetection, EventClock, Value};
+use gpiocdev::{Request, request};
+
+use self::place::{Place, Polarity, Style};
+use crate::capability::{Capabilities, Timing};
+use crate::clock::{Deadline, Moment};
+use crate::factory::{Factory, Instrument, Kind};
+use crate::failure::{Failure, FailureKind};
+use crate::kinds::{Drive, Edge, EdgeKind, LineState, Lines};
+use crate::settings::{Setting, SettingKind, Settings};
+
+/// The driver `gpiocdev`.
+pub(super) struct Gpiocdev;
+
+const SETTINGS: &[Setting] = &[
+    Setting {
+        name: "chip",
+        kind: SettingKind::Text,
+        required: false,
+        about: "the chip's path, name or label, for lines given by offset; not needed for lines given by the kernel's name",
+    },
+    Setting {
+        name: "drive",
+        kind: SettingKind::LineMap,
+        required: false,
+        about: "lines that are driven: `reset: 17` or `reset: PHOTON_RST`; active low and open drain unless `active-high`, `push-pull` follow",
+    },
+    Setting {
+        name: "watch",
+        kind: SettingKind::LineMap,
+        required: false,
+        about: "lines that are only watched; active low unless `active-high` follows",
+    },
+];
+
+impl Factory for Gpiocdev {
+    fn driver(&self) -> &'static str {
+        "gpiocdev"
+    }
+
+    fn kind(&self) -> Kind {
+        Kind::Lines
+    }
+
+    fn about(&self) -> &'static str {
+        "lines of a GPIO chip, over the kernel's character device"
+    }
+
+    fn settings(&self) -> &'static [Setting] {
+        SETTINGS
+    }
+
+    fn capabilities(&self, _: &Settings) -> Capabilities {
+        Capabilities::only(Timing {
+            latency: Span::micros(100),
+            uncertainty: Span::micros(1),
+            source: "one ioctl; a stamp is the window around it. Latency: an assumption for an unloaded host, `bench check` measures it",
+        })
+    }
+
+    fn open(&self, settings: &Settings, _: Deadline) -> Result<Instrument, Failure> {
+        Ok(Instrument::Lines(Box::new(GpioLines::open(settings)?)))
+    }
+}
+
+/// One request per driven line, so that driving one cannot disturb another; one for all watched lines of a chip, so that their edges
+/// come in order.
+struct GpioLines {
+    driven: BTreeMap<String, Held>,
+    watched: Vec<Watch>,
+}
+
+struct Held {
+    request: Request,
+    offset: u32,
+}
+
+struct Watch {
+    request: Request,
+    names: BTreeMap<u32, String>,
+}
+
+impl GpioLines {
+    fn open(settings: &Settings) -> Result<Self, Failure> {
+        let chip = settings.text("chip").map(find_chip).transpose()?;
+        let mut driven = BTreeMap::new();
+        for (name, text) in settings.lines("drive") {
+            let found = locate(&name, &text, chip.as_ref())?;
+            driven.insert(name.clone(), hold(&name, &found)?);
+        }
+        let mut by_chip: BTreeMap<PathBuf, Vec<(String, Found)>> = BTreeMap::new();
+        for (name, text) in settings.lines("watch") {
+            let found = locate(&name, &text, chip.as_ref())?;
+            by_chip.entry(found.chip.clone()).or_default().push((name, found));
+        }
+        let watched = by_chip.into_iter().map(|(chip, lines)| watch(&chip, lines)).collect::<Result<_, _>>()?;
+        Ok(Self { driven, watched })
+    }
+
+    fn watch_of(&self, line: &str) -> Option<(&Watch, u32)> {
+        self.watched.iter().find_map(|watch| {
+            let offset = watch.names.iter().find(|(_, name)| *name == line).map(|(offset, _)| *offset)?;
+            Some((watch, offset))
+        })
+    }
+
+    fn unknown(&self, line: &str, asked: &str) -> Failure {
+        let known: Vec<&str> = self.driven.keys().map(String::as_str).chain(self.watched_names()).collect();
+        let kind = FailureKind::Missing(format!("no such line; there is {}", known.join(", ")));
+        Failure::new(device(line), asked, kind)
+    }
+
+    fn watched_names(&self) -> impl Iterator<Item = &str> {
+        self.watched.iter().flat_map(|watch| watch.names.values().map(String::as_str))
+    }
+}
+
+/// Where a line really is.
+struct Found {
+    chip: PathBuf,
+    offset: u32,
+    place: Place,
+}
+
+fn device(line: &str) -> String {
+    format!("line `{line}`")
+}
+
+fn failed(line: &str, asked: &str, error: &gpiocdev::Error) -> Failure {
+    let kind = match error_number(error) {
+        Some(number) => FailureKind::from(std::io::Error::from_raw_os_error(number)),
+        None => FailureKind::Answer(error.to_string()),
+    };
+    let failure = Failure::new(device(line), asked, kind);
+    match failure.kind() {
+        FailureKind::Denied(_) => {
+            failure.with_help("is this user in the group `gpio`? hardware/99-brickproof.rules makes it so")
+        }
+        FailureKind::Busy(_) => failure.with_help("`gpioinfo` tells who holds it"),
+        _ => failure,
+    }
+}
+
+/// The operating system's number, wherever the library keeps it.
+fn error_number(error: &gpiocdev::Error) -> Option<i32> {
+    match error {
+        gpiocdev::Error::Os(errno) => Some(errno.0),
+        gpiocdev::Error::Uapi(_, gpiocdev_uapi::Error::Os(errno)) => Some(errno.0),
+        _ => None,
+    }
+}
+
+fn find_chip(text: &str) -> Result<PathBuf, Failure> {
+    let chips = gpiocdev::chip::chips().map_err(|error| failed("chip", "list the GPIO chips", &error))?;
+    let mut seen = Vec::new();
+    for path in chips {
+        let label =
+            gpiocdev::Chip::from_path(&path).and_then(|chip| chip.info()).map(|info| info.label).unwrap_or_default();
+        let is_named = path.file_name().is_some_and(|name| name == text);
+        if *path == *text || is_named || label == text {
+            return Ok(path);
+        }
+        seen.push(format!("{} ({label})", path.display()));
+    }
+    let kind = FailureKind::Missing(match seen.as_slice() {
+        [] => "this computer has no GPIO chip, or none that this user may see".to_owned(),
+        _ => format!("there is {}", seen.join(", ")),
+    });
+    Err(Failure::new(format!("GPIO chip `{text}`"), "find it", kind))
+}
+
+fn locate(name: &str, text: &str, chip: Option<&PathBuf>) -> Result<Found, Failure> {
+    let wrong = |message: String| Failure::new(device(name), "find its place", FailureKind::Missing(message));
+    let place: Place = text.parse().map_err(|error: place::PlaceError| wrong(error.to_string()))?;
+    match place.at.parse::<u32>() {
+        Ok(offset) => {
+            let chip = chip.cloned().ok_or_else(|| wrong(format!("offset {offset} of which `chip`?")))?;
+            Ok(Found { chip, offset, place })
+        }
+        Err(_) => {
+            let found = gpiocdev::find_named_line(&place.at);
+            let found = found.ok_or_else(|| wrong(format!("no chip has a line named {}", place.at)))?;
+            Ok(Found { chip: found.chip, offset: found.info.offset, place })
+        }
+    }
+}
+
+fn builder(found: &Found) -> request::Builder {
+    let mut builder = Request::builder();
+    builder.on_chip(&found.chip).with_consumer("brickproof").with_line(found.offset);
+    builder
+}
+
+fn hold(name: &str, found: &Found) -> Result<Held, Failure> {
+    found.place.check_driven().map_err(|error| {
+        Failure::new(device(name), "take it over, released", FailureKind::Unsupported(error.to_string()))
+    })?;
+    let mut builder = builder(found);
+    builder.as_output(Value::Inactive).with_drive(match found.place.style {
+        Style::OpenDrain => gpiocdev::line::Drive::OpenDrain,
+        Style::PushPull => gpiocdev::line::Drive::PushPull,
+    });
+    if found.place.polarity == Polarity::ActiveLow {
+        builder.as_active_low();
+    }
+    let request = builder.request().map_err(|error| failed(name, "take it over, released", &error))?;
+    Ok(Held { request, offset: found.offset })
+}
+
+fn watch(chip: &PathBuf, lines: Vec<(String, Found)>) -> Result<Watch, Failure> {
+    let mut builder = Request::builder();
+    builder.on_chip(chip).with_consumer("brickproof");
+    for (_, found) in &lines {
+        builder.with_line(found.offset).as_input();
+        match found.place.polarity {
+            Polarity::ActiveLow => builder.as_active_low(),
+            Polarity::ActiveHigh => builder.as_active_high(),
+        };
+        builder.with_edge_detection(EdgeDetection::BothEdges).with_event_clock(EventClock::Monotonic);
+    }
+    let names: Vec<&str> = lines.iter().map(|(name, _)| name.as_str()).collect();
+    let request = builder.request().map_err(|error| failed(&names.join("`, `"), "watch it", &error))?;
+    Ok(Watch { request, names: lines.into_iter().map(|(name, found)| (found.offset, name)).collect() })
+}
+
+fn state(value: Value) -> LineState {
+    match value {
+        Value::Active => LineState::Active,
+        Value::Inactive => LineState::Inactive,
+    }
+}
+
+impl Lines for GpioLines {
+    fn drive(&mut self, line: &str, drive: Drive, _: Deadline) -> Result<Moment, Failure> {
+        let (asked, value) = match drive {
+            Drive::Asserted => ("assert it", Value::Active),
+            Drive::Released => ("release it", Value::Inactive),
+        };
+        let held = self.driven.get(line).ok_or_else(|| self.unknown(line, asked))?;
+        let set = Moment::of(|| held.request.set_value(held.offset, value));
+        set.map(|((), moment)| moment).map_err(|error| failed(line, asked, &error))
+    }
+
+    fn read(&mut self, line: &str, _: Deadline) -> Result<LineState, Failure> {
+        let (request, offset) = match (self.driven.get(line), self.watch_of(line)) {
+            (Some(held), _) => (&held.request, held.offset),
+            (None, Some((watch, offset))) => (&watch.request, offset),
+            (None, None) => return Err(self.unknown(line, "read it")),
+        };
+        request.value(offset).map(state).map_err(|error| failed(line, "read it", &error))
+    }
+
+    fn next_edge(&mut self, deadline: Deadline) -> Result<Option<Edge>, Failure> {
+        /// Chips take turns when there are several: each is asked for this long.
+        const TURN: std::time::Duration = std::time::Duration::from_millis(5);
+        let several = self.watched.len() > 1;
+        loop {
+            for watch in &self.watched {
+                let named = || watch.names.values().cloned().collect::<Vec<_>>().join("`, `");
+                let wait = if several { deadline.left().min(TURN) } else { deadline.left() };
+                let lost = |error| failed(&named(), "wait for an edge", &error);
+                if watch.request.wait_edge_event(wait).map_err(lost)? {
+                    let event = watch.request.read_edge_event().map_err(lost)?;
+                    let kind = match event.kind {
+                        gpiocdev::line::EdgeKind::Rising => EdgeKind::Activated,
+                        gpiocdev::line::EdgeKind::Falling => EdgeKind::Deactivated,
+                    };
+                    let at = brickproof_units::Instant::from_nanos(event.timestamp_ns);
+                    let moment = Moment { at, uncertainty: Span::micros(1) };
+                    let line = watch.names.get(&event.offset).cloned().unwrap_or_default();
+                    return Ok(Some(Edge { line, kind, moment }));
+                }
+            }
+            if deadline.has_passed() || self.watched.is_empty() {
+                return Ok(None);
+            }
+        }
+    }
+
+    fn make_safe(&mut self, _: Deadline) -> Result<(), Failure> {
+        let release = |(line, held): (&String, &Held)| {
+            held.request.set_value(held.offset, Value::Inactive).map_err(|error| failed(line, "release it", &error))
+        };
+        let all: Vec<Result<(), Failure>> = self.driven.iter().map(release).collect();
+        all.into_iter().collect()
+    }
+}
