@@ -81,6 +81,11 @@ impl Failure {
         &self.kind
     }
 
+    /// What happened, for its own sake.
+    pub fn into_kind(self) -> FailureKind {
+        self.kind
+    }
+
     /// What to try.
     pub fn help(&self) -> Option<&str> {
         self.help.as_deref()

@@ -9,7 +9,7 @@ mod optics;
 pub use optics::{CountRate, Flicker, Grain, Neighbour, Optics};
 
 use brickproof_units::{Instant, Span};
-use embedded_hal::i2c::ErrorKind;
+use embedded_hal::i2c::{ErrorKind, ErrorType, I2c, Operation};
 use tcs3472::{RgbCGain, Tcs3472};
 
 use crate::led::Led;
@@ -116,6 +116,40 @@ impl SensorHead {
 
     fn integration(&self) -> Span {
         Span::nanos(STEP.as_nanos() * u64::from(self.settings.steps))
+    }
+}
+
+/// The part and its optics alone, for a driver that lives elsewhere: behind a bus of an operating system, say. It converts by the clock
+/// that it is told.
+#[derive(Clone, Debug)]
+pub struct SensorPart {
+    chip: Tcs34725,
+    light: LightModel,
+}
+
+impl SensorPart {
+    /// Just powered at `at`; nobody has set it up. Its noise comes from `seed`.
+    pub fn new(at: Instant, optics: Optics, seed: u64) -> Self {
+        Self { chip: Tcs34725::new(at), light: LightModel::new(optics, seed) }
+    }
+
+    /// Lets time pass until `now`: ends the conversions that have ended by then. All edges of `led` before must have been given to it.
+    pub fn advance(&mut self, now: Instant, led: &mut Led) {
+        while let Some(cycle) = self.chip.cycle().filter(|cycle| cycle.integrates.end <= now) {
+            let on_time = led.on_time(cycle.integrates);
+            self.chip.finish_cycle(self.light.counts(cycle.integrates, on_time, cycle.gain));
+        }
+        self.chip.advance_idle(now);
+    }
+}
+
+impl ErrorType for SensorPart {
+    type Error = ErrorKind;
+}
+
+impl I2c for SensorPart {
+    fn transaction(&mut self, address: u8, operations: &mut [Operation<'_>]) -> Result<(), ErrorKind> {
+        self.chip.transaction(address, operations)
     }
 }
 

@@ -98,6 +98,13 @@ impl Tcs34725 {
         self.cycle = Some(self.cycle_from(self.now));
     }
 
+    /// Its clock goes on while nothing is converted; while something is, the ends of conversions move it.
+    pub(super) fn advance_idle(&mut self, now: Instant) {
+        if self.cycle.is_none() {
+            self.now = self.now.max(now);
+        }
+    }
+
     fn cycle_from(&self, now: Instant) -> Cycle {
         let steps = steps(self.registers[register::ATIME]);
         let start = now + self.wait() + INITIALISATION;

@@ -1,0 +1,8 @@
+//! Simulated USB devices for the lane: what a kernel driver or a library finds when it looks.
+//!
+//! Boundary: the far side of USB; one module per device.
+
+pub mod cp2112;
+pub mod descriptors;
+pub mod tiny_i2c;
+pub mod wires;

@@ -1,0 +1,277 @@
+//! Plugs simulated USB devices into this kernel's vhci-hcd: the device's side of USB/IP, over a socket pair.
+//!
+//! Boundary: transfers and standard requests. What a device answers to the rest is its own ([`Device`]). The wire format is that of the
+//! Linux kernel, Documentation/usb/usbip_protocol.rst.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::io::{self, Read, Write};
+use std::os::fd::AsRawFd;
+use std::os::unix::net::UnixStream;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use std::{fs, thread};
+
+const CONTROLLER: &str = "/sys/devices/platform/vhci_hcd.0";
+const HEADER: usize = 48;
+
+const CMD_SUBMIT: u32 = 1;
+const CMD_UNLINK: u32 = 2;
+const RET_SUBMIT: u32 = 3;
+const RET_UNLINK: u32 = 4;
+/// -EPIPE: how a stall is told.
+const STALLED: i32 = -32;
+/// -ECONNRESET: the transfer was taken back in time.
+const UNLINKED: i32 = -104;
+
+/// How fast a device is; the numbers are the kernel's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Speed {
+    /// 12 Mbit/s.
+    Full = 2,
+    /// 480 Mbit/s.
+    High = 3,
+}
+
+/// The device refuses the request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stall;
+
+/// The eight bytes that begin a control transfer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Setup {
+    /// bmRequestType.
+    pub kind: u8,
+    /// bRequest.
+    pub request: u8,
+    /// wValue.
+    pub value: u16,
+    /// wIndex.
+    pub index: u16,
+    /// wLength.
+    pub length: u16,
+}
+
+impl Setup {
+    fn parse(bytes: &[u8]) -> Self {
+        let word = |at: usize| u16::from_le_bytes([bytes[at], bytes[at + 1]]);
+        Self { kind: bytes[0], request: bytes[1], value: word(2), index: word(4), length: word(6) }
+    }
+}
+
+/// A simulated device.
+pub trait Device: Send {
+    /// How fast it is.
+    fn speed(&self) -> Speed {
+        Speed::Full
+    }
+    /// Its device descriptor.
+    fn device_descriptor(&self) -> Vec<u8>;
+    /// Its configuration, with everything that belongs to it.
+    fn configuration(&self) -> Vec<u8>;
+    /// Its strings, from number 1 on.
+    fn strings(&self) -> Vec<String>;
+    /// A descriptor of another kind, an HID report's for instance.
+    fn descriptor(&self, _kind: u8) -> Option<Vec<u8>> {
+        None
+    }
+    /// A request that is not standard.
+    ///
+    /// # Errors
+    ///
+    /// A stall.
+    fn control(&mut self, setup: Setup, data: &[u8]) -> Result<Vec<u8>, Stall>;
+    /// Bytes that the host sent to an endpoint.
+    fn received(&mut self, _endpoint: u8, _bytes: &[u8]) {}
+    /// Bytes for the host, no more than it has room for; `None` when there are none yet.
+    fn to_send(&mut self, _endpoint: u8, _room: usize) -> Option<Vec<u8>> {
+        None
+    }
+}
+
+/// A device that is plugged in. Dropping it pulls the plug.
+pub struct Plugged {
+    port: u32,
+}
+
+/// Pulls the plug.
+///
+/// # Errors
+///
+/// What the kernel says: for one that the kernel has given up already, that it is not there.
+pub fn pull(plugged: &mut Plugged) -> io::Result<()> {
+    fs::write(format!("{CONTROLLER}/detach"), plugged.port.to_string())
+}
+
+impl Drop for Plugged {
+    fn drop(&mut self) {
+        // A device that was pulled already is not there to be pulled.
+        let _ = pull(self);
+    }
+}
+
+fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Transfers from an endpoint that wait for bytes: their numbers and how much each has room for.
+type Waiting = BTreeMap<u8, VecDeque<(u32, usize)>>;
+
+struct Link {
+    device: Arc<Mutex<dyn Device>>,
+    writer: Mutex<UnixStream>,
+    waiting: Mutex<Waiting>,
+    news: Condvar,
+    closed: AtomicBool,
+}
+
+/// Plugs a device into a port of the controller, 0 to 7.
+///
+/// # Errors
+///
+/// What the kernel says.
+pub fn plug(port: u32, device: Arc<Mutex<dyn Device>>) -> io::Result<Plugged> {
+    let (ours, theirs) = UnixStream::pair()?;
+    let speed = lock(&device).speed() as u32;
+    let identity = 1 << 16 | (port + 2);
+    fs::write(format!("{CONTROLLER}/attach"), format!("{port} {} {identity} {speed}", theirs.as_raw_fd()))?;
+    let link = Arc::new(Link {
+        device,
+        writer: Mutex::new(ours.try_clone()?),
+        waiting: Mutex::default(),
+        news: Condvar::new(),
+        closed: AtomicBool::new(false),
+    });
+    let listener = Arc::clone(&link);
+    // Both end when the kernel closes its side.
+    thread::spawn(move || {
+        while listener.serve(&ours).is_ok() {}
+        listener.closed.store(true, Ordering::Relaxed);
+    });
+    thread::spawn(move || {
+        loop {
+            if link.closed.load(Ordering::Relaxed) || link.feed().is_err() {
+                break;
+            }
+        }
+    });
+    Ok(Plugged { port })
+}
+
+impl Link {
+    /// Takes one message from the kernel and does what it says.
+    fn serve(&self, mut reader: &UnixStream) -> io::Result<()> {
+        let mut header = [0; HEADER];
+        reader.read_exact(&mut header)?;
+        let word = |at: usize| u32::from_be_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]]);
+        let (command, number, inward, endpoint) = (word(0), word(4), word(12) == 1, word(16) as u8);
+        match command {
+            CMD_SUBMIT => {
+                let room = word(24) as usize;
+                let mut data = vec![0; if inward { 0 } else { room }];
+                reader.read_exact(&mut data)?;
+                match (endpoint, inward) {
+                    (0, _) => self.control(number, Setup::parse(&header[40..]), &data, inward),
+                    (_, false) => {
+                        lock(&self.device).received(endpoint, &data);
+                        self.finish(number, 0, room, &[])?;
+                        self.news.notify_all();
+                        Ok(())
+                    }
+                    (_, true) => {
+                        lock(&self.waiting).entry(endpoint).or_default().push_back((number, room));
+                        self.news.notify_all();
+                        Ok(())
+                    }
+                }
+            }
+            CMD_UNLINK => {
+                let victim = word(20);
+                let mut taken = false;
+                for queue in lock(&self.waiting).values_mut() {
+                    let before = queue.len();
+                    queue.retain(|(number, _)| *number != victim);
+                    taken |= queue.len() != before;
+                }
+                self.say(RET_UNLINK, number, if taken { UNLINKED } else { 0 }, 0, &[])
+            }
+            other => Err(io::Error::other(format!("message {other} is not one of USB/IP"))),
+        }
+    }
+
+    fn control(&self, number: u32, setup: Setup, data: &[u8], inward: bool) -> io::Result<()> {
+        let mut device = lock(&self.device);
+        let answer = standard(&*device, setup).unwrap_or_else(|| device.control(setup, data));
+        drop(device);
+        match answer {
+            Ok(mut bytes) if inward => {
+                bytes.truncate(usize::from(setup.length));
+                self.finish(number, 0, bytes.len(), &bytes)
+            }
+            Ok(_) => self.finish(number, 0, data.len(), &[]),
+            Err(Stall) => self.finish(number, STALLED, 0, &[]),
+        }
+    }
+
+    /// Completes what waits for bytes, as far as the device has some; then waits for news, or looks again by itself shortly.
+    fn feed(&self) -> io::Result<()> {
+        const LOOK_AGAIN: Duration = Duration::from_millis(1);
+        let mut waiting = lock(&self.waiting);
+        let mut fed = false;
+        for (endpoint, queue) in waiting.iter_mut() {
+            let Some(&(number, room)) = queue.front() else { continue };
+            if let Some(bytes) = lock(&self.device).to_send(*endpoint, room) {
+                queue.pop_front();
+                self.finish(number, 0, bytes.len(), &bytes)?;
+                fed = true;
+            }
+        }
+        if !fed {
+            drop(self.news.wait_timeout(waiting, LOOK_AGAIN));
+        }
+        Ok(())
+    }
+
+    fn finish(&self, number: u32, status: i32, length: usize, bytes: &[u8]) -> io::Result<()> {
+        self.say(RET_SUBMIT, number, status, length, bytes)
+    }
+
+    fn say(&self, what: u32, number: u32, status: i32, length: usize, bytes: &[u8]) -> io::Result<()> {
+        let mut message = Vec::with_capacity(HEADER + bytes.len());
+        let words = [what, number, 0, 0, 0, status as u32, length as u32, 0, 0, 0, 0, 0];
+        message.extend(words.into_iter().flat_map(u32::to_be_bytes));
+        message.extend_from_slice(bytes);
+        lock(&self.writer).write_all(&message)
+    }
+}
+
+/// The requests that every device answers alike; `None` for others.
+fn standard(device: &dyn Device, setup: Setup) -> Option<Result<Vec<u8>, Stall>> {
+    const NOT_STANDARD: u8 = 0x60;
+    const ENGLISH: [u8; 4] = [4, 3, 0x09, 0x04];
+    if setup.kind & NOT_STANDARD != 0 {
+        return None;
+    }
+    let [low, high] = setup.value.to_le_bytes();
+    Some(match (setup.request, high) {
+        (6, 1) => Ok(device.device_descriptor()),
+        (6, 2) => Ok(device.configuration()),
+        (6, 3) if low == 0 => Ok(ENGLISH.to_vec()),
+        (6, 3) => device.strings().get(usize::from(low) - 1).map(|text| string_descriptor(text)).ok_or(Stall),
+        (6, kind) => device.descriptor(kind).ok_or(Stall),
+        // GET_STATUS, GET_CONFIGURATION, GET_INTERFACE.
+        (0, _) => Ok(vec![0, 0]),
+        (8, _) => Ok(vec![1]),
+        (10, _) => Ok(vec![0]),
+        // CLEAR_FEATURE, SET_FEATURE, SET_ADDRESS, SET_CONFIGURATION, SET_INTERFACE.
+        (1 | 3 | 5 | 9 | 11, _) => Ok(Vec::new()),
+        _ => Err(Stall),
+    })
+}
+
+fn string_descriptor(text: &str) -> Vec<u8> {
+    let units: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let mut descriptor = vec![units.len() as u8 + 2, 3];
+    descriptor.extend(units);
+    descriptor
+}
