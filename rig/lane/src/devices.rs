@@ -2,6 +2,7 @@
 //!
 //! Boundary: the far side of USB; one module per device.
 
+pub mod cdc_acm;
 pub mod cp2112;
 pub mod descriptors;
 pub mod tiny_i2c;

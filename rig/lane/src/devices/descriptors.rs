@@ -32,6 +32,8 @@ pub fn interface(number: u8, alternate: u8, endpoints: u8, class: [u8; 3], text:
     bytes
 }
 
+/// The attribute of an endpoint for much data.
+pub const BULK: u8 = 2;
 /// The attribute of an endpoint that is asked at intervals.
 pub const INTERRUPT: u8 = 3;
 
