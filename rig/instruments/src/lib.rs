@@ -12,7 +12,9 @@ mod failure;
 mod i2c;
 mod kinds;
 mod owner;
+mod reopening;
 mod settings;
+mod stream;
 
 pub mod drivers;
 
