@@ -2,12 +2,9 @@
 
 use std::fs::File;
 use std::io::{Read as _, Write as _};
-use std::os::fd::OwnedFd;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::thread;
-
-use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
 use super::*;
 use crate::clock::now;
@@ -24,11 +21,8 @@ struct Board {
 
 impl Board {
     fn new() -> Self {
-        let end: OwnedFd = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
-        grantpt(&end).unwrap();
-        unlockpt(&end).unwrap();
-        let node = ptsname(&end, Vec::new()).unwrap().into_string().unwrap().into();
-        Self { end: end.into(), node }
+        let (end, node) = crate::drivers::test_terminal();
+        Self { end, node }
     }
 
     /// The rate that the host chose, as the board's end sees it.
