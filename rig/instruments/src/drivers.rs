@@ -12,3 +12,15 @@ use crate::factory::Factory;
 /// Every driver.
 pub static DRIVERS: &[&dyn Factory] =
     &[&gpiocdev::Gpiocdev, &rfc2217::Rfc2217Factory, &serial::SerialFactory, &tcs3472::Tcs3472Light];
+
+/// A pseudo-terminal for tests: the board's end, and the node that a driver opens.
+#[cfg(test)]
+fn test_terminal() -> (std::fs::File, std::path::PathBuf) {
+    use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+
+    let end = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
+    grantpt(&end).unwrap();
+    unlockpt(&end).unwrap();
+    let node = ptsname(&end, Vec::new()).unwrap().into_string().unwrap();
+    (end.into(), node.into())
+}

@@ -3,6 +3,7 @@
 //! Boundary: the list. A test's name says driver and operation: what the harness prints is the table of what was seen working.
 
 mod gpiocdev;
+mod serial;
 mod tcs3472;
 
 use brickproof_instruments::{Deadline, Failure, Instrument, Kind, Settings};
@@ -13,7 +14,7 @@ use crate::Mishap;
 
 /// Every test of the lane.
 pub fn all() -> Vec<Trial> {
-    [gpiocdev::all(), tcs3472::all()].into_iter().flatten().collect()
+    [gpiocdev::all(), serial::all(), tcs3472::all()].into_iter().flatten().collect()
 }
 
 fn trial(name: &'static str, test: fn() -> Result<(), Mishap>) -> Trial {

@@ -91,22 +91,41 @@ pub trait Device: Send {
 
 /// A device that is plugged in. Dropping it pulls the plug.
 pub struct Plugged {
-    port: u32,
+    /// `None` once it was pulled: another device may sit in the port by now.
+    port: Option<u32>,
 }
 
-/// Pulls the plug.
-///
-/// # Errors
-///
-/// What the kernel says: for one that the kernel has given up already, that it is not there.
-pub fn pull(plugged: &mut Plugged) -> io::Result<()> {
-    fs::write(format!("{CONTROLLER}/detach"), plugged.port.to_string())
+impl Plugged {
+    /// Pulls the plug, and waits until the kernel has let go of the port.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says.
+    pub fn pull(&mut self) -> io::Result<()> {
+        let Some(port) = self.port.take() else { return Ok(()) };
+        fs::write(format!("{CONTROLLER}/detach"), port.to_string())?;
+        let free = || is_free(port).then_some(());
+        crate::eventually("the port is free", PATIENCE, free).map_err(|error| io::Error::other(error.to_string()))
+    }
+}
+
+/// Longer than the kernel takes to let go of a device, on an emulated processor too.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Whether the controller's table shows the port as not connected (VDEV_ST_NULL, 4).
+fn is_free(port: u32) -> bool {
+    let table = fs::read_to_string(format!("{CONTROLLER}/status")).unwrap_or_default();
+    table.lines().skip(1).any(|line| {
+        let mut words = line.split_whitespace();
+        let (number, state) = (words.nth(1), words.next());
+        number.and_then(|number| number.parse().ok()) == Some(port) && state == Some("004")
+    })
 }
 
 impl Drop for Plugged {
     fn drop(&mut self) {
-        // A device that was pulled already is not there to be pulled.
-        let _ = pull(self);
+        // Whoever plugs in the next device will be told.
+        let _ = self.pull();
     }
 }
 
@@ -155,7 +174,7 @@ pub fn plug(port: u32, device: Arc<Mutex<dyn Device>>) -> io::Result<Plugged> {
             }
         }
     });
-    Ok(Plugged { port })
+    Ok(Plugged { port: Some(port) })
 }
 
 impl Link {

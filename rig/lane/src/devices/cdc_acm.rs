@@ -31,6 +31,11 @@ impl CdcAcm {
         Self { serial: serial.to_owned(), ..Self::default() }
     }
 
+    /// Its serial number.
+    pub fn serial(&self) -> &str {
+        &self.serial
+    }
+
     /// Sends bytes to the host.
     pub fn send(&mut self, bytes: &[u8]) {
         self.outgoing.extend(bytes);

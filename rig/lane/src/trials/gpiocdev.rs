@@ -87,7 +87,7 @@ impl Adapter {
 impl Drop for Adapter {
     fn drop(&mut self) {
         // The next test plugs in another one of the same name.
-        let _ = usbip::pull(&mut self.plugged);
+        let _ = self.plugged.pull();
         let _ = eventually("the chip goes", Duration::from_secs(10), || self.open(&[]).is_err().then_some(()));
     }
 }
