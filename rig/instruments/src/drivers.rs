@@ -2,6 +2,7 @@
 //!
 //! Boundary: the list. A driver that is not in it does not exist for a bench file.
 
+mod dfuse;
 mod gpiocdev;
 mod rfc2217;
 mod serial;
@@ -10,8 +11,13 @@ mod tcs3472;
 use crate::factory::Factory;
 
 /// Every driver.
-pub static DRIVERS: &[&dyn Factory] =
-    &[&gpiocdev::Gpiocdev, &rfc2217::Rfc2217Factory, &serial::SerialFactory, &tcs3472::Tcs3472Light];
+pub static DRIVERS: &[&dyn Factory] = &[
+    &dfuse::DfuseFactory,
+    &gpiocdev::Gpiocdev,
+    &rfc2217::Rfc2217Factory,
+    &serial::SerialFactory,
+    &tcs3472::Tcs3472Light,
+];
 
 /// A pseudo-terminal for tests: the board's end, and the node that a driver opens.
 #[cfg(test)]

@@ -15,6 +15,7 @@ mod owner;
 mod reopening;
 mod settings;
 mod stream;
+mod usb_id;
 
 pub mod drivers;
 

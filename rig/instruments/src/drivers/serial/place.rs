@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use crate::failure::{Failure, FailureKind};
 use crate::settings::Settings;
+use crate::usb_id;
 
 /// Where a port is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,7 +40,7 @@ impl Place {
         let device = match (settings.text("path"), settings.text("usb"), settings.text("hub_port")) {
             (Some(path), None, None) => return Ok(Self::Path(path.into())),
             (None, Some(id), None) => {
-                let (vendor, product) = parse_id(id).ok_or_else(|| wrong(format!("`{id}` is no USB id")))?;
+                let (vendor, product) = usb_id::parse(id).ok_or_else(|| wrong(format!("`{id}` is no USB id")))?;
                 UsbDevice::Id { vendor, product, serial: settings.text("serial").map(str::to_owned) }
             }
             (None, None, Some(port)) => UsbDevice::HubPort(port.to_owned()),
@@ -116,11 +117,6 @@ impl fmt::Display for UsbDevice {
             }
         }
     }
-}
-
-fn parse_id(id: &str) -> Option<(u16, u16)> {
-    let (vendor, product) = id.split_once(':')?;
-    Some((u16::from_str_radix(vendor, 16).ok()?, u16::from_str_radix(product, 16).ok()?))
 }
 
 /// A terminal that belongs to a USB device.
