@@ -5,5 +5,6 @@
 pub mod cdc_acm;
 pub mod cp2112;
 pub mod descriptors;
+pub mod dfuse;
 pub mod tiny_i2c;
 pub mod wires;

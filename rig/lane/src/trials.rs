@@ -2,6 +2,7 @@
 //!
 //! Boundary: the list. A test's name says driver and operation: what the harness prints is the table of what was seen working.
 
+mod dfuse;
 mod gpiocdev;
 mod serial;
 mod tcs3472;
@@ -14,7 +15,7 @@ use crate::Mishap;
 
 /// Every test of the lane.
 pub fn all() -> Vec<Trial> {
-    [gpiocdev::all(), serial::all(), tcs3472::all()].into_iter().flatten().collect()
+    [dfuse::all(), gpiocdev::all(), serial::all(), tcs3472::all()].into_iter().flatten().collect()
 }
 
 fn trial(name: &'static str, test: fn() -> Result<(), Mishap>) -> Trial {

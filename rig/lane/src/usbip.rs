@@ -75,6 +75,8 @@ pub trait Device: Send {
     fn descriptor(&self, _kind: u8) -> Option<Vec<u8>> {
         None
     }
+    /// The host chose an alternate setting.
+    fn select(&mut self, _alternate: u8) {}
     /// A request that is not standard.
     ///
     /// # Errors
@@ -219,7 +221,11 @@ impl Link {
     }
 
     fn control(&self, number: u32, setup: Setup, data: &[u8], inward: bool) -> io::Result<()> {
+        const SET_INTERFACE: (u8, u8) = (0x01, 11);
         let mut device = lock(&self.device);
+        if (setup.kind, setup.request) == SET_INTERFACE {
+            device.select(setup.value as u8);
+        }
         let answer = standard(&*device, setup).unwrap_or_else(|| device.control(setup, data));
         drop(device);
         match answer {
