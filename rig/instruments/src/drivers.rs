@@ -4,6 +4,7 @@
 
 mod dfuse;
 mod gpiocdev;
+mod probe_rs;
 mod rfc2217;
 mod serial;
 mod tcs3472;
@@ -11,13 +12,7 @@ mod tcs3472;
 use crate::factory::Factory;
 
 /// Every driver.
-pub static DRIVERS: &[&dyn Factory] = &[
-    &dfuse::DfuseFactory,
-    &gpiocdev::Gpiocdev,
-    &rfc2217::Rfc2217Factory,
-    &serial::SerialFactory,
-    &tcs3472::Tcs3472Light,
-];
+pub static DRIVERS: &[&dyn Factory] = &[&dfuse::DfuseFactory, &gpiocdev::Gpiocdev, &probe_rs::ProbeRsFactory, &rfc2217::Rfc2217Factory, &serial::SerialFactory, &tcs3472::Tcs3472Light];
 
 /// A pseudo-terminal for tests: the board's end, and the node that a driver opens.
 #[cfg(test)]

@@ -139,7 +139,7 @@ pub struct Region {
 
 /// A debug probe.
 pub trait Probe: Send {
-    /// The device's unique identity, as the board profile says where to read it.
+    /// Reads memory; also the device's unique identity, which lies where the board profile says.
     fn read(&mut self, region: Region, deadline: Deadline) -> Result<Vec<u8>, Failure>;
     /// Programs flash (what is erased with it is restored) and verifies it.
     fn program(&mut self, address: u32, bytes: &[u8], deadline: Deadline) -> Result<(), Failure>;

@@ -1,0 +1,282 @@
+//! Debug probes that the crate probe-rs drives: CMSIS-DAP, J-Link, ST-Link, Black Magic and others.
+//!
+//! Boundary: one probe and the chip behind it. Every use of probe-rs is here, because it changes its interface with each minor version. A
+//! call of probe-rs cannot be interrupted: between its calls the deadline is kept here, within one by [`Owner`](crate::Owner).
+
+use std::error::Error;
+use std::path::Path;
+
+use ::probe_rs::config::TargetSelector;
+use ::probe_rs::flashing::{DownloadOptions, FlashError};
+use ::probe_rs::probe::list::Lister;
+use ::probe_rs::probe::{DebugProbeError, DebugProbeSelector, Probe as OpenProbe, WireProtocol};
+use ::probe_rs::{MemoryInterface as _, Permissions, Session};
+use brickproof_units::Span;
+
+use crate::capability::{Capabilities, Timing};
+use crate::clock::{Deadline, Moment};
+use crate::factory::{Factory, Instrument, Kind};
+use crate::failure::{Failure, FailureKind};
+use crate::kinds::{Probe, Region};
+use crate::settings::{Setting, SettingKind, Settings};
+use crate::usb_id;
+
+/// Read between two looks at the deadline: some 50 ms over a probe of full-speed USB.
+const PIECE: u32 = 4096;
+
+const UNDER_RESET: &str = "under_reset";
+
+const SETTINGS: &[Setting] = &[
+    Setting {
+        name: "usb",
+        kind: SettingKind::Text,
+        required: true,
+        about: "Vendor and product of the probe, `0d28:0204`.",
+    },
+    Setting {
+        name: "serial",
+        kind: SettingKind::Text,
+        required: false,
+        about: "Its serial number; without it, the first such probe is taken. A Black Magic probe may also be `host:port`.",
+    },
+    Setting {
+        name: "chip",
+        kind: SettingKind::Text,
+        required: true,
+        about: "The chip in probe-rs's words, `nRF51822_xxAA`.",
+    },
+    Setting {
+        name: "attach",
+        kind: SettingKind::Word(&["running", UNDER_RESET]),
+        required: false,
+        about: "Whether RESET is held while attaching, for firmware that shuts its debug port; `running` if not given.",
+    },
+];
+
+/// The driver of probes that probe-rs knows.
+pub(crate) struct ProbeRsFactory;
+
+impl Factory for ProbeRsFactory {
+    fn driver(&self) -> &'static str {
+        "probe-rs"
+    }
+
+    fn kind(&self) -> Kind {
+        Kind::Probe
+    }
+
+    fn about(&self) -> &'static str {
+        "a debug probe that probe-rs drives: CMSIS-DAP, J-Link, ST-Link, Black Magic"
+    }
+
+    fn settings(&self) -> &'static [Setting] {
+        SETTINGS
+    }
+
+    fn capabilities(&self, _settings: &Settings) -> Capabilities {
+        Capabilities::only(Timing {
+            latency: Span::millis(300),
+            uncertainty: Span::millis(1),
+            source: "attaching to an emulated board took 80 ms to 215 ms; one frame of full-speed USB",
+        })
+    }
+
+    fn open(&self, settings: &Settings, _deadline: Deadline) -> Result<Instrument, Failure> {
+        let id = settings.text("usb").unwrap_or_default();
+        let serial = settings.text("serial").map(str::to_owned);
+        let device = match &serial {
+            Some(serial) => format!("probe {id} with serial number {serial}"),
+            None => format!("probe {id}"),
+        };
+        let Some((vendor_id, product_id)) = usb_id::parse(id) else {
+            let kind = FailureKind::Missing(format!("`{id}` is no USB id"));
+            return Err(Failure::new(device, "understand which probe it is", kind).with_help("`usb: 0d28:0204`"));
+        };
+        let plug = Plugged {
+            selector: DebugProbeSelector { vendor_id, product_id, interface: None, serial_number: serial },
+            chip: settings.text("chip").unwrap_or_default().to_owned(),
+        };
+        let attach = if settings.text("attach") == Some(UNDER_RESET) { Attach::UnderReset } else { Attach::Running };
+        // Only the probe must be there: the board may have no power yet.
+        plug.open().map_err(|kind| Failure::new(&device, "open it", kind))?;
+        Ok(Instrument::Probe(Box::new(Attached { device, plug, attach, session: None })))
+    }
+}
+
+/// Where the probe comes from, and what is behind it.
+trait Plug: Send {
+    fn open(&self) -> Result<OpenProbe, FailureKind>;
+    fn target(&self) -> TargetSelector;
+}
+
+/// A probe on this computer's USB.
+struct Plugged {
+    selector: DebugProbeSelector,
+    chip: String,
+}
+
+impl Plug for Plugged {
+    fn open(&self) -> Result<OpenProbe, FailureKind> {
+        // Two of probe-rs's drivers list serial ports when they are asked for any probe, and the crate they do it with panics without this.
+        if !Path::new("/sys/class/tty").is_dir() {
+            return Err(FailureKind::Missing(
+                "/sys/class/tty: probes are only found where sysfs is mounted".to_owned(),
+            ));
+        }
+        Lister::new().open(self.selector.clone()).map_err(|error| kind(&error))
+    }
+
+    fn target(&self) -> TargetSelector {
+        TargetSelector::from(self.chip.as_str())
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Attach {
+    Running,
+    UnderReset,
+}
+
+struct Attached<P> {
+    device: String,
+    plug: P,
+    attach: Attach,
+    /// Kept between calls; it breaks when the board loses power.
+    session: Option<Session>,
+}
+
+impl<P: Plug> Attached<P> {
+    fn attach(&self) -> Result<Session, FailureKind> {
+        let mut probe = self.plug.open()?;
+        // Black Magic's driver refuses to attach without.
+        probe.select_protocol(WireProtocol::Swd).map_err(|error| kind(&error))?;
+        // No permission to erase everything: a locked chip stays locked.
+        let permissions = Permissions::default();
+        match self.attach {
+            Attach::Running => probe.attach(self.plug.target(), permissions),
+            Attach::UnderReset => probe.attach_under_reset(self.plug.target(), permissions),
+        }
+        .map_err(|error| kind(&error))
+    }
+
+    /// Does something in a session. One that was kept may be stale, because the board lost its power since: then it is done once more in a
+    /// new one. Everything that is done here may be done twice.
+    fn with<R>(
+        &mut self,
+        asked: impl Fn() -> String,
+        deadline: Deadline,
+        mut act: impl FnMut(&mut Session) -> Result<R, FailureKind>,
+    ) -> Result<R, Failure> {
+        let fail = |kind| Failure::new(&self.device, asked(), kind);
+        let late = || fail(FailureKind::NoAnswer(deadline.within()));
+        if let Some(mut kept) = self.session.take() {
+            match act(&mut kept) {
+                Ok(result) => {
+                    self.session = Some(kept);
+                    return Ok(result);
+                }
+                Err(kind) if !may_be_stale(&kind) => return Err(fail(kind)),
+                // It was there a moment ago: that nobody finds it now adds nothing.
+                Err(kind @ FailureKind::Gone(_)) if self.plug.open().is_err() => return Err(fail(kind)),
+                Err(_) => {}
+            }
+        }
+        if deadline.has_passed() {
+            return Err(late());
+        }
+        let mut session = self.attach().map_err(fail)?;
+        if deadline.has_passed() {
+            return Err(late());
+        }
+        let result = act(&mut session).map_err(fail)?;
+        self.session = Some(session);
+        Ok(result)
+    }
+}
+
+impl<P: Plug> Probe for Attached<P> {
+    fn read(&mut self, region: Region, deadline: Deadline) -> Result<Vec<u8>, Failure> {
+        let asked = || format!("read {} bytes at {:#010x}", region.length, region.address);
+        self.with(asked, deadline, |session| read(session, region, deadline))
+    }
+
+    fn program(&mut self, address: u32, bytes: &[u8], deadline: Deadline) -> Result<(), Failure> {
+        let asked = || format!("program {} bytes at {address:#010x}", bytes.len());
+        self.with(asked, deadline, |session| program(session, address, bytes))
+    }
+
+    fn reset(&mut self, deadline: Deadline) -> Result<Moment, Failure> {
+        let asked = || "reset the board".to_owned();
+        self.with(asked, deadline, |session| {
+            let mut core = session.core(0).map_err(|error| kind(&error))?;
+            Moment::of(|| core.reset()).map(|((), moment)| moment).map_err(|error| kind(&error))
+        })
+    }
+}
+
+fn read(session: &mut Session, region: Region, deadline: Deadline) -> Result<Vec<u8>, FailureKind> {
+    let mut core = session.core(0).map_err(|error| kind(&error))?;
+    let mut bytes = Vec::new();
+    let mut at = u64::from(region.address);
+    let end = at + u64::from(region.length);
+    while at < end {
+        if deadline.has_passed() {
+            return Err(FailureKind::NoAnswer(deadline.within()));
+        }
+        let mut piece = vec![0; (end - at).min(PIECE.into()) as usize];
+        core.read(at, &mut piece).map_err(|error| kind(&error))?;
+        at += piece.len() as u64;
+        bytes.append(&mut piece);
+    }
+    Ok(bytes)
+}
+
+fn program(session: &mut Session, address: u32, bytes: &[u8]) -> Result<(), FailureKind> {
+    let mut loader = session.target().flash_loader();
+    loader.add_data(address.into(), bytes).map_err(|error| kind(&error))?;
+    let mut options = DownloadOptions::default();
+    options.keep_unwritten_bytes = true;
+    options.verify = true;
+    loader.commit(session, options).map_err(|error| match error {
+        FlashError::Verify => FailureKind::ReadBack("probe-rs found other bytes than it wrote".to_owned()),
+        error => kind(&error),
+    })
+}
+
+/// Whether an error may come from a session that outlived the board's power.
+fn may_be_stale(kind: &FailureKind) -> bool {
+    !matches!(kind, FailureKind::ReadBack(_) | FailureKind::NoAnswer(_) | FailureKind::Unsupported(_))
+}
+
+/// Sorts an error of probe-rs. What the operating system said stands somewhere below it; the whole chain is told.
+fn kind(error: &(dyn Error + 'static)) -> FailureKind {
+    let chain: Vec<&(dyn Error + 'static)> = std::iter::successors(Some(error), |error| (*error).source()).collect();
+    let mut words: Vec<String> = chain.iter().map(|error| error.to_string().trim_end_matches('.').to_owned()).collect();
+    words.dedup();
+    let words = words.join(": ");
+    // Whatever else keeps a probe from being opened, it is not there for us.
+    let never_there =
+        chain.iter().any(|error| matches!(error.downcast_ref(), Some(DebugProbeError::ProbeCouldNotBeCreated(_))));
+    for error in chain {
+        if let Some(::probe_rs::Error::MissingPermissions(_)) = error.downcast_ref() {
+            return FailureKind::Denied(format!("the chip is locked, and unlocking would erase it: {words}"));
+        }
+        if let Some(FlashError::NoSuitableNvm { .. }) = error.downcast_ref() {
+            return FailureKind::Unsupported(words);
+        }
+        if let Some(system) = error.downcast_ref::<std::io::Error>() {
+            match FailureKind::from(std::io::Error::from(system.kind())) {
+                FailureKind::Denied(_) => return FailureKind::Denied(words),
+                FailureKind::Busy(_) => return FailureKind::Busy(words),
+                FailureKind::Gone(_) if !never_there => return FailureKind::Gone(words),
+                _ => {}
+            }
+        }
+    }
+    if never_there { FailureKind::Missing(words) } else { FailureKind::Answer(words) }
+}
+
+#[cfg(test)]
+mod chip;
+#[cfg(test)]
+mod tests;
