@@ -249,6 +249,11 @@ impl<'u> Client<'u> {
             return self.verify(address, bytes);
         }
         let before = self.read(sector.region)?;
+        self.replace_part(sector, address, bytes, before).map_err(|kind| unfinished(kind, sector))
+    }
+
+    fn replace_part(&mut self, sector: Sector, address: u32, bytes: &[u8], before: Vec<u8>) -> Result<(), FailureKind> {
+        let start = sector.region.address;
         self.command(Command::Erase, start)?;
         let erased = self.read(sector.region)?;
         let from = (address - start) as usize;
@@ -404,6 +409,14 @@ impl<'u> Client<'u> {
         // The refusal is what is reported; whether the device gets over it shows with the next request.
         let _ = self.usb.send(Request::ClearStatus as u8, 0, &[], self.deadline);
         FailureKind::Answer(status.to_string())
+    }
+}
+
+/// A replacement that was cut short may leave behind more than what it was to replace.
+fn unfinished(kind: FailureKind, sector: Sector) -> FailureKind {
+    match kind {
+        FailureKind::Gone(words) => FailureKind::Gone(format!("{words}; {sector} may have lost what else it held")),
+        kind => kind,
     }
 }
 

@@ -165,6 +165,19 @@ fn a_device_unplugged_at_any_transfer_is_gone_and_nothing_worse() {
 }
 
 #[test]
+fn a_replacement_that_is_cut_short_says_what_may_be_lost() {
+    // Early in the reading that comes before the erase, and late in the writing that comes after it.
+    let failures = [10, 60].map(|after| {
+        let plug = Plug::new(Manner::UnpluggedAfter(after));
+        dfu(&plug).download(0, FLASH + 0xC100, &[0; 4], soon()).unwrap_err().to_string()
+    });
+    insta::assert_snapshot!(failures.join("\n"), @r"
+    dfu 2b04:d006 failed to write 4 bytes at 0x0800c100 of alternate setting 0: gone: No such device (it may have been disconnected)
+    dfu 2b04:d006 failed to write 4 bytes at 0x0800c100 of alternate setting 0: gone: No such device (it may have been disconnected); sector 0x0800c000 may have lost what else it held
+    ");
+}
+
+#[test]
 fn a_name_that_describes_no_memory_is_an_answer_that_was_not_expected() {
     let plug = Plug::new(Manner::Good);
     plug.0.lock().unwrap().names[1] = "@DCT Flash".to_owned();
