@@ -78,3 +78,20 @@ pub trait Factory: Sync {
 pub fn driver(kind: Kind, word: &str) -> Option<&'static dyn Factory> {
     DRIVERS.iter().copied().find(|factory| factory.kind() == kind && factory.driver() == word)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_driver_is_found_by_kind_and_word_and_names_each_setting_once() {
+        for factory in DRIVERS {
+            let found = driver(factory.kind(), factory.driver()).expect("it is in the list");
+            assert_eq!(found.about(), factory.about(), "two drivers are called {}", factory.driver());
+            let names: BTreeSet<_> = factory.settings().iter().map(|setting| setting.name).collect();
+            assert_eq!(names.len(), factory.settings().len(), "{} repeats a setting", factory.driver());
+        }
+    }
+}

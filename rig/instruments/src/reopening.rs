@@ -54,12 +54,12 @@ impl<S: Source> Reopening<S> {
     pub(crate) fn open(device: String, source: S, deadline: Deadline) -> Result<Self, Failure> {
         match source.open(deadline) {
             Ok(port) => Ok(Self { device, source, port: Some(port), unread: VecDeque::new() }),
-            Err(kind) => Err(Failure::new(device, source.asked(), kind)),
+            Err(kind) => Err(explained(Failure::new(device, source.asked(), kind))),
         }
     }
 
     fn fail(&self, asked: &str, kind: FailureKind) -> Failure {
-        Failure::new(&self.device, asked, kind)
+        explained(Failure::new(&self.device, asked, kind))
     }
 
     /// Takes the open port; one that is away is looked for until the deadline.
@@ -92,12 +92,7 @@ impl<S: Source> Reopening<S> {
         } else {
             self.port = Some(port);
         }
-        result.map_err(|kind| match kind {
-            FailureKind::Gone(_) => {
-                self.fail(asked, kind).with_help("connect it again: it is reopened when the device is back")
-            }
-            _ => self.fail(asked, kind),
-        })
+        result.map_err(|kind| self.fail(asked, kind))
     }
 }
 
@@ -119,6 +114,15 @@ impl<S: Source> Console for Reopening<S> {
         self.port = touched.port;
         self.unread.extend(touched.unread);
         touched.done.map_err(|kind| self.fail(&format!("open it at {} and come back", touch.0), kind))
+    }
+}
+
+fn explained(failure: Failure) -> Failure {
+    match failure.kind() {
+        FailureKind::Gone(_) => failure.with_help("connect it again: it is reopened when the device is back"),
+        FailureKind::Denied(_) => failure.with_help("this user needs the group of the port, mostly `dialout`"),
+        FailureKind::Busy(_) => failure.with_help("`fuser` names the program that holds the port"),
+        _ => failure,
     }
 }
 

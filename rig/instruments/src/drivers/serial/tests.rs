@@ -88,6 +88,27 @@ fn nothing_is_lost_while_nobody_reads() {
     assert_eq!(console.read(Deadline::after(Span::millis(5))).unwrap(), None);
 }
 
+proptest::proptest! {
+    #![proptest_config(proptest::test_runner::Config::with_cases(24))]
+    #[test]
+    fn pieces_of_any_size_come_whole_and_in_order(sizes in proptest::collection::vec(1..6000usize, 1..12)) {
+        let board = Board::new();
+        let mut console = open(&board.node);
+        let stream: Vec<u8> = (0..sizes.iter().sum()).map(|n: usize| (n / 3) as u8).collect();
+        let (sent, mut end) = (stream.clone(), board.end.try_clone().unwrap());
+        let writer = thread::spawn(move || {
+            let mut rest = &sent[..];
+            for size in sizes {
+                let (piece, after) = rest.split_at(size);
+                end.write_all(piece).unwrap();
+                rest = after;
+            }
+        });
+        proptest::prop_assert!(read(&mut *console, stream.len()) == stream);
+        writer.join().unwrap();
+    }
+}
+
 #[test]
 fn the_other_end_sees_the_rate_of_the_bench_file_and_raw_mode() {
     let board = Board::new();
@@ -120,6 +141,30 @@ fn a_touch_is_seen_at_its_rate_and_the_console_comes_back_with_every_byte() {
         board.end.write_all(b"after").unwrap();
         assert_eq!(read(&mut *slow, 11), b"beforeafter");
     }
+}
+
+#[test]
+fn a_device_that_goes_away_at_a_touch_is_not_lost_but_waited_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let link = folder.path().join("by-id");
+    let board = Board::new();
+    symlink(&board.node, &link).unwrap();
+    let with = settings(&link).with("settle", Value::Span(Span::millis(200)));
+    let mut console = try_open(&with).unwrap();
+    let unplug = thread::spawn(move || {
+        let deadline = Deadline::after(SOON);
+        while board.baud() != 14_400 {
+            assert!(!deadline.has_passed(), "the board never saw the touch");
+            thread::yield_now();
+        }
+    });
+    console.touch(Touch(Baud::new(14_400)), Deadline::after(SOON)).unwrap();
+    unplug.join().unwrap();
+    let mut bootloader = Board::new();
+    std::fs::remove_file(&link).unwrap();
+    symlink(&bootloader.node, &link).unwrap();
+    bootloader.end.write_all(b"ready").unwrap();
+    assert_eq!(read(&mut *console, 5), b"ready");
 }
 
 #[test]
