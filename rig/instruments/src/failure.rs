@@ -23,6 +23,9 @@ pub enum FailureKind {
     /// The driver or the device cannot do this at all.
     #[error("unsupported: {0}")]
     Unsupported(String),
+    /// The rig itself does not do this, to protect a board or because its setting up is not complete.
+    #[error("refused: {0}")]
+    Refused(String),
     /// There is no such device.
     #[error("not found: {0}")]
     Missing(String),

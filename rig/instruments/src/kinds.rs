@@ -5,7 +5,7 @@
 use brickproof_units::{Baud, Current, Instant, Span, Voltage};
 
 use crate::clock::{Deadline, Moment};
-use crate::failure::Failure;
+use crate::failure::{Failure, FailureKind};
 
 /// What a line is made to do. Whether asserted is high or low, and whether released floats, is the bench file's to say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,13 +88,48 @@ pub struct Reading {
 
 /// The source that the board lives on.
 pub trait Supply: Send {
+    /// Its name in failures.
+    fn device(&self) -> &str;
     /// Sets what it puts out while on. Takes effect at once if it is on.
     fn set(&mut self, output: Output, deadline: Deadline) -> Result<(), Failure>;
     /// Switches it; answers when that took effect.
     fn switch(&mut self, switch: Switch, deadline: Deadline) -> Result<Moment, Failure>;
     /// Measures voltage and current.
     fn measure(&mut self, deadline: Deadline) -> Result<Reading, Failure>;
+    /// Waits until the output measures as off: within `below` of zero volts. Switching does not wait for it, because a short cut must be
+    /// over before the board's capacitors are empty.
+    ///
+    /// # Errors
+    ///
+    /// What it still measures at the deadline, as [`FailureKind::ReadBack`]; [`FailureKind::Unsupported`] if it cannot measure voltage.
+    fn prove_off(&mut self, below: Voltage, deadline: Deadline) -> Result<Reading, Failure> {
+        const ASKED: &str = "measure that off is off";
+        let mut last = None;
+        loop {
+            match (self.measure(deadline), last) {
+                (Ok(reading), _) => match reading.voltage {
+                    Some(voltage) if voltage.get().abs() <= below.get() => return Ok(reading),
+                    Some(voltage) => last = Some(voltage),
+                    None => {
+                        let kind = FailureKind::Unsupported("it does not measure its voltage".to_owned());
+                        return Err(Failure::new(self.device(), ASKED, kind));
+                    }
+                },
+                (Err(failure), None) => return Err(failure),
+                (Err(_), Some(_)) => {}
+            }
+            if let (true, Some(voltage)) = (deadline.has_passed(), last) {
+                let kind = FailureKind::ReadBack(format!("{voltage} at the output after {}", deadline.within()));
+                return Err(Failure::new(self.device(), ASKED, kind)
+                    .with_help("something else feeds the board: look at USB, UART and probe cables"));
+            }
+            std::thread::sleep(BETWEEN_MEASUREMENTS.min(deadline.left()));
+        }
+    }
 }
+
+/// Short beside the decay of any output capacitor, long beside a measurement over TCP.
+const BETWEEN_MEASUREMENTS: std::time::Duration = std::time::Duration::from_millis(5);
 
 /// When bytes arrived.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -16,6 +16,7 @@ mod reopening;
 mod settings;
 mod stream;
 mod usb_id;
+mod wire;
 
 pub mod drivers;
 
