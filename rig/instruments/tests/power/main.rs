@@ -4,4 +4,5 @@
 #![expect(clippy::unwrap_used, reason = "a test that meets what it does not expect has failed, in its helpers too")]
 
 mod ends;
+mod ppk2_supply;
 mod scpi_supply;
