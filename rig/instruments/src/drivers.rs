@@ -4,6 +4,7 @@
 
 mod dfuse;
 mod gpiocdev;
+mod hub_port;
 mod ppk2;
 mod probe_rs;
 mod rfc2217;
@@ -14,7 +15,7 @@ mod tcs3472;
 use crate::factory::Factory;
 
 /// Every driver.
-pub static DRIVERS: &[&dyn Factory] = &[&dfuse::DfuseFactory, &gpiocdev::Gpiocdev, &ppk2::Ppk2, &probe_rs::ProbeRsFactory, &rfc2217::Rfc2217Factory, &scpi::Scpi, &serial::SerialFactory, &tcs3472::Tcs3472Light];
+pub static DRIVERS: &[&dyn Factory] = &[&dfuse::DfuseFactory, &gpiocdev::Gpiocdev, &hub_port::HubPort, &ppk2::Ppk2, &probe_rs::ProbeRsFactory, &rfc2217::Rfc2217Factory, &scpi::Scpi, &serial::SerialFactory, &tcs3472::Tcs3472Light];
 
 /// A pseudo-terminal for tests: the board's end, and the node that a driver opens.
 #[cfg(test)]
