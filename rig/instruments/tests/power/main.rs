@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that meets what it does not expect has failed, in its helpers too")]
 
+mod command_program;
 mod ends;
 mod ppk2_supply;
 mod scpi_supply;
