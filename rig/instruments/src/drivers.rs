@@ -6,6 +6,7 @@ mod command;
 mod dfuse;
 mod gpiocdev;
 mod hub_port;
+mod load_switch;
 mod ppk2;
 mod probe_rs;
 mod rfc2217;
@@ -16,7 +17,7 @@ mod tcs3472;
 use crate::factory::Factory;
 
 /// Every driver.
-pub static DRIVERS: &[&dyn Factory] = &[&command::LinesCommand, &command::SupplyCommand, &dfuse::DfuseFactory, &gpiocdev::Gpiocdev, &hub_port::HubPort, &ppk2::Ppk2, &probe_rs::ProbeRsFactory, &rfc2217::Rfc2217Factory, &scpi::Scpi, &serial::SerialFactory, &tcs3472::Tcs3472Light];
+pub static DRIVERS: &[&dyn Factory] = &[&command::LinesCommand, &command::SupplyCommand, &dfuse::DfuseFactory, &gpiocdev::Gpiocdev, &hub_port::HubPort, &load_switch::LoadSwitch, &ppk2::Ppk2, &probe_rs::ProbeRsFactory, &rfc2217::Rfc2217Factory, &scpi::Scpi, &serial::SerialFactory, &tcs3472::Tcs3472Light];
 
 /// A pseudo-terminal for tests: the board's end, and the node that a driver opens.
 #[cfg(test)]

@@ -3,12 +3,14 @@
 //! Boundary: the shape. The list itself is [`crate::DRIVERS`].
 
 use std::fmt;
+use std::sync::Arc;
 
 use crate::capability::Capabilities;
 use crate::clock::Deadline;
 use crate::drivers::DRIVERS;
 use crate::failure::Failure;
 use crate::kinds::{Console, Dfu, Light, Lines, Probe, Supply};
+use crate::owner::Owner;
 use crate::settings::{Setting, Settings};
 
 /// The instruments of a station.
@@ -72,6 +74,19 @@ pub trait Factory: Sync {
     fn capabilities(&self, settings: &Settings) -> Capabilities;
     /// Opens the device and leaves it in its safe state.
     fn open(&self, settings: &Settings, deadline: Deadline) -> Result<Instrument, Failure>;
+    /// Whether it works through the lines of its station: these are opened first, and it is opened with [`open_over`](Self::open_over).
+    fn is_over_lines(&self) -> bool {
+        false
+    }
+    /// As [`open`](Self::open), through lines that others use too.
+    fn open_over(
+        &self,
+        _lines: Arc<Owner<dyn Lines>>,
+        settings: &Settings,
+        deadline: Deadline,
+    ) -> Result<Instrument, Failure> {
+        self.open(settings, deadline)
+    }
 }
 
 /// The driver with this word for this kind of instrument.
