@@ -9,7 +9,7 @@ use crate::capability::Capabilities;
 use crate::clock::Deadline;
 use crate::drivers::DRIVERS;
 use crate::failure::Failure;
-use crate::kinds::{Console, Dfu, Light, Lines, Probe, Supply};
+use crate::kinds::{Console, Dfu, Firewall, Light, Lines, Probe, Supply};
 use crate::owner::Owner;
 use crate::settings::{Setting, Settings};
 
@@ -29,6 +29,8 @@ pub enum Kind {
     Dfu,
     /// A colour sensor above the LED.
     Light,
+    /// The gateway between the board and its cloud.
+    Firewall,
 }
 
 impl fmt::Display for Kind {
@@ -40,6 +42,7 @@ impl fmt::Display for Kind {
             Self::Probe => "probe",
             Self::Dfu => "dfu",
             Self::Light => "light",
+            Self::Firewall => "firewall",
         })
     }
 }
@@ -58,6 +61,8 @@ pub enum Instrument {
     Dfu(Box<dyn Dfu>),
     /// A colour sensor above the LED.
     Light(Box<dyn Light>),
+    /// The gateway between the board and its cloud.
+    Firewall(Box<dyn Firewall>),
 }
 
 /// One driver.

@@ -212,3 +212,50 @@ pub trait Light: Send {
     /// Waits for the next reading.
     fn sample(&mut self, deadline: Deadline) -> Result<Exposure, Failure>;
 }
+
+/// What carries a flow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transport {
+    /// Connections.
+    Tcp,
+    /// Datagrams: DTLS and CoAP among them.
+    Udp,
+}
+
+/// Some of what a board exchanges with the rest of the world. What is `None` is any.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Flow {
+    /// What carries it.
+    pub transport: Option<Transport>,
+    /// The port at the other end, not the board's own.
+    pub port: Option<u16>,
+}
+
+/// What becomes of a flow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// It vanishes both ways, and nobody is told.
+    Dropped,
+    /// What the board sends is answered: a TCP reset, or "port unreachable". What is sent to it vanishes.
+    Rejected,
+}
+
+/// A flow that does not get through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Block {
+    /// Which.
+    pub flow: Flow,
+    /// And how.
+    pub fate: Fate,
+}
+
+/// The gateway between the board and its cloud.
+pub trait Firewall: Send {
+    /// Blocks these flows and no others; with none, everything gets through. Answers when that took effect. A flow that is in several blocks
+    /// has the fate of the first.
+    fn block(&mut self, blocks: &[Block], deadline: Deadline) -> Result<Moment, Failure>;
+    /// Whatever goes to the board arrives this much later. Zero is as it comes.
+    fn delay(&mut self, by: Span, deadline: Deadline) -> Result<Moment, Failure>;
+    /// Lets everything through as it comes.
+    fn make_safe(&mut self, deadline: Deadline) -> Result<(), Failure>;
+}

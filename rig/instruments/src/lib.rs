@@ -26,8 +26,8 @@ pub use drivers::DRIVERS;
 pub use factory::{Factory, Instrument, Kind, driver};
 pub use failure::{Failure, FailureKind};
 pub use kinds::{
-    Arrival, Chunk, Console, Dfu, Drive, Edge, EdgeKind, Exposure, Light, LineState, Lines, Output, Probe, Reading,
-    Region, Supply, Switch, Touch,
+    Arrival, Block, Chunk, Console, Dfu, Drive, Edge, EdgeKind, Exposure, Fate, Firewall, Flow, Light, LineState,
+    Lines, Output, Probe, Reading, Region, Supply, Switch, Touch, Transport,
 };
 pub use owner::Owner;
 pub use settings::{Setting, SettingKind, Settings, Value};

@@ -5,5 +5,6 @@
 
 mod command_program;
 mod ends;
+mod gateway;
 mod ppk2_supply;
 mod scpi_supply;

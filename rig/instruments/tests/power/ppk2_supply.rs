@@ -186,7 +186,7 @@ fn samples_that_are_always_lost_are_a_failure() {
     let mut supply = open(&end);
     supply.set(VOLTS, soon()).unwrap();
     supply.switch(Switch::On, soon()).unwrap();
-    let failure = supply.measure(Deadline::after(Span::millis(200))).unwrap_err();
+    let failure = supply.measure(Deadline::after(Span::secs(1))).unwrap_err();
     let FailureKind::Answer(told) = failure.kind() else { panic!("{failure}") };
     assert!(told.ends_with("samples were lost"), "{told}");
     kit.lock().unwrap().lose.clear();
@@ -206,11 +206,11 @@ fn unplugged_between_two_bytes_of_a_sample_is_gone() {
 #[test]
 fn something_else_behind_the_port_is_told_from_a_kit() {
     for (kit, expected) in [
-        (Kit { mute: true, ..Kit::default() }, "no answer within 100ms"),
+        (Kit { mute: true, ..Kit::default() }, "no answer within 1s"),
         (Kit { metadata: "login: END", ..Kit::default() }, "unexpected answer: metadata without shunts: \"login: \""),
     ] {
         let (kit, end) = simulated(kit);
-        let failure = open_supply("ppk2", &settings(&end), Deadline::after(Span::millis(100))).err();
+        let failure = open_supply("ppk2", &settings(&end), Deadline::after(Span::secs(1))).err();
         assert_eq!(failure.expect("it is none").kind().to_string(), expected);
         assert!(!kit.lock().unwrap().source, "it was not driven");
     }
