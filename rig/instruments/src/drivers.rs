@@ -18,7 +18,21 @@ mod tcs3472;
 use crate::factory::Factory;
 
 /// Every driver.
-pub static DRIVERS: &[&dyn Factory] = &[&command::LinesCommand, &command::SupplyCommand, &dfuse::DfuseFactory, &gpiocdev::Gpiocdev, &hub_port::HubPort, &load_switch::LoadSwitch, &nftables::Nftables, &ppk2::Ppk2, &probe_rs::ProbeRsFactory, &rfc2217::Rfc2217Factory, &scpi::Scpi, &serial::SerialFactory, &tcs3472::Tcs3472Light];
+pub static DRIVERS: &[&dyn Factory] = &[
+    &command::LinesCommand,
+    &command::SupplyCommand,
+    &dfuse::DfuseFactory,
+    &gpiocdev::Gpiocdev,
+    &hub_port::HubPort,
+    &load_switch::LoadSwitch,
+    &nftables::Nftables,
+    &ppk2::Ppk2,
+    &probe_rs::ProbeRsFactory,
+    &rfc2217::Rfc2217Factory,
+    &scpi::Scpi,
+    &serial::SerialFactory,
+    &tcs3472::Tcs3472Light,
+];
 
 /// A pseudo-terminal for tests: the board's end, and the node that a driver opens.
 #[cfg(test)]
