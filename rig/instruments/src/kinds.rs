@@ -176,7 +176,7 @@ pub struct Region {
 pub trait Probe: Send {
     /// Reads memory; also the device's unique identity, which lies where the board profile says.
     fn read(&mut self, region: Region, deadline: Deadline) -> Result<Vec<u8>, Failure>;
-    /// Programs flash (what is erased with it is restored) and verifies it.
+    /// Programs flash (what is erased with it is restored) and verifies it. The device stays halted until it is reset.
     fn program(&mut self, address: u32, bytes: &[u8], deadline: Deadline) -> Result<(), Failure>;
     /// Resets the device and lets it run.
     fn reset(&mut self, deadline: Deadline) -> Result<Moment, Failure>;

@@ -10,7 +10,7 @@ use ::probe_rs::config::TargetSelector;
 use ::probe_rs::flashing::{DownloadOptions, FlashError};
 use ::probe_rs::probe::list::Lister;
 use ::probe_rs::probe::{DebugProbeError, DebugProbeSelector, Probe as OpenProbe, WireProtocol};
-use ::probe_rs::{MemoryInterface as _, Permissions, Session};
+use ::probe_rs::{Core, MemoryInterface as _, Permissions, Session};
 use brickproof_units::Span;
 
 use crate::capability::{Capabilities, Timing};
@@ -152,11 +152,14 @@ impl<P: Plug> Attached<P> {
         probe.select_protocol(WireProtocol::Swd).map_err(|error| kind(&error))?;
         // No permission to erase everything: a locked chip stays locked.
         let permissions = Permissions::default();
-        match self.attach {
+        let mut session = match self.attach {
             Attach::Running => probe.attach(self.plug.target(), permissions),
             Attach::UnderReset => probe.attach_under_reset(self.plug.target(), permissions),
         }
-        .map_err(|error| kind(&error))
+        .map_err(|error| kind(&error))?;
+        // Looking at a board must not stop it.
+        let_run(&mut session.core(0).map_err(|error| kind(&error))?)?;
+        Ok(session)
     }
 
     /// Does something in a session. One that was kept may be stale, because the board lost its power since: then it is done once more in a
@@ -169,6 +172,7 @@ impl<P: Plug> Attached<P> {
     ) -> Result<R, Failure> {
         let fail = |kind| Failure::new(&self.device, asked(), kind);
         let late = || fail(FailureKind::NoAnswer(deadline.within()));
+        let mut stale = None;
         if let Some(mut kept) = self.session.take() {
             match act(&mut kept) {
                 Ok(result) => {
@@ -176,15 +180,13 @@ impl<P: Plug> Attached<P> {
                     return Ok(result);
                 }
                 Err(kind) if !may_be_stale(&kind) => return Err(fail(kind)),
-                // It was there a moment ago: that nobody finds it now adds nothing.
-                Err(kind @ FailureKind::Gone(_)) if self.plug.open().is_err() => return Err(fail(kind)),
-                Err(_) => {}
+                Err(kind) => stale = Some(kind),
             }
         }
         if deadline.has_passed() {
             return Err(late());
         }
-        let mut session = self.attach().map_err(fail)?;
+        let mut session = self.attach().map_err(|kind| fail(since(stale, kind)))?;
         if deadline.has_passed() {
             return Err(late());
         }
@@ -209,9 +211,19 @@ impl<P: Plug> Probe for Attached<P> {
         let asked = || "reset the board".to_owned();
         self.with(asked, deadline, |session| {
             let mut core = session.core(0).map_err(|error| kind(&error))?;
-            Moment::of(|| core.reset()).map(|((), moment)| moment).map_err(|error| kind(&error))
+            let ((), moment) = Moment::of(|| core.reset()).map_err(|error| kind(&error))?;
+            // A core that was halted, as after programming, stays so through a reset.
+            let_run(&mut core)?;
+            Ok(moment)
         })
     }
+}
+
+fn let_run(core: &mut Core<'_>) -> Result<(), FailureKind> {
+    if core.core_halted().map_err(|error| kind(&error))? {
+        core.run().map_err(|error| kind(&error))?;
+    }
+    Ok(())
 }
 
 fn read(session: &mut Session, region: Region, deadline: Deadline) -> Result<Vec<u8>, FailureKind> {
@@ -243,6 +255,18 @@ fn program(session: &mut Session, address: u32, bytes: &[u8]) -> Result<(), Fail
     })
 }
 
+/// Why attaching failed, after a session that was kept failed: a probe that was there and cannot be found is gone, whichever of its transfers
+/// was the first to notice.
+fn since(stale: Option<FailureKind>, kind: FailureKind) -> FailureKind {
+    match (stale, kind) {
+        (Some(FailureKind::Gone(words) | FailureKind::Answer(words)), FailureKind::Missing(_)) => {
+            FailureKind::Gone(words)
+        }
+        (Some(stale), FailureKind::Missing(_)) => FailureKind::Gone(stale.to_string()),
+        (_, kind) => kind,
+    }
+}
+
 /// Whether an error may come from a session that outlived the board's power.
 fn may_be_stale(kind: &FailureKind) -> bool {
     !matches!(kind, FailureKind::ReadBack(_) | FailureKind::NoAnswer(_) | FailureKind::Unsupported(_))
@@ -251,7 +275,7 @@ fn may_be_stale(kind: &FailureKind) -> bool {
 /// Sorts an error of probe-rs. What the operating system said stands somewhere below it; the whole chain is told.
 fn kind(error: &(dyn Error + 'static)) -> FailureKind {
     let chain: Vec<&(dyn Error + 'static)> = std::iter::successors(Some(error), |error| (*error).source()).collect();
-    let mut words: Vec<String> = chain.iter().map(|error| error.to_string().trim_end_matches('.').to_owned()).collect();
+    let mut words: Vec<String> = chain.iter().map(|error| sentence(*error)).collect();
     words.dedup();
     let words = words.join(": ");
     // Whatever else keeps a probe from being opened, it is not there for us.
@@ -274,6 +298,12 @@ fn kind(error: &(dyn Error + 'static)) -> FailureKind {
         }
     }
     if never_there { FailureKind::Missing(words) } else { FailureKind::Answer(words) }
+}
+
+/// An error in one line without a full stop: probe-rs writes paragraphs.
+fn sentence(error: &(dyn Error + 'static)) -> String {
+    let words = error.to_string();
+    words.lines().map(|line| line.trim_end_matches('.')).collect::<Vec<_>>().join("; ")
 }
 
 #[cfg(test)]

@@ -40,7 +40,7 @@ pub(super) struct Chip {
     /// Flash cells that stay erased.
     pub(super) worn: Option<u32>,
     routines: Vec<(u32, Routine)>,
-    halted: bool,
+    pub(super) halted: bool,
     control: u32,
     core: [u32; 32],
     data: u32,
@@ -115,6 +115,11 @@ impl Chip {
         self.halted = false;
     }
 
+    fn reset(&mut self) {
+        self.resets += 1;
+        self.halted = self.demcr & 1 != 0 || self.control & 2 != 0;
+    }
+
     fn memory(&mut self, address: u32) -> Option<&mut [u8]> {
         let (memory, offset) = match address {
             0..0x4_0000 => (&mut self.flash, address as usize),
@@ -153,8 +158,7 @@ impl Chip {
             0xE000_EDFC => self.demcr = value,
             0xE000_ED30 => self.dfsr &= !value,
             0xE000_ED0C if value == 0x05FA_0004 => {
-                self.resets += 1;
-                self.halted = self.demcr & 1 != 0;
+                self.reset();
             }
             0xE000_0000.. | 0x4000_0000.. => {}
             0x2000_0000.. => {
@@ -169,10 +173,12 @@ impl Chip {
 
     /// DHCSR's low bits: debugging, halt, step.
     fn run(&mut self, control: u32) {
-        let was_halted = self.halted;
+        let (was_halted, debugged) = (self.halted, self.control & 1);
         self.control = control;
         match control {
             _ if control & 1 == 0 => self.halted = false,
+            // Caught in reset before debugging was enabled, as `attach_under_reset` does it: it stays so.
+            _ if debugged == 0 && was_halted => {}
             _ if control & 2 != 0 => {
                 self.halted = true;
                 self.dfsr |= 1;
@@ -268,8 +274,8 @@ impl Chip {
 
     fn answer(&self, access_port: bool) -> Result<(), ArmError> {
         if !self.plugged {
-            let gone = std::io::Error::from(std::io::ErrorKind::BrokenPipe);
-            return Err(DebugProbeError::Usb(gone).into());
+            // As the CMSIS-DAP driver says it when its device is unplugged, which is not what the system said.
+            return Err(DebugProbeError::Other("transfer was cancelled".to_owned()).into());
         }
         if !self.powered {
             return Err(DapError::NoAcknowledge.into());
@@ -312,6 +318,7 @@ impl DebugProbe for Cable {
         Ok(())
     }
     fn target_reset_deassert(&mut self) -> Result<(), DebugProbeError> {
+        self.0.chip().reset();
         Ok(())
     }
     fn select_protocol(&mut self, protocol: WireProtocol) -> Result<(), DebugProbeError> {
@@ -353,6 +360,10 @@ impl RawDapAccess for Cable {
         Ok(())
     }
     fn swj_pins(&mut self, out: u32, select: u32, _: u32) -> Result<u32, DebugProbeError> {
+        // Bit 7 is RESET, released when it is high.
+        if select & out & 0x80 != 0 {
+            self.0.chip().reset();
+        }
         Ok(out & select)
     }
     fn into_probe(self: Box<Self>) -> Box<dyn DebugProbe> {

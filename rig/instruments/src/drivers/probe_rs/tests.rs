@@ -38,11 +38,24 @@ fn programming_changes_what_was_asked_and_nothing_beside_it() {
 }
 
 #[test]
-fn a_reset_reaches_the_core() {
+fn attaching_under_reset_ends_with_the_same_session() {
     let bench = Bench::new();
+    let mut probe = Attached { attach: Attach::UnderReset, ..attached(&bench) };
+    let flash = bench.chip().flash.clone();
+    assert_eq!(probe.read(Region { address: 8, length: 8 }, soon()).unwrap(), flash[8..16]);
+    assert!(bench.chip().resets > 0, "RESET was never released");
+    assert!(!bench.chip().halted, "looking at it stopped it");
+}
+
+#[test]
+fn a_reset_lets_the_core_run_even_after_programming() {
+    let bench = Bench::new();
+    let mut probe = attached(&bench);
+    probe.program(0x2_0000, &[0; 64], soon()).unwrap();
     let before = bench.chip().resets;
-    attached(&bench).reset(soon()).unwrap();
+    probe.reset(soon()).unwrap();
     assert_eq!(bench.chip().resets, before + 1);
+    assert!(!bench.chip().halted, "it was reset and stays halted");
 }
 
 #[test]
@@ -82,7 +95,7 @@ fn what_goes_wrong_is_named_down_to_its_cause() {
     probe test failed to read 4 bytes at 0x30000000: unexpected answer: An ARM specific error occurred: Error using access port FullyQualifiedApAddress { dp: Default, ap: V1(0) }: Failed to read register DRW at address 0xd0c: An error occurred in the communication with an access port or debug port: Target device responded with a FAULT response to the request
     probe test failed to program 4 bytes at 0x10000000: unsupported: No flash memory contains the entire requested memory range 0x10000000..0x10000004
     probe test failed to read 4 bytes at 0x00000000: unexpected answer: An ARM specific error occurred: No target responded to the debug port. Check that the target is connected and powered, and that the SWD/JTAG wiring is correct: An error occurred in the communication with an access port or debug port: Target device did not respond to request
-    probe test failed to read 4 bytes at 0x00000000: gone: An ARM specific error occurred: The debug probe encountered an error: USB Communication Error: broken pipe
+    probe test failed to read 4 bytes at 0x00000000: gone: An ARM specific error occurred: The debug probe encountered an error: transfer was cancelled
     ");
 }
 
