@@ -90,7 +90,7 @@ impl Factory for SerialFactory {
         Capabilities::only(Timing {
             latency: Span::millis(1),
             uncertainty: Span::millis(16),
-            source: "one frame of full-speed USB; the latency timer with which Linux starts FTDI adapters (ftdi_sio), none is slower",
+            source: "one frame of full-speed USB; the latency timer with which Linux starts FTDI adapters (ftdi_sio); each stamp takes the adapter's own",
         })
     }
 

@@ -265,7 +265,7 @@ impl Device {
         }
     }
 
-    /// Alternate 1 answers an erase with success and does nothing (device-os, `usbd_dct_if.c`).
+    /// Alternate 1 answers an erase with success and does nothing, as Particle's bootloaders do.
     fn erase(&mut self, address: u32) {
         self.log.push(format!("erase {address:#x}"));
         if self.alternate == 0 {

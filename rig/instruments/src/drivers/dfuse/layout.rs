@@ -1,4 +1,4 @@
-//! The memory of an alternate setting, as its name tells it (ST UM0424, section 10.3.2): `@Name /0xADDRESS/03*016Ka,01*064Kg`.
+//! The memory of an alternate setting, as its name tells it (ST's DfuSe 1.1a): `@Name /0xADDRESS/03*016Ka,01*064Kg`.
 //!
 //! Boundary: text. It comes from the device and is believed only as far as it adds up.
 

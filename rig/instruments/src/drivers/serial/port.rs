@@ -27,6 +27,9 @@ const USB_FRAME: Span = Span::millis(1);
 /// Serialport keeps only the words of an error that it does not know; these are for ENOTTY.
 const NOT_A_TERMINAL: &str = "Not a typewriter";
 
+/// Its words for EIO, ENXIO and ENODEV: a device that goes away while it is opened.
+const GOING: [&str; 3] = ["I/O error", "No such device or address", "No such device"];
+
 /// What a modem line is set to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Line {
@@ -110,15 +113,31 @@ fn kind(error: serialport::Error) -> FailureKind {
     match error.kind {
         // Its word for EBUSY, and for a lock that another program has.
         serialport::ErrorKind::NoDevice => FailureKind::Busy(error.to_string()),
+        _ if GOING.contains(&error.description.as_str()) => FailureKind::Gone(error.to_string()),
         _ if error.description == NOT_A_TERMINAL => FailureKind::Unsupported("this is no terminal".to_owned()),
         _ => io::Error::from(error).into(),
     }
 }
 
-/// A terminal without modem lines answers ENOTTY, and before Linux 6.4 also EINVAL.
+/// A terminal without modem lines answers ENOTTY, on older kernels EINVAL.
 fn line_kind(line: &str, error: serialport::Error) -> FailureKind {
     match error.description.as_str() {
         NOT_A_TERMINAL | "Invalid argument" => FailureKind::Unsupported(format!("this port has no {line}")),
         _ => kind(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_serialport_only_has_words_for_is_sorted_all_the_same() {
+        let said = |words: &str| kind(serialport::Error::new(serialport::ErrorKind::Unknown, words));
+        for words in GOING {
+            assert!(matches!(said(words), FailureKind::Gone(_)), "{words}");
+        }
+        assert!(matches!(said(NOT_A_TERMINAL), FailureKind::Unsupported(_)));
+        assert!(matches!(said("something else"), FailureKind::System(_)));
     }
 }
