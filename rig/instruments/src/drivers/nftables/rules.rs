@@ -72,8 +72,8 @@ impl Board {
             blocks.iter().flat_map(|&block| rules(self, block)).collect()
         };
         let (from, to) = (each(Self::sent), each(Self::received));
-        // The peer may be on the gateway itself, so what ends or begins here is looked at too. Before other people's filters, so that one
-        // that accepts does not matter; theirs still apply to what gets through ours.
+        // The peer may be on the gateway itself, so what ends or begins here is looked at too. Before other people's filters, which still
+        // apply to what gets through here: what they refuse must not look like this block.
         for (hook, rules) in
             [("forward", [from.clone(), to].concat()), ("input", from), ("output", each(Self::refused_or_received))]
         {
