@@ -1,4 +1,4 @@
-//! The guest's only program: runs the lane's tests, one after the other, as the harness of `cargo test` would.
+//! The guest's only program, an example so that `cargo run` at the top has one command to run: runs the lane's tests, one after the other, as the harness of `cargo test` would.
 //!
 //! Boundary: the list and the exit status.
 
