@@ -19,7 +19,8 @@ const HOUSE: &[(&str, &[&str])] = &[
     ("brickproof-instruments", &["units"]),
     ("brickproof-trial", &["scenario", "console", "light", "keys", "cloud", "units"]),
     ("brickproof-virtual-board", &["units"]),
-    ("brickproof-scenario", &["console", "light", "keys", "units"]),
+    ("brickproof-scenario", &["yaml", "console", "light", "keys", "units"]),
+    ("brickproof-yaml", &["units"]),
     ("brickproof-cloud", &["keys", "units"]),
     ("brickproof-console", &["units"]),
     ("brickproof-light", &["units"]),
@@ -30,7 +31,8 @@ const HOUSE: &[(&str, &[&str])] = &[
 ];
 
 /// Crates whose state is plain data and whose time is an argument.
-const PURE: &[&str] = &["sim", "trial", "virtual-board", "scenario", "cloud", "console", "light", "keys", "units"];
+const PURE: &[&str] =
+    &["sim", "trial", "virtual-board", "scenario", "yaml", "cloud", "console", "light", "keys", "units"];
 
 /// What reaches devices, tasks or wall clocks.
 const IMPURE_PACKAGES: &[&str] = &[

@@ -7,14 +7,12 @@ use std::fmt;
 
 use brickproof_keys::Slot;
 use brickproof_units::{Current, Slew, Voltage};
+use brickproof_yaml::decode::{Decoder, Fields, Names};
+use brickproof_yaml::tree::{self, Extent, Node};
+use brickproof_yaml::{Diagnostics, Mistake, MistakeKind, Mistakes, Place, suggest};
 
-use crate::decode::{Decoder, Fields, Names};
 use crate::lights::{self, LightStatus};
-use crate::mistake::{Mistake, MistakeKind, Mistakes, Place};
 use crate::plan::ConsoleLine;
-use crate::source;
-use crate::tree::{self, Extent, Node};
-use crate::{Diagnostics, suggest};
 
 /// A board profile.
 #[derive(Clone, Debug, PartialEq)]
@@ -178,9 +176,9 @@ pub enum LogStyle {
 /// # Errors
 /// Every mistake of the file at once.
 pub fn load(path: &str, text: impl AsRef<[u8]>) -> Result<BoardProfile, Diagnostics> {
-    let text = source::utf8(path, text.as_ref())?;
+    let text = brickproof_yaml::utf8(path, text.as_ref())?;
     let mut mistakes = Mistakes::default();
-    let tree = tree::parse(text, &mut mistakes);
+    let tree = tree::parse(text, "`board:` and its name", &mut mistakes);
     let profile = tree.as_ref().and_then(|(root, _)| profile(&mut Decoder::new(&[], &mut mistakes), root));
     if tree.is_some_and(|(_, extent)| extent == Extent::UpToSyntaxError) {
         mistakes.forgive_what_is_unfinished();

@@ -3,14 +3,14 @@
 //! Boundary: reads a condition and says how it behaves in time, so that impossible timings can be refused where it is used.
 
 use brickproof_units::{Current, Quantity, Span, Voltage};
+use brickproof_yaml::decode::Fields;
+use brickproof_yaml::suggest;
+use brickproof_yaml::tree::{Node, Value};
+use brickproof_yaml::{Mistake, MistakeKind};
 
-use crate::decode::Fields;
 use crate::lights;
-use crate::mistake::{Mistake, MistakeKind};
 use crate::plan::{Condition, Expectation, Identity, Level, SlotContent};
 use crate::reader::Reader;
-use crate::suggest;
-use crate::tree::{Node, Value};
 
 /// The keys with which a condition can be written.
 pub(crate) const KEYS: [&str; 10] =

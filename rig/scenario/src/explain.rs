@@ -4,8 +4,9 @@
 
 use std::fmt::Write;
 
+use brickproof_yaml::printable;
+
 use crate::plan::{Expected, Plan, Step};
-use crate::printable::printable;
 use crate::sentence;
 
 /// The plan in words, one line for every step, ending with a line break.

@@ -3,15 +3,15 @@
 //! Boundary: reads them and checks them against the limits of the board's rails. Making them is the supply's business.
 
 use brickproof_units::{Slew, Span, Voltage};
+use brickproof_yaml::decode::Fields;
+use brickproof_yaml::suggest;
+use brickproof_yaml::tree::{Entry, Node};
+use brickproof_yaml::{Mistake, MistakeKind};
 
 use crate::board::Rail;
 use crate::condition;
-use crate::decode::Fields;
-use crate::mistake::{Mistake, MistakeKind};
 use crate::plan::{Cause, Edge, Fault, Trigger};
 use crate::reader::Reader;
-use crate::suggest;
-use crate::tree::{Entry, Node};
 
 const FAULTS: [&str; 3] = ["brown_out", "power_cut", "load_step"];
 

@@ -8,30 +8,23 @@
 
 pub mod board;
 mod condition;
-mod decode;
 mod explain;
 mod fault;
 mod library;
 mod lights;
 mod matrix;
-mod mistake;
 mod needs;
 mod outcome;
 pub mod plan;
-mod printable;
 mod reader;
 mod scenario;
 mod sentence;
-mod source;
 mod steps;
-mod suggest;
-mod tree;
 
+pub use brickproof_yaml::suggest::help as suggestion;
+pub use brickproof_yaml::{Diagnostics, Mistake, MistakeKind, counted, printable};
 pub use explain::explain;
 pub use library::{FirmwareFiles, Library};
 pub use lights::{LightStatus, Look, Shown};
 pub use matrix::{Override, ParseOverrideError};
-pub use mistake::{Diagnostics, Mistake, MistakeKind, counted};
-pub use printable::printable;
 pub use scenario::{Scenario, axes, load, load_with};
-pub use suggest::help as suggestion;

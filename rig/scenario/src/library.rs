@@ -5,7 +5,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::Diagnostics;
+use brickproof_yaml::Diagnostics;
+
 use crate::board::{self, BoardProfile};
 
 /// The board profiles that come with the rig, and their paths in its repository.

@@ -6,13 +6,13 @@ use std::fmt;
 
 use brickproof_light::{Colour, Near, Pattern, Rhythm, RhythmPattern};
 use brickproof_units::Span;
+use brickproof_yaml::decode::{Decoder, Fields};
+use brickproof_yaml::suggest;
+use brickproof_yaml::tree::{Node, Value};
+use brickproof_yaml::{Mistake, MistakeKind};
 
 use crate::condition::Duration;
-use crate::decode::{Decoder, Fields};
-use crate::mistake::{Mistake, MistakeKind};
 use crate::reader::Reader;
-use crate::suggest;
-use crate::tree::{Node, Value};
 
 /// A status and what it looks like.
 #[derive(Clone, Debug, PartialEq)]

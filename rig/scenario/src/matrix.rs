@@ -4,10 +4,10 @@
 
 use std::collections::BTreeSet;
 
-use crate::decode::{Decoder, Reference, references};
-use crate::mistake::{Mistake, MistakeKind, Mistakes, Place};
-use crate::suggest;
-use crate::tree::{Node, Value};
+use brickproof_yaml::decode::{Decoder, Reference, references};
+use brickproof_yaml::suggest;
+use brickproof_yaml::tree::{Node, Value};
+use brickproof_yaml::{Mistake, MistakeKind, Mistakes, Place};
 
 /// The most cells of one matrix: more is a campaign, not a scenario.
 const MOST_CELLS: usize = 2_000;
@@ -317,11 +317,11 @@ fn no_references(node: &Node, mistakes: &mut Mistakes) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tree;
+    use brickproof_yaml::tree;
 
     fn matrix(text: &str) -> (Matrix, Mistakes) {
         let mut mistakes = Mistakes::default();
-        let (root, _) = tree::parse(text, &mut mistakes).unwrap();
+        let (root, _) = tree::parse(text, "anything", &mut mistakes).unwrap();
         let Value::Map(entries) = &root.value else { panic!("a mapping") };
         let value_of = |key: &str| entries.iter().find(|entry| entry.key == key).map(|entry| &entry.value);
         (Matrix::read(value_of("matrix"), value_of("exclude"), &mut mistakes), mistakes)

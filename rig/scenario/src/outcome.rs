@@ -2,13 +2,14 @@
 //!
 //! Boundary: which rule decides which cell. Conditions that a brick must show are read with the cell they belong to.
 
-use crate::decode::Decoder;
+use brickproof_yaml::decode::Decoder;
+use brickproof_yaml::suggest;
+use brickproof_yaml::tree::{Entry, Node, Value};
+use brickproof_yaml::{Mistake, MistakeKind, Mistakes, Place};
+
 use crate::matrix::{Cell, Matrix, Selection, THEN};
-use crate::mistake::{Mistake, MistakeKind, Mistakes, Place};
 use crate::plan::{Condition, Expected, Measurand, Step, StepAction};
 use crate::reader::Reader;
-use crate::suggest;
-use crate::tree::{Entry, Node, Value};
 
 const WORDS: [&str; 2] = ["passed", "bricked"];
 

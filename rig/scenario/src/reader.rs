@@ -7,12 +7,12 @@ use std::collections::BTreeMap;
 use brickproof_console::Pattern;
 use brickproof_keys::{Corruption, Slot};
 use brickproof_units::{Current, Voltage};
+use brickproof_yaml::decode::{Decoder, Names};
+use brickproof_yaml::suggest;
+use brickproof_yaml::tree::Node;
+use brickproof_yaml::{LineIndex, Mistake, MistakeKind, Place};
 
 use crate::board::{self, BoardProfile, InputLimits, RAIL, Rail};
-use crate::decode::{Decoder, Names};
-use crate::mistake::{LineIndex, Mistake, MistakeKind, Place};
-use crate::suggest;
-use crate::tree::Node;
 
 /// Console patterns by their source. Compiling one costs more than reading the rest of a scenario, and every cell has the same ones.
 pub(crate) type PatternCache = BTreeMap<String, Option<Pattern>>;

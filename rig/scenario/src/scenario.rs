@@ -5,21 +5,20 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use brickproof_yaml::decode::{Decoder, Fields, Names};
+use brickproof_yaml::suggest;
+use brickproof_yaml::tree::{self, Extent, Node};
+use brickproof_yaml::{Diagnostics, LineIndex, Mistake, MistakeKind, Mistakes};
 use sha2::{Digest, Sha256};
 
 use crate::board::BoardProfile;
-use crate::decode::{Decoder, Fields, Names};
 use crate::library::Library;
 use crate::matrix::{Cell, Matrix, Override};
-use crate::mistake::{Diagnostics, LineIndex, Mistake, MistakeKind, Mistakes};
 use crate::needs;
 use crate::outcome::Outcome;
 use crate::plan::{FirmwareName, Plan, ScenarioId};
 use crate::reader::{PatternCache, Reader};
-use crate::source;
 use crate::steps::{GENUINE, Room};
-use crate::suggest;
-use crate::tree::{self, Extent, Node};
 
 /// A scenario without mistakes.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,6 +30,9 @@ pub struct Scenario {
     /// The axes that say which firmware runs, and nothing else.
     for_firmware: Vec<String>,
 }
+
+/// What every scenario begins with.
+const BEGINNING: &str = "`scenario:` and a sentence that says what the file asks";
 
 /// What stands in a cell for the axes that said which firmware runs, once it is another one.
 const FIRMWARE_ASKED: &str = "firmware";
@@ -57,7 +59,7 @@ impl Scenario {
 /// The axes of a scenario and their values, as far as they can be read; what is wrong with the file is [`load`]'s to say.
 pub fn axes(text: impl AsRef<[u8]>) -> Vec<(String, Vec<String>)> {
     let mut mistakes = Mistakes::default();
-    let tree = std::str::from_utf8(text.as_ref()).ok().and_then(|text| tree::parse(text, &mut mistakes));
+    let tree = std::str::from_utf8(text.as_ref()).ok().and_then(|text| tree::parse(text, BEGINNING, &mut mistakes));
     let fields = tree.as_ref().and_then(|(root, _)| Decoder::new(&[], &mut mistakes).fields(root, "a scenario", &KEYS));
     let matrix = Matrix::read(fields.and_then(|fields| fields.get("matrix")), None, &mut mistakes);
     matrix.axes.into_iter().map(|axis| (axis.name, axis.values)).collect()
@@ -82,9 +84,9 @@ pub fn load_with(
     overrides: &[Override],
 ) -> Result<Scenario, Diagnostics> {
     let bytes = text.as_ref();
-    let text = source::utf8(path, bytes)?;
+    let text = brickproof_yaml::utf8(path, bytes)?;
     let mut mistakes = Mistakes::default();
-    let tree = tree::parse(text, &mut mistakes);
+    let tree = tree::parse(text, BEGINNING, &mut mistakes);
     let scenario = tree.as_ref().and_then(|(root, _)| {
         let sha256 = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
         let file = File { path, sha256, lines: LineIndex::new(text), library, overrides };

@@ -4,11 +4,12 @@
 
 use std::fmt::{self, Display};
 
+use brickproof_yaml::printable;
+
 use crate::plan::{
     Cause, CellCondition, CloudBehaviour, CloudSetting, Condition, Edge, Fault, Identity, Level, Measurand, Need,
     SlotContent, StepAction, SupplySetting, Trigger,
 };
-use crate::printable::printable;
 
 /// A step as a sentence.
 pub(crate) fn action(action: &StepAction) -> String {

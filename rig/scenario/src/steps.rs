@@ -3,18 +3,18 @@
 //! Boundary: from tree to actions. What a condition or a fault looks like is in their own modules; carrying steps out is the trial engine's.
 
 use brickproof_units::{Charge, Ratio, Span, Voltage};
+use brickproof_yaml::decode::Fields;
+use brickproof_yaml::suggest;
+use brickproof_yaml::tree::{Entry, Node, Value};
+use brickproof_yaml::{Mistake, MistakeKind};
 
 use crate::condition;
-use crate::decode::Fields;
 use crate::fault;
-use crate::mistake::{Mistake, MistakeKind};
 use crate::plan::{
     CellCondition, CloudBehaviour, CloudSetting, Measurand, Measurement, Step, StepAction, SupplySetting, Watch,
 };
 use crate::reader::Reader;
 use crate::sentence;
-use crate::suggest;
-use crate::tree::{Entry, Node, Value};
 
 const VERBS: [&str; 13] = [
     "supply", "send", "reset", "press", "cloud", "corrupt", "wait", "expect", "never", "on", "fault", "measure",

@@ -5,8 +5,11 @@
 use crate::Diagnostics;
 use crate::mistake::{Mistake, MistakeKind, Mistakes, Place};
 
-/// `bytes` as text, or one mistake at the first byte that is none.
-pub(crate) fn utf8<'b>(path: &str, bytes: &'b [u8]) -> Result<&'b str, Diagnostics> {
+/// `bytes` as text. `path` is only used in messages.
+///
+/// # Errors
+/// One mistake, at the first byte that is no text.
+pub fn utf8<'b>(path: &str, bytes: &'b [u8]) -> Result<&'b str, Diagnostics> {
     std::str::from_utf8(bytes).map_err(|error| {
         let at = error.valid_up_to();
         // What is shown has to be text: the bad bytes become replacement characters, the text before them stays where it is.

@@ -3,7 +3,7 @@
 //! Boundary: words in, words out.
 
 /// The nearest of `candidates` to `name`, if it is near enough to be a slip: a third of its letters, or a word that it begins or ends.
-pub(crate) fn nearest<'c>(name: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
+pub fn nearest<'c>(name: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
     let wanted = folded(name);
     let scored = candidates.into_iter().map(|candidate| (score(&wanted, &folded(candidate)), candidate));
     let (distance, best) = scored.min_by_key(|(distance, _)| *distance)?;
@@ -11,7 +11,7 @@ pub(crate) fn nearest<'c>(name: &str, candidates: impl IntoIterator<Item = &'c s
 }
 
 /// The one of `candidates` that `name` is so near to that it can be read as if it had been written: one slip, or two in a long word.
-pub(crate) fn slip<'c>(name: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
+pub fn slip<'c>(name: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
     let wanted = folded(name);
     let scored = candidates.into_iter().map(|candidate| (distance(&wanted, &folded(candidate)), candidate));
     let (distance, best) = scored.min_by_key(|(distance, _)| *distance)?;
@@ -30,7 +30,7 @@ pub fn help<'c>(kind: &str, name: &str, candidates: impl Iterator<Item = &'c str
 }
 
 /// The names as a list for people, or `None` without any.
-pub(crate) fn listed<'c>(names: impl IntoIterator<Item = &'c str>) -> Option<String> {
+pub fn listed<'c>(names: impl IntoIterator<Item = &'c str>) -> Option<String> {
     let quoted: Vec<String> = names.into_iter().map(|name| format!("`{name}`")).collect();
     (!quoted.is_empty()).then(|| quoted.join(", "))
 }

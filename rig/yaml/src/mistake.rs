@@ -14,13 +14,16 @@ use crate::printable::{printable, quotable};
 
 /// A range of bytes of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Place {
-    pub(crate) start: usize,
-    pub(crate) end: usize,
+pub struct Place {
+    /// Its first byte.
+    pub start: usize,
+    /// The byte behind its last one.
+    pub end: usize,
 }
 
 impl Place {
-    pub(crate) const START: Self = Self { start: 0, end: 0 };
+    /// The beginning of the file.
+    pub const START: Self = Self { start: 0, end: 0 };
 
     fn span(self) -> SourceSpan {
         (self.start, self.end - self.start).into()
@@ -65,7 +68,7 @@ pub enum MistakeKind {
     UnusedAxis,
     /// An axis, list or pattern without anything in it.
     Empty,
-    /// A value that comes twice in a list.
+    /// A value that comes twice where it may come once: in a list, or one place for two instruments.
     DuplicateValue,
     /// A step that does nothing, or more than one thing.
     NotOneVerb,
@@ -176,26 +179,27 @@ pub struct Mistake {
 }
 
 impl Mistake {
-    pub(crate) fn new(kind: MistakeKind, place: Place, message: impl Into<String>) -> Self {
+    /// A mistake at `place`; the message is a lower-case fragment.
+    pub fn new(kind: MistakeKind, place: Place, message: impl Into<String>) -> Self {
         let (label, message) = (String::new(), printable(&message.into()));
         let (help, elsewhere, in_other_cells) = (None, None, Vec::new());
         Self { kind, message, place, label, help, elsewhere, in_other_cells, line: 1, column: 1 }
     }
 
     /// What to write under the place.
-    pub(crate) fn label(mut self, label: impl Into<String>) -> Self {
+    pub fn label(mut self, label: impl Into<String>) -> Self {
         self.label = printable(&label.into());
         self
     }
 
     /// What to do instead.
-    pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
+    pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(printable(&help.into()));
         self
     }
 
     /// Another place that belongs to it.
-    pub(crate) fn elsewhere(mut self, place: Place, label: impl Into<String>) -> Self {
+    pub fn elsewhere(mut self, place: Place, label: impl Into<String>) -> Self {
         self.elsewhere = Some((place, printable(&label.into())));
         self
     }
@@ -279,7 +283,7 @@ impl Diagnostics {
         &self.mistakes
     }
 
-    /// The path that was given to `load`.
+    /// The path that was given to the reader.
     pub fn path(&self) -> &str {
         &self.path
     }
@@ -317,7 +321,7 @@ impl Diagnostic for Diagnostics {
 
 /// Collects mistakes. The file is read once for every cell of its matrix: what is wrong in many cells counts once.
 #[derive(Debug, Default)]
-pub(crate) struct Mistakes {
+pub struct Mistakes {
     found: Vec<Mistake>,
     /// For every place and kind: in which cell it was found first, and the mistakes there.
     known: BTreeMap<(Place, MistakeKind), (usize, Vec<usize>)>,
@@ -326,11 +330,12 @@ pub(crate) struct Mistakes {
 
 impl Mistakes {
     /// From now on the file is read for another cell.
-    pub(crate) fn next_cell(&mut self) {
+    pub fn next_cell(&mut self) {
         self.cell += 1;
     }
 
-    pub(crate) fn report(&mut self, mistake: Mistake) {
+    /// One more mistake, unless the same was told before.
+    pub fn report(&mut self, mistake: Mistake) {
         let (cell, same) = self.known.entry((mistake.place, mistake.kind)).or_insert((self.cell, Vec::new()));
         if same.iter().any(|index| self.found[*index].says(&mistake.message)) {
             return;
@@ -345,17 +350,21 @@ impl Mistakes {
         }
     }
 
-    pub(crate) fn is_any(&self) -> bool {
+    /// Whether anything was wrong so far.
+    pub fn is_any(&self) -> bool {
         !self.found.is_empty()
     }
 
     /// Forgets what may only seem wrong because reading stopped early.
-    pub(crate) fn forgive_what_is_unfinished(&mut self) {
+    pub fn forgive_what_is_unfinished(&mut self) {
         self.found.retain(|mistake| !mistake.kind.may_be_settled_further_down());
     }
 
     /// `value`, if nothing was wrong with the file.
-    pub(crate) fn settle<T>(self, path: &str, text: &str, value: Option<T>) -> Result<T, Diagnostics> {
+    ///
+    /// # Errors
+    /// Everything that was found.
+    pub fn settle<T>(self, path: &str, text: &str, value: Option<T>) -> Result<T, Diagnostics> {
         match value {
             Some(value) if self.found.is_empty() => Ok(value),
             _ => Err(self.into_diagnostics(path, text)),
@@ -363,7 +372,7 @@ impl Mistakes {
     }
 
     /// Everything found, as a report on `text`.
-    pub(crate) fn into_diagnostics(mut self, path: &str, text: &str) -> Diagnostics {
+    pub fn into_diagnostics(mut self, path: &str, text: &str) -> Diagnostics {
         self.found.sort_by(|a, b| (a.place, a.kind, &a.message).cmp(&(b.place, b.kind, &b.message)));
         let lines = LineIndex::new(text);
         for mistake in &mut self.found {
@@ -376,18 +385,19 @@ impl Mistakes {
 
 /// Where the lines of a text begin.
 #[derive(Clone, Debug)]
-pub(crate) struct LineIndex {
+pub struct LineIndex {
     starts: Vec<usize>,
 }
 
 impl LineIndex {
-    pub(crate) fn new(text: &str) -> Self {
+    /// Of `text`.
+    pub fn new(text: &str) -> Self {
         let after_newlines = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at + 1);
         Self { starts: std::iter::once(0).chain(after_newlines).collect() }
     }
 
     /// The line of a byte, counted from 1.
-    pub(crate) fn line(&self, offset: usize) -> usize {
+    pub fn line(&self, offset: usize) -> usize {
         self.starts.partition_point(|start| *start <= offset)
     }
 

@@ -15,40 +15,43 @@ use crate::suggest;
 use crate::tree::{Entry, Node, Value};
 
 /// Reads values of one cell of the matrix: `${axis}` means the cell's value of that axis.
-pub(crate) struct Decoder<'a> {
+pub struct Decoder<'a> {
     parameters: &'a [(String, String)],
     mistakes: &'a mut Mistakes,
 }
 
 impl<'a> Decoder<'a> {
-    pub(crate) fn new(parameters: &'a [(String, String)], mistakes: &'a mut Mistakes) -> Self {
+    /// Without `parameters` a text with `${…}` has no value.
+    pub fn new(parameters: &'a [(String, String)], mistakes: &'a mut Mistakes) -> Self {
         Self { parameters, mistakes }
     }
 
-    pub(crate) fn report(&mut self, mistake: Mistake) {
+    /// One more mistake.
+    pub fn report(&mut self, mistake: Mistake) {
         self.mistakes.report(mistake);
     }
 
     /// The text of a scalar with its parameters filled in. `what` is what it should be, with its article: `a board`.
-    pub(crate) fn text<'t>(&mut self, node: &'t Node, what: &str) -> Option<Cow<'t, str>> {
+    pub fn text<'t>(&mut self, node: &'t Node, what: &str) -> Option<Cow<'t, str>> {
         let raw = self.raw_text(node, what)?;
         self.filled_in(raw)
     }
 
     /// `text` with its parameters filled in.
-    pub(crate) fn filled_in<'t>(&self, text: &'t str) -> Option<Cow<'t, str>> {
+    pub fn filled_in<'t>(&self, text: &'t str) -> Option<Cow<'t, str>> {
         substitute(text, |axis| self.parameters.iter().find(|(name, _)| name == axis).map(|(_, value)| value.as_str()))
     }
 
     /// The text of a scalar in which no parameter may stand.
-    pub(crate) fn raw_text<'t>(&mut self, node: &'t Node, what: &str) -> Option<&'t str> {
+    pub fn raw_text<'t>(&mut self, node: &'t Node, what: &str) -> Option<&'t str> {
         match &node.value {
             Value::Text(text) if !text.is_nothing() => Some(&text.text),
             _ => self.wrong_type(node, what),
         }
     }
 
-    pub(crate) fn list<'t>(&mut self, node: &'t Node, what: &str) -> Option<&'t [Node]> {
+    /// The items of a list.
+    pub fn list<'t>(&mut self, node: &'t Node, what: &str) -> Option<&'t [Node]> {
         let found = match &node.value {
             Value::List(nodes) => return Some(nodes),
             _ => self.found_instead(node)?,
@@ -60,7 +63,8 @@ impl<'a> Decoder<'a> {
         None
     }
 
-    pub(crate) fn entries<'t>(&mut self, node: &'t Node, what: &str) -> Option<Vec<&'t Entry>> {
+    /// The entries of a mapping, each key once.
+    pub fn entries<'t>(&mut self, node: &'t Node, what: &str) -> Option<Vec<&'t Entry>> {
         let Value::Map(entries) = &node.value else { return self.wrong_type(node, what) };
         let mut kept: Vec<&Entry> = Vec::with_capacity(entries.len());
         for entry in entries {
@@ -81,12 +85,7 @@ impl<'a> Decoder<'a> {
     }
 
     /// A mapping of which every key is one of `known`. A key with a slip in it is reported and then read as what was meant.
-    pub(crate) fn fields<'t>(
-        &mut self,
-        node: &'t Node,
-        what: &'static str,
-        known: &[&'static str],
-    ) -> Option<Fields<'t>> {
+    pub fn fields<'t>(&mut self, node: &'t Node, what: &'t str, known: &[&'static str]) -> Option<Fields<'t>> {
         if !matches!(node.value, Value::Map(_)) {
             return self.not_a_mapping(node, what, known);
         }
@@ -97,7 +96,7 @@ impl<'a> Decoder<'a> {
     }
 
     /// The key that each entry means.
-    pub(crate) fn keys<'t>(&mut self, entries: &[&'t Entry], what: &str, known: &[&'static str]) -> Vec<&'t str> {
+    pub fn keys<'t>(&mut self, entries: &[&'t Entry], what: &str, known: &[&'static str]) -> Vec<&'t str> {
         let written = |name: &str| entries.iter().any(|entry| entry.key == name);
         let mut keys = Vec::with_capacity(entries.len());
         for entry in entries {
@@ -125,14 +124,15 @@ impl<'a> Decoder<'a> {
         None
     }
 
-    pub(crate) fn unknown_key(&mut self, entry: &Entry, what: &str, known: &[&str]) {
+    /// Reports a key that is none of `known`.
+    pub fn unknown_key(&mut self, entry: &Entry, what: &str, known: &[&str]) {
         let unknown =
             Mistake::new(MistakeKind::UnknownKey, entry.key_place, format!("unknown key `{}` in {what}", entry.key));
         self.report(unknown.label("unknown").help(suggest::help("known keys", &entry.key, known.iter().copied())));
     }
 
     /// Reports that `node` is not `what`; a value that is broken already is passed over in silence.
-    pub(crate) fn wrong_type<T>(&mut self, node: &Node, what: &str) -> Option<T> {
+    pub fn wrong_type<T>(&mut self, node: &Node, what: &str) -> Option<T> {
         let found = self.found_instead(node)?;
         let wrong = Mistake::new(MistakeKind::WrongType, node.place, format!("{what} is wanted here, not {found}"));
         self.report(wrong.label(format!("this is {found}")));
@@ -154,13 +154,14 @@ impl<'a> Decoder<'a> {
         }
     }
 
-    pub(crate) fn quantity<Q: Quantity>(&mut self, node: &Node) -> Option<Q> {
+    /// A number with its unit.
+    pub fn quantity<Q: Quantity>(&mut self, node: &Node) -> Option<Q> {
         let text = self.text(node, Q::WHAT)?;
         self.parsed(node.place, text.parse::<Q>())
     }
 
     /// A length of time that is not zero.
-    pub(crate) fn duration(&mut self, node: &Node) -> Option<Span> {
+    pub fn duration(&mut self, node: &Node) -> Option<Span> {
         let span: Span = self.quantity(node)?;
         if span == Span::ZERO {
             let zero = Mistake::new(MistakeKind::ImpossibleTiming, node.place, "nothing happens in no time at all");
@@ -180,7 +181,7 @@ impl<'a> Decoder<'a> {
     }
 
     /// A plain number that counts something. No unit: a count has none.
-    pub(crate) fn count<N: FromStr + PartialOrd + Display + Copy>(
+    pub fn count<N: FromStr + PartialOrd + Display + Copy>(
         &mut self,
         node: &Node,
         what: &str,
@@ -197,7 +198,7 @@ impl<'a> Decoder<'a> {
     }
 
     /// One of a few words, each standing for a value.
-    pub(crate) fn choice<T: Clone>(&mut self, node: &Node, what: &str, choices: &[(&str, T)]) -> Option<T> {
+    pub fn choice<T: Clone>(&mut self, node: &Node, what: &str, choices: &[(&str, T)]) -> Option<T> {
         let text = self.text(node, what)?;
         let chosen = choices.iter().find(|(name, _)| *name == text.trim()).map(|(_, value)| value.clone());
         if chosen.is_none() {
@@ -213,12 +214,12 @@ impl<'a> Decoder<'a> {
     }
 
     /// `true` or `false`.
-    pub(crate) fn truth(&mut self, node: &Node) -> Option<bool> {
+    pub fn truth(&mut self, node: &Node) -> Option<bool> {
         self.choice(node, "`true` or `false`", &[("true", true), ("false", false)])
     }
 
     /// A name that must be one of `known`: `kind` is the plural of what it names.
-    pub(crate) fn name<'t, 'k>(
+    pub fn name<'t, 'k>(
         &mut self,
         node: &'t Node,
         names: Names<'_>,
@@ -237,13 +238,13 @@ impl<'a> Decoder<'a> {
 
 /// How a kind of thing is called in messages.
 #[derive(Clone, Copy)]
-pub(crate) struct Names<'n> {
+pub struct Names<'n> {
     /// With its article: `a rail`.
-    pub(crate) one: &'n str,
+    pub one: &'n str,
     /// `rails`.
-    pub(crate) many: &'n str,
+    pub many: &'n str,
     /// What to write under one that does not exist: `the board has no such rail`.
-    pub(crate) nowhere: &'n str,
+    pub nowhere: &'n str,
 }
 
 impl Names<'_> {
@@ -253,24 +254,27 @@ impl Names<'_> {
 }
 
 /// A mapping whose keys have been checked.
-pub(crate) struct Fields<'t> {
-    pub(crate) place: Place,
-    what: &'static str,
+pub struct Fields<'t> {
+    /// Where the mapping stands.
+    pub place: Place,
+    what: &'t str,
     /// The key that is meant, and the entry as it is written.
     entries: Vec<(&'t str, &'t Entry)>,
 }
 
 impl<'t> Fields<'t> {
-    pub(crate) fn entry(&self, key: &str) -> Option<&'t Entry> {
+    /// The key and the value of the entry that `key` means.
+    pub fn entry(&self, key: &str) -> Option<&'t Entry> {
         self.entries.iter().find(|(meant, _)| *meant == key).map(|(_, entry)| *entry)
     }
 
-    pub(crate) fn get(&self, key: &str) -> Option<&'t Node> {
+    /// The value behind `key`.
+    pub fn get(&self, key: &str) -> Option<&'t Node> {
         self.entry(key).map(|entry| &entry.value)
     }
 
     /// The value of `key`; that it is missing is a mistake.
-    pub(crate) fn required(&self, decoder: &mut Decoder<'_>, key: &str) -> Option<&'t Node> {
+    pub fn required(&self, decoder: &mut Decoder<'_>, key: &str) -> Option<&'t Node> {
         let found = self.get(key);
         if found.is_none() {
             self.missing(decoder, &format!("`{key}`"), &format!("add `{key}:`"));
@@ -279,7 +283,7 @@ impl<'t> Fields<'t> {
     }
 
     /// Reports that `keys` is missing.
-    pub(crate) fn missing(&self, decoder: &mut Decoder<'_>, keys: &str, help: &str) {
+    pub fn missing(&self, decoder: &mut Decoder<'_>, keys: &str, help: &str) {
         let message = format!("{} lacks {keys}", self.what);
         decoder.report(Mistake::new(MistakeKind::MissingKey, self.place, message).help(help));
     }
@@ -287,14 +291,15 @@ impl<'t> Fields<'t> {
 
 /// An occurrence of `${name}` in a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Reference<'t> {
+pub enum Reference<'t> {
+    /// The name of an axis.
     Axis(&'t str),
     /// A `${` without its `}`, and the name that seems to follow it.
     Unclosed(&'t str),
 }
 
 /// Every `${name}` of a text.
-pub(crate) fn references(text: &str) -> impl Iterator<Item = Reference<'_>> {
+pub fn references(text: &str) -> impl Iterator<Item = Reference<'_>> {
     text.split("${").skip(1).map(|rest| match rest.split_once('}') {
         Some((name, _)) => Reference::Axis(name.trim()),
         None => Reference::Unclosed(rest.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or("")),

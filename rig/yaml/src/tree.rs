@@ -1,7 +1,7 @@
 //! YAML text to a tree in which every value knows its place in the file.
 //!
 //! Boundary: the only module that knows the YAML parser. It reports what is wrong with the YAML itself (syntax, anchors, tags) and knows
-//! nothing of scenarios or boards. Scalars stay text: `off`, `no` and `1e3` mean what the reader of the value says they mean.
+//! nothing of what is in the file. Scalars stay text: `off`, `no` and `1e3` mean what the reader of the value says they mean.
 //!
 //! A file may be hostile: its size, its depth and the number of nodes that aliases can make of it are bounded.
 
@@ -12,64 +12,76 @@ use granit_parser::{Event, Options, Parser, ScalarStyle, ScanError, Span};
 use crate::mistake::{Mistake, MistakeKind, Mistakes, Place};
 use crate::suggest;
 
-/// Longer files are refused before they are parsed. The longest scenario that ships has 5 kB.
+/// Longer files are refused before they are parsed. The longest file that ships has 7 kB.
 const LARGEST_FILE: usize = 1 << 20;
 /// The most values a file may hold with every alias written out.
 const MOST_NODES: usize = 50_000;
-/// The deepest nesting of lists and mappings. A scenario needs eight.
+/// The deepest nesting of lists and mappings. A scenario needs eight, and nothing needs more.
 const DEEPEST: usize = 32;
 /// After a syntax error only lists and mappings this deep are kept although they are not finished: the file and its list of steps.
 const KEPT_UNFINISHED: usize = 2;
 
 /// A value and where it stands.
 #[derive(Clone, Debug)]
-pub(crate) struct Node {
-    pub(crate) value: Value,
+pub struct Node {
+    /// The value.
+    pub value: Value,
     /// Of a list or a mapping: its beginning, as far as its first line goes.
-    pub(crate) place: Place,
+    pub place: Place,
 }
 
+/// What can stand at a place.
 #[derive(Clone, Debug)]
-pub(crate) enum Value {
+pub enum Value {
+    /// A scalar.
     Text(Text),
+    /// A list.
     List(Vec<Node>),
+    /// A mapping.
     Map(Vec<Entry>),
     /// A value whose mistake has been reported already; nobody complains about it again.
     Broken,
 }
 
+/// A scalar as it is written, without its quotes.
 #[derive(Clone, Debug)]
-pub(crate) struct Text {
-    pub(crate) text: String,
+pub struct Text {
+    /// Its letters.
+    pub text: String,
     /// `""` is a text without letters; nothing at all is a value that is missing.
-    pub(crate) quoted: bool,
+    pub quoted: bool,
 }
 
 impl Text {
     /// Whether nothing was written at all.
-    pub(crate) fn is_nothing(&self) -> bool {
+    pub fn is_nothing(&self) -> bool {
         !self.quoted && self.text.trim().is_empty()
     }
 }
 
 /// A key of a mapping and its value, in the order of the file. A key may come twice.
 #[derive(Clone, Debug)]
-pub(crate) struct Entry {
-    pub(crate) key: String,
-    pub(crate) key_place: Place,
-    pub(crate) value: Node,
+pub struct Entry {
+    /// The key.
+    pub key: String,
+    /// Where the key stands.
+    pub key_place: Place,
+    /// What stands behind it.
+    pub value: Node,
 }
 
 /// How much of the file the tree holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Extent {
+pub enum Extent {
+    /// All of it.
     Whole,
     /// Only what stands before a syntax error: what is missing may simply not have been read.
     UpToSyntaxError,
 }
 
-/// The tree of `text`, as far as it can be read. `None`: nothing in it can be judged.
-pub(crate) fn parse(text: &str, mistakes: &mut Mistakes) -> Option<(Node, Extent)> {
+/// The tree of `text`, as far as it can be read. `None`: nothing in it can be judged. `beginning` is what the author of an empty file is
+/// told to begin with.
+pub fn parse(text: &str, beginning: &str, mistakes: &mut Mistakes) -> Option<(Node, Extent)> {
     if text.len() > LARGEST_FILE {
         let message = format!("the file has {} bytes, more than the {LARGEST_FILE} that are read", text.len());
         mistakes.report(Mistake::new(MistakeKind::TooLarge, Place::START, message));
@@ -94,7 +106,7 @@ pub(crate) fn parse(text: &str, mistakes: &mut Mistakes) -> Option<(Node, Extent
     let root = builder.finish();
     if root.is_none() && extent == Extent::Whole && !mistakes.is_any() {
         let empty = Mistake::new(MistakeKind::MissingValue, Place::START, "the file is empty");
-        mistakes.report(empty.help("begin with `scenario:` and a sentence that says what the file asks"));
+        mistakes.report(empty.help(format!("begin with {beginning}")));
     }
     root.map(|node| (node, extent))
 }
@@ -337,7 +349,7 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> (Node, Extent) {
-        parse(text, &mut Mistakes::default()).unwrap()
+        parse(text, "anything", &mut Mistakes::default()).unwrap()
     }
 
     /// The texts at every place of the tree.
@@ -400,7 +412,7 @@ mod tests {
     proptest! {
         #[test]
         fn places_lie_inside_the_text_and_between_letters(text in "[a-zé:\\-{}\\[\\], \n'\"&*#\t]{0,80}") {
-            if let Some((root, _)) = parse(&text, &mut Mistakes::default()) {
+            if let Some((root, _)) = parse(&text, "anything", &mut Mistakes::default()) {
                 texts(&root, &text, &mut Vec::new());
             }
         }
