@@ -16,6 +16,7 @@ const HOUSE: &[(&str, &[&str])] = &[
     ("brickproof-report", &["trial", "scenario", "console", "light", "keys", "cloud", "units"]),
     ("brickproof-sim", &["trial", "virtual-board", "scenario", "console", "light", "keys", "cloud", "units"]),
     ("brickproof-lane", &["instruments", "virtual-board", "units"]),
+    ("brickproof-bench", &["instruments", "scenario", "yaml", "units"]),
     ("brickproof-instruments", &["units"]),
     ("brickproof-trial", &["scenario", "console", "light", "keys", "cloud", "units"]),
     ("brickproof-virtual-board", &["units"]),

@@ -17,6 +17,8 @@ mod tcs3472;
 
 use crate::factory::Factory;
 
+pub use gpiocdev::place::{Place as LinePlace, PlaceError as LinePlaceError, Polarity, Style};
+
 /// Every driver.
 pub static DRIVERS: &[&dyn Factory] = &[
     &command::LinesCommand,

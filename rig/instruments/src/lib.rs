@@ -15,14 +15,14 @@ mod owner;
 mod reopening;
 mod settings;
 mod stream;
-mod usb_id;
+pub mod usb_id;
 mod wire;
 
 pub mod drivers;
 
 pub use capability::{Capabilities, Reach, Timing};
 pub use clock::{Deadline, Moment, now};
-pub use drivers::DRIVERS;
+pub use drivers::{DRIVERS, LinePlace, LinePlaceError, Polarity, Style};
 pub use factory::{Factory, Instrument, Kind, driver};
 pub use failure::{Failure, FailureKind};
 pub use kinds::{

@@ -22,7 +22,6 @@ pub struct Setting {
 
 /// The kinds of values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum SettingKind {
     /// Any text.
     Text,

@@ -3,7 +3,7 @@
 //! Boundary: text.
 
 /// Vendor and product.
-pub(crate) fn parse(id: &str) -> Option<(u16, u16)> {
+pub fn parse(id: &str) -> Option<(u16, u16)> {
     let (vendor, product) = id.split_once(':')?;
     Some((u16::from_str_radix(vendor, 16).ok()?, u16::from_str_radix(product, 16).ok()?))
 }

@@ -3,7 +3,7 @@
 //! Boundary: the character device. Levels are logical; what is active and how a line is driven stands with the line's place
 //! ([`Place`]).
 
-mod place;
+pub(super) mod place;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

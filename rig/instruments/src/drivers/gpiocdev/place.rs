@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 /// How a driven line leaves its safe state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Style {
+pub enum Style {
     /// Pulled low or let go: a board's own pull-up decides the rest. What RESET and MODE lines need.
     OpenDrain,
     /// Driven both ways, for a switch.
@@ -15,7 +15,7 @@ pub(super) enum Style {
 
 /// Which level is the active one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Polarity {
+pub enum Polarity {
     /// The usual of RESET and buttons.
     ActiveLow,
     /// The usual of switches.
@@ -24,19 +24,25 @@ pub(super) enum Polarity {
 
 /// A line's place on a chip, by offset or by the kernel's name, and how it is driven.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Place {
-    pub(super) at: String,
-    pub(super) style: Style,
-    pub(super) polarity: Polarity,
+pub struct Place {
+    /// The offset or the name.
+    pub at: String,
+    /// How it is driven.
+    pub style: Style,
+    /// What asserted means.
+    pub polarity: Polarity,
 }
 
 /// A place that makes no sense.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum PlaceError {
+pub enum PlaceError {
+    /// Nothing is said.
     #[error("a line needs an offset or a name")]
     Empty,
+    /// A word that means nothing.
     #[error("`{0}` is none of open-drain, push-pull, active-low, active-high")]
     Word(String),
+    /// Open drain and active high.
     #[error("an open drain pulls low, so its active level cannot be high")]
     HighOpenDrain,
 }
@@ -63,7 +69,7 @@ impl FromStr for Place {
 
 impl Place {
     /// Whether a line can be driven like this. One that is only watched may have either level as its active one.
-    pub(super) fn check_driven(&self) -> Result<(), PlaceError> {
+    pub fn check_driven(&self) -> Result<(), PlaceError> {
         match (self.style, self.polarity) {
             (Style::OpenDrain, Polarity::ActiveHigh) => Err(PlaceError::HighOpenDrain),
             _ => Ok(()),
