@@ -25,6 +25,8 @@ pub(crate) enum Command {
     Lint(Lint),
     /// Say in plain words what a scenario does and needs
     Explain(Explain),
+    /// Look after benches of real boards
+    Bench(Bench),
 }
 
 /// Which scenarios, and with what.
@@ -112,4 +114,23 @@ pub(crate) struct Lint {
 pub(crate) struct Explain {
     #[command(flatten)]
     pub(crate) selection: Selection,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Bench {
+    #[command(subcommand)]
+    pub(crate) command: BenchCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum BenchCommand {
+    /// Show every mistake in bench files; open nothing, drive nothing
+    Lint(BenchLint),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BenchLint {
+    /// Bench files
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
 }

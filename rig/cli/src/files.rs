@@ -139,7 +139,7 @@ fn note_tried_values(set: &[Override], sources: &[Source]) -> Result<(), Problem
 }
 
 /// The path with `/` between its parts, so that ids and reports are the same on every system.
-fn label(path: &Path) -> String {
+pub(crate) fn label(path: &Path) -> String {
     let parts = path.components().map(|part| part.as_os_str().to_string_lossy());
     let joined = parts.collect::<Vec<_>>().join("/");
     joined.strip_prefix("./").unwrap_or(&joined).replace("//", "/")

@@ -20,6 +20,7 @@ fn main() -> ExitCode {
         Command::Replay(replay) => commands::replay::replay(&replay),
         Command::Lint(lint) => commands::lint::lint(&lint),
         Command::Explain(explain) => commands::explain::explain(&explain),
+        Command::Bench(bench) => commands::bench::bench(&bench.command),
     };
     let exit = outcome.unwrap_or_else(|problem| output::problem(&problem));
     output::finish(exit).into()

@@ -11,7 +11,7 @@ use serde_json::Value;
 const HOUSE: &[(&str, &[&str])] = &[
     (
         "brickproof",
-        &["report", "sim", "trial", "virtual-board", "scenario", "console", "light", "keys", "cloud", "units"],
+        &["report", "bench", "sim", "trial", "virtual-board", "scenario", "console", "light", "keys", "cloud", "units"],
     ),
     ("brickproof-report", &["trial", "scenario", "console", "light", "keys", "cloud", "units"]),
     ("brickproof-sim", &["trial", "virtual-board", "scenario", "console", "light", "keys", "cloud", "units"]),

@@ -1,4 +1,4 @@
-//! Broken files: every mistake is told, by `lint` and by `run`, and nothing is executed.
+//! Broken files: every mistake is told, by `lint`, by `run` and by `bench lint`, and nothing is executed.
 
 use crate::desk::{BOOTS, Called, Desk};
 
@@ -65,4 +65,31 @@ fn every_firmware_file_that_is_missing_is_told_by_lint_and_by_run() {
         }
     }
     desk.call(&["run", "one.yaml", "--firmware", "lantern-heal-full"]).exits(0);
+}
+
+#[test]
+fn every_planted_mistake_of_a_bench_is_told() {
+    const BENCHES: &str = "fixtures/broken-benches";
+    let desk = Desk::with_shipped(BENCHES);
+    for (name, _) in desk.files(BENCHES) {
+        let path = format!("{BENCHES}/{name}");
+        let header = desk.read(&path).lines().next().and_then(|it| it.strip_prefix("# mistakes: ")?.parse().ok());
+        let called = desk.call(&["bench", "lint", &path]);
+        called.exits(2);
+        assert_eq!(Some(counted(&called)), header, "{path}\n{}", called.err);
+    }
+}
+
+#[test]
+fn a_bench_without_mistakes_is_told_by_its_stations() {
+    let desk = Desk::with_shipped("hardware/benches");
+    let one = |name: &str| format!("hardware/benches/{name}.yaml");
+    let called = desk.call(&["bench", "lint", &one("pi-one"), &one("pi-eight"), &one("pc-scpi"), &one("virtual")]);
+    called.exits(0);
+    let told: Vec<&str> = called.out.lines().collect();
+    assert_eq!(told.len(), 12, "{}", called.out);
+    insta::assert_snapshot!([told[0], told[11]].join("\n"), @r"
+    pi-one/desk: lantern-nrf52840 (hardware): lines gpiocdev, console serial, supply load-switch, probe probe-rs, light tcs3472, cloud console
+    virtual/nrf52840: lantern-nrf52840 (virtual): lines virtual, console virtual, supply virtual, probe virtual, light virtual, cloud console
+    ");
 }

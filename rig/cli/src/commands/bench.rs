@@ -1,0 +1,44 @@
+//! `brickproof bench lint`: every mistake of bench files, with its line; nothing is opened and nothing is driven.
+
+use std::fs;
+
+use brickproof_bench::file::{self, Bench, Station};
+use brickproof_scenario::Library;
+
+use crate::arguments::{BenchCommand, BenchLint};
+use crate::exit::{Exit, Problem};
+use crate::{files, output};
+
+pub(crate) fn bench(command: &BenchCommand) -> Result<Exit, Problem> {
+    match command {
+        BenchCommand::Lint(arguments) => lint(arguments),
+    }
+}
+
+fn lint(arguments: &BenchLint) -> Result<Exit, Problem> {
+    let library = Library::built_in();
+    let (mut benches, mut mistakes) = (Vec::new(), Vec::new());
+    for path in &arguments.files {
+        let bytes = fs::read(path).map_err(|source| Problem::Unreadable { path: path.clone(), source })?;
+        match file::load(&files::label(path), bytes, &library) {
+            Ok(bench) => benches.push(bench),
+            Err(diagnostics) => mistakes.push(diagnostics),
+        }
+    }
+    if !mistakes.is_empty() {
+        return Err(Problem::Mistakes(mistakes));
+    }
+    for bench in &benches {
+        for station in &bench.stations {
+            output::line(&told(bench, station));
+        }
+    }
+    Ok(Exit::Passed)
+}
+
+/// `desk/left: lantern-nrf52840 (hardware): lines gpiocdev, console serial, cloud console`
+fn told(bench: &Bench, station: &Station) -> String {
+    let drivers = station.instruments.iter().map(|(kind, driver)| format!("{kind} {}", driver.word()));
+    let instruments: Vec<_> = drivers.chain(station.cloud.map(|_| "cloud console".to_owned())).collect();
+    format!("{}/{}: {} ({}): {}", bench.name, station.name, station.board.name, station.world, instruments.join(", "))
+}
