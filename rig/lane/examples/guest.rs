@@ -1,4 +1,6 @@
-//! The guest's only program, an example so that `cargo run` at the top has one command to run: runs the lane's tests, one after the other, as the harness of `cargo test` would.
+//! The guest's only program: runs the lane's tests, one after the other, as the harness of `cargo test` would.
+//!
+//! An example and no binary, so that `cargo run` at the top has one command to run.
 //!
 //! Boundary: the list and the exit status.
 
