@@ -19,7 +19,7 @@ use brickproof_virtual_board::flash::Cells;
 use brickproof_virtual_board::led::{Colour, Die, Led};
 use brickproof_virtual_board::nrf::{Chip, Drive, Level, Pin};
 use brickproof_virtual_board::sensor::SensorHead;
-use brickproof_virtual_board::supply::{self, Battery, BrownOut, FaultId, Source};
+use brickproof_virtual_board::supply::{self, Battery, BrownOut, FaultId, Passage, Source};
 
 pub use brickproof_virtual_board::nrf::UartTiming;
 
@@ -65,7 +65,6 @@ enum Due {
     CloudLine(Arc<[u8]>),
     Unplug(ActionId),
     LookWhetherDark { id: ActionId, unplugged: Unplugged },
-    LookAtRail,
     SupplyReading,
 }
 
@@ -76,13 +75,6 @@ enum Unplugged {
     ByOrder,
     /// By a fault, at `at`; since `stopped` the chip does not run.
     AsFault { at: Instant, stopped: Option<Instant> },
-}
-
-/// The level of the rail that is watched, and on which side of it the last reading was.
-#[derive(Clone, Copy, Debug)]
-struct RailWatch {
-    minimum: Voltage,
-    low: Option<bool>,
 }
 
 /// A line of the board that a scenario may watch.
@@ -111,7 +103,6 @@ pub struct World {
     issued: Option<Fingerprint>,
     agenda: BTreeMap<(Instant, u64), Due>,
     entries: u64,
-    rail_watch: Option<RailWatch>,
     /// When the supply was last read: it is not read twice at one instant.
     read_at: Option<Instant>,
     reading_every: Option<Span>,
@@ -183,7 +174,6 @@ impl World {
             issued: None,
             agenda: BTreeMap::new(),
             entries: 0,
-            rail_watch: None,
             read_at: None,
             reading_every: None,
             reading_planned: false,
@@ -241,7 +231,8 @@ impl World {
             Command::ReadSlot { slot } => self.store.read_slot(&self.board, slot, self.issued).map(Achieved::Slot),
             Command::Inject(injection) => return self.inject(id, &injection),
             Command::WatchRail { minimum } => {
-                self.rail_watch = Some(RailWatch { minimum, low: None });
+                self.read_supply_now();
+                self.board.watch_rail(Some(minimum));
                 Ok(Achieved::Done)
             }
             Command::ReadSupply { every } => {
@@ -299,8 +290,6 @@ impl World {
             Fault::PowerCut { hold: None } => return self.put(injection.at, Due::Unplug(id)),
             Fault::LoadStep { current, hold, .. } => supply::Fault::ExtraLoad(*current, *hold),
         };
-        // What the rail was when the fault struck is part of what it did.
-        self.put(injection.at, Due::LookAtRail);
         let fault = self.board.inject(injection.at, fault);
         self.injected.push((fault, id));
     }
@@ -347,6 +336,7 @@ impl World {
                 self.hear(byte.at, byte.value);
                 byte.at.max(self.now)
             }
+            Pause::RailPassage(at) => at.max(self.now),
             Pause::Reached | Pause::ConsoleLine | Pause::PowerCut | Pause::Quiet => next,
         };
     }
@@ -370,7 +360,7 @@ impl World {
     /// Hands over everything that can be observed by now, in order.
     pub(crate) fn deliver(&mut self, mut observe: impl FnMut(Instant, Observation)) {
         self.look_at_pins();
-        self.look_at_rail();
+        self.look_at_rail_passages();
         self.look_at_light();
         self.look_at_faults();
         while let Some(entry) = self.agenda.first_entry() {
@@ -401,11 +391,10 @@ impl World {
         }
     }
 
-    fn look_at_rail(&mut self) {
-        let Some(watch) = &mut self.rail_watch else { return };
-        let low = Some(self.board.rail() < watch.minimum);
-        if std::mem::replace(&mut watch.low, low) != low {
-            self.read_supply_now();
+    fn look_at_rail_passages(&mut self) {
+        for Passage { at, rail, current, .. } in self.board.drain_rail_passages() {
+            self.read_at = Some(at);
+            self.seen.push_back((at, Observation::Supply { rail, current }));
         }
     }
 
@@ -458,7 +447,6 @@ impl World {
                 self.put(self.now, Due::LookWhetherDark { id, unplugged });
             }
             Due::LookWhetherDark { id, unplugged } => self.look_whether_dark(id, unplugged),
-            Due::LookAtRail => {}
             Due::SupplyReading => {
                 self.reading_planned = false;
                 if self.reading_every.is_some() {

@@ -144,10 +144,29 @@ fn a_trial_that_is_told_to_stop_stops_soon_safe_and_undecided() {
     assert_eq!(commands[commands.len() - 2..], ["Supply(Off)", "MakeSafe"]);
 }
 
+/// A worn cell under which the modem pulls the rail through its least voltage again and again.
+const DYING: &str = "scenario: T\nboard: lantern-nrf51\nfirmware: lantern-no-heal\nsteps:\n  \
+                     - supply: { battery: { cell: 300mAh, aged: true, charge: 6% } }\n  - wait: 3s\n";
+
+#[test]
+fn a_fork_of_a_board_on_a_dying_cell_ends_like_the_trial_that_was_never_forked() {
+    let [plan] = <[Plan; 1]>::try_from(cells_of("t.yaml", DYING)).expect("one cell");
+    let whole = ended(simulation(plan.clone(), 1));
+    let passages = whole.matches("\"rail\"").count();
+    assert!(passages > 5, "{passages} readings");
+    let mut trunk = simulation(plan, 1);
+    for point in [300_001, 1_000_003, 2_500_007].map(|micros| Instant::START + Span::micros(micros)) {
+        assert!(trunk.run_until(|it| it.trial().now() >= point), "{point} is within the trial");
+        assert_same(&whole, &ended(trunk.clone()), &format!("forked at {point}"));
+    }
+}
+
 #[test]
 fn a_trial_that_is_not_told_to_stop_is_the_one_that_nobody_could_stop() {
-    let [plan, ..] = subjects();
-    let mut watched = simulation(plan.clone(), 1);
-    watched.run_while(|| true);
-    assert_same(&ended(simulation(plan, 1)), &record(&watched), "looked at every second");
+    let plans = subjects().into_iter().chain(cells_of("t.yaml", DYING));
+    for plan in plans {
+        let mut watched = simulation(plan.clone(), 1);
+        watched.run_while(|| true);
+        assert_same(&ended(simulation(plan, 1)), &record(&watched), "looked at every second");
+    }
 }

@@ -158,6 +158,30 @@ fn a_source_that_does_not_carry_the_board_is_not_held_against_it() {
     }
 }
 
+/// Carries the board, but not its modem: the rail falls to the brown-out reset and is back within a millisecond.
+const WEAK_BENCH: &str = "scenario: T\nboard: lantern-nrf51\nfirmware: lantern-no-heal\nsteps:\n  \
+                          - supply: { bench: { voltage: 5V, current_limit: 50mA } }\n  \
+                          - expect: { console: Cloud connected, within: 2s }\n";
+
+#[test]
+fn a_dip_that_is_over_at_once_is_not_held_against_the_board_either() {
+    let [plan] = <[Plan; 1]>::try_from(cells_of("t.yaml", WEAK_BENCH)).expect("one cell");
+    let simulation = run(plan);
+    let verdict = simulation.trial().verdict().expect("the trial is over");
+    assert_eq!((verdict.kind, verdict.blame), (VerdictKind::Error, Some(Blame::Scenario)), "{}", verdict.reason);
+    let minimum = Voltage::new(1_800_000);
+    let low = |it: &Happening| match it {
+        Happening::Rail { voltage, .. } if *voltage < minimum => Some(*voltage),
+        _ => None,
+    };
+    let events = &simulation.trial().timeline().events;
+    let falls: Vec<Voltage> = events.iter().filter_map(|event| low(&event.what)).collect();
+    // The first reading is that of a board without power; then every boot but the first comes after a fall.
+    assert!(falls.len() > 1 && falls.len() >= boots(&simulation), "{falls:?}, {} boots", boots(&simulation));
+    let late = falls[1..].iter().find(|rail| **rail < Voltage::new(1_799_000));
+    assert_eq!(late, None, "each is read where it passes the minimum, not when something else happens");
+}
+
 #[test]
 fn readings_that_stop_and_begin_again_come_once_a_period() {
     let text = "scenario: T\nboard: lantern-nrf51\nfirmware: lantern-no-heal\nsteps:\n  - supply: { usb: 5V }\n  \
@@ -166,9 +190,12 @@ fn readings_that_stop_and_begin_again_come_once_a_period() {
     let [plan] = <[Plan; 1]>::try_from(cells_of("t.yaml", text)).expect("one cell");
     let simulation = run(plan);
     assert_eq!(verdict(&simulation), VerdictKind::Passed, "{:?}", simulation.trial().verdict());
-    let is_reading = |it: &Happening| matches!(it, Happening::Rail { .. });
+    // The passage of the watched level while the rail comes up is read besides.
+    let is_up = |voltage: Voltage| voltage > Voltage::new(3_000_000);
+    let is_reading = |it: &Happening| matches!(it, Happening::Rail { voltage, .. } if is_up(*voltage));
     let events = simulation.trial().timeline().events.iter();
     let readings: Vec<Instant> = events.filter(|event| is_reading(&event.what)).map(|event| event.at).collect();
+    assert!(readings.len() > 100, "{readings:?}");
     assert!(readings.windows(2).all(|pair| pair[1].since(pair[0]) >= Span::millis(1)), "{readings:?}");
 }
 

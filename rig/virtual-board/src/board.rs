@@ -17,7 +17,7 @@ use crate::nrf::{
     Chip, ConsoleByte, ConsoleWatch, Drive, Level, Pin, PinEdge, RamAtPowerUp, Soc, SocOptions, TwoWireDevice,
     UartTiming, Watch,
 };
-use crate::supply::{Achieved, Fault, FaultId, Source, Supply, SupplyEvent, SupplyProfile};
+use crate::supply::{Achieved, Fault, FaultId, Passage, Source, Supply, SupplyEvent, SupplyProfile};
 
 pub use crate::nrf::ResetCause;
 pub use life::{BoardState, LifeEvent, LifeRecord};
@@ -119,6 +119,8 @@ pub enum Pause {
     ConsoleByte(ConsoleByte),
     /// A line feed has left the console. It and the bytes before it wait for [`Board::take_console`].
     ConsoleLine,
+    /// The rail passed the watched level then. It waits for [`Board::drain_rail_passages`], and no run gets anywhere before.
+    RailPassage(Instant),
     /// The aimed cut removed the power. [`Board::power_on`] brings it back.
     PowerCut,
     /// Nothing will ever happen by itself, and the end asked for is never.
@@ -191,7 +193,7 @@ impl Board {
         self.instant(self.core.clock.cycle)
     }
 
-    /// Lets time pass until `until`, or until something happens that [`Board::pause_on`] asked for.
+    /// Lets time pass until `until`, or until something happens that [`Board::pause_on`] or [`Board::watch_rail`] asked for.
     pub fn run_until(&mut self, until: Instant) -> Pause {
         let end = self.cycle(until);
         loop {
@@ -301,6 +303,17 @@ impl Board {
         self.supply.rail(self.now())
     }
 
+    /// Watches whether the rail passes `level`, or stops to: a run pauses where it does. What the rail is now is no passage.
+    pub fn watch_rail(&mut self, level: Option<Voltage>) {
+        self.follow_ride(self.now());
+        self.supply.watch(self.now(), level);
+    }
+
+    /// Takes the passages of the watched level.
+    pub fn drain_rail_passages(&mut self) -> impl Iterator<Item = Passage> + '_ {
+        self.supply.drain_passages()
+    }
+
     /// The current that chip and pins draw now.
     pub fn current(&self) -> Current {
         self.present_load()
@@ -366,11 +379,12 @@ impl Board {
     }
 
     fn pending_pause(&mut self) -> Option<Pause> {
-        match self.pause_on {
+        let console = match self.pause_on {
             PauseOn::Nothing => None,
             PauseOn::ConsoleByte => self.soc.take_console_byte().map(Pause::ConsoleByte),
             PauseOn::ConsoleLine => self.soc.take_line_end().then_some(Pause::ConsoleLine),
-        }
+        };
+        console.or_else(|| self.supply.first_passage().map(Pause::RailPassage))
     }
 
     /// Acts on the supply's next event if it is due; whether it was.

@@ -21,11 +21,13 @@ mod shape;
 mod source;
 mod supervisor;
 mod turn;
+mod watch;
 
 pub use fault::{Achieved, BrownOut, Bump, Fault, FaultId, Rail, Specification};
 pub use profile::{FlashRange, Hysteresis, Regulator, SupplyProfile};
 pub use source::{Battery, CellAge, CellClimate, Protection, Recovery, Source};
 pub use supervisor::ChipPower;
+pub use watch::{Direction, Passage};
 
 use brickproof_units::{Current, Instant, Ratio, Span, Voltage};
 
@@ -33,6 +35,7 @@ use cell::Cell;
 use course::{Firmness, Piece};
 use record::Disturbance;
 use supervisor::PowerFail;
+use watch::Watch;
 
 /// What the supply does next that its owner must act on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,6 +80,8 @@ pub struct Supply {
     stage: Stage,
     chip: ChipPower,
     power_fail: PowerFail,
+    watch: Watch,
+    passages: Vec<Passage>,
     /// The instant of the state below; the beginning of `piece`.
     now: Instant,
     volts: f64,
@@ -105,6 +110,8 @@ impl Supply {
             stage: Stage::Off,
             chip: ChipPower::Held,
             power_fail: PowerFail::Disabled,
+            watch: Watch::Off,
+            passages: Vec::new(),
             now: Instant::START,
             volts: 0.0,
             input_volts: 0.0,
@@ -250,6 +257,10 @@ fn voltage(volts: f64) -> Voltage {
 
 fn amperes(current: Current) -> f64 {
     current.get().max(0) as f64 * 1e-6
+}
+
+fn current(amperes: f64) -> Current {
+    Current::new(libm::round(amperes * 1e6) as i64)
 }
 
 #[cfg(test)]

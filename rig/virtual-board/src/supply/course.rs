@@ -14,6 +14,7 @@ use super::record::{Disturbance, Phase};
 use super::shape::Leg;
 use super::source::Source;
 use super::supervisor::{ChipPower, PowerFail};
+use super::watch::Watch;
 use super::{Stage, Supply};
 
 /// A rail this close to its regulated voltage is at it; in volts. Covers how far a rail moves in the nanosecond to which turns are
@@ -86,6 +87,8 @@ pub(super) enum Turn {
     PowerOn,
     PowerFail,
     PowerFailCleared,
+    /// The rail passes the watched level.
+    Watched,
     /// A fault begins, turns or ends.
     Corner,
     /// The promise of the piece ends.
@@ -356,7 +359,8 @@ impl Supply {
             && self.faults.is_empty()
             && self.chip == ChipPower::Good
             && !matches!(self.power_fail, PowerFail::Warned { .. })
-            && self.power_fail_threshold().is_none_or(|threshold| threshold < self.output());
+            && self.power_fail_threshold().is_none_or(|threshold| threshold < self.output())
+            && self.watch_rests_at(self.output());
         let feed = piece.feed.as_ref().filter(|_| settled)?;
         let heaviest = self.heaviest_load;
         if self.burden() > heaviest || self.ceiling(feed) < heaviest {
@@ -380,6 +384,15 @@ impl Supply {
         (seconds > 0.01).then_some(seconds.min(LONGEST_TRUST))
     }
 
+    /// Whether a rail that stays at `volts` passes no watched level.
+    fn watch_rests_at(&self, volts: f64) -> bool {
+        match self.watch {
+            Watch::Off => true,
+            Watch::Above { level } => Watch::threshold(level) < volts,
+            Watch::Below { level } => Watch::threshold(level) > volts,
+        }
+    }
+
     pub(super) fn lockout_falling(&self) -> f64 {
         self.profile.regulator.lockout.falling.get() as f64 * 1e-6
     }
@@ -388,6 +401,7 @@ impl Supply {
         let horizon = self.horizon(piece);
         let mut earliest = Earliest { start: self.now, best: None };
         self.offer_chip_turns(piece, horizon, &mut earliest);
+        self.offer_watch_turns(piece, horizon, &mut earliest);
         self.offer_flow_turns(piece, horizon, &mut earliest);
         self.offer_regulator_turns(piece, horizon, &mut earliest);
         self.offer_protection_turns(piece, horizon, &mut earliest);
@@ -437,6 +451,15 @@ impl Supply {
                 earliest.offer(piece.rail.first_above(clears, horizon), Turn::PowerFailCleared);
             }
         }
+    }
+
+    fn offer_watch_turns(&self, piece: &Piece, horizon: f64, earliest: &mut Earliest) {
+        let passage = match self.watch {
+            Watch::Off => None,
+            Watch::Above { level } => piece.rail.first_below(Watch::threshold(level), horizon),
+            Watch::Below { level } => piece.rail.first_above(Watch::threshold(level), horizon),
+        };
+        earliest.offer(passage, Turn::Watched);
     }
 
     fn offer_flow_turns(&self, piece: &Piece, horizon: f64, earliest: &mut Earliest) {

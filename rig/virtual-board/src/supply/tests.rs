@@ -229,6 +229,34 @@ fn a_bump_on_the_way_down_crosses_the_thresholds_again() {
 }
 
 #[test]
+fn a_watched_level_is_passed_when_the_power_fail_comparator_of_the_chip_sees_it() {
+    let weak = Source::Bench { voltage: mv(5_000), current_limit: ma(50) };
+    let mut supply = powered(SupplyProfile::nrf51822(), weak);
+    supply.set_power_fail(ms(60), Some(mv(1_800)));
+    supply.watch(ms(60), Some(mv(1_800)));
+    supply.set_load(ms(200), ma(120));
+    let (warned, event) = events(&mut supply, ms(202))[0];
+    assert_eq!(event, SupplyEvent::PowerFailWarning);
+    supply.set_load(ms(202), ma(0));
+    supply.advance(ms(300));
+    let passages: Vec<Passage> = supply.drain_passages().collect();
+    let [fall, rise] = passages[..] else { panic!("{passages:?}") };
+    assert_eq!((fall.direction, fall.current), (Direction::Falling, ma(120)));
+    assert!(nanos_apart(fall.at, warned) <= 1, "{:?}, warned at {warned}", fall.at);
+    assert!((mv(1_799)..mv(1_800)).contains(&fall.rail), "{}", fall.rail);
+    assert_eq!(rise.direction, Direction::Rising);
+    assert!((mv(1_800)..mv(1_801)).contains(&rise.rail), "{}", rise.rail);
+    assert_eq!(supply.first_passage(), None, "they are taken");
+}
+
+#[test]
+fn a_watch_does_not_keep_a_stiff_supply_from_resting() {
+    let mut supply = powered(SupplyProfile::nrf52840(), USB);
+    supply.watch(ms(60), Some(mv(1_800)));
+    assert_eq!((supply.next_event(), supply.feels_load()), (None, false));
+}
+
+#[test]
 fn a_fault_that_cannot_happen_says_so() {
     let mut supply = Supply::new(SupplyProfile::nrf52840());
     supply.inject(ms(1), Fault::Interrupt(Span::millis(5)));
@@ -568,6 +596,7 @@ proptest! {
     ) {
         let mut supply = Supply::new(SupplyProfile::nrf51822());
         supply.connect(Instant::START, source);
+        supply.watch(Instant::START, Some(mv(1_800)));
         let count = asked.len();
         for (at, fault) in asked {
             supply.inject(ms(at), fault);

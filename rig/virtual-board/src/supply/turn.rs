@@ -82,6 +82,7 @@ impl Supply {
             Turn::PowerOn => self.chip = ChipPower::Good,
             Turn::PowerFail => self.switch_power_fail(|threshold| PowerFail::Warned { threshold }),
             Turn::PowerFailCleared => self.switch_power_fail(|threshold| PowerFail::Clear { threshold }),
+            Turn::Watched => self.pass_watched_level(),
             Turn::Corner => self.turn_corner(),
             Turn::LookAgain => {}
         }
