@@ -406,7 +406,9 @@ impl Supply {
         self.offer_regulator_turns(piece, horizon, &mut earliest);
         self.offer_protection_turns(piece, horizon, &mut earliest);
         for fault in &self.faults {
-            earliest.offer_at(fault.next_corner(self.now), Turn::Corner);
+            if let Some(corner) = fault.next_corner(self.now) {
+                earliest.offer_at(corner, Turn::Corner);
+            }
         }
         let at_rest = piece.rail.is_flat() && piece.feed.is_none_or(|feed| feed.drift == 0.0) && !self.cell_moves();
         if !at_rest {

@@ -58,6 +58,9 @@ pub enum Fault {
 }
 
 /// What a fault did to the rail, measured on the rail from the fault's start to its end.
+///
+/// An interruption and a load end when the regulator has the rail again or nothing is left to fall, which may be later than asked: one
+/// that has locked out lets the rail fall on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Achieved {
     /// Which fault.

@@ -28,7 +28,20 @@ pub(super) struct Disturbance {
 pub(super) enum Phase {
     Pending,
     Forcing(Shape),
-    Lasting { end: Instant },
+    Lasting {
+        end: Instant,
+    },
+    /// Nothing is asked any more, but the rail still falls because of it: a regulator that has locked out takes its time.
+    Subsiding,
+}
+
+/// Where the rail goes when a fault no longer acts on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Aftermath {
+    /// Its regulator passes nothing yet.
+    Falling,
+    /// Its regulator has it again, or nothing is left that could fall.
+    Carried,
 }
 
 impl Disturbance {
@@ -46,12 +59,13 @@ impl Disturbance {
         }
     }
 
-    /// When it next begins, turns or ends, seen from `now`.
-    pub(super) fn next_corner(&self, now: Instant) -> Instant {
+    /// When it next begins, turns or ends, seen from `now`, if that is known.
+    pub(super) fn next_corner(&self, now: Instant) -> Option<Instant> {
         match self.phase {
-            Phase::Pending => self.start,
-            Phase::Forcing(shape) => shape.leg(now).map_or(shape.end(), |leg| leg.end),
-            Phase::Lasting { end } => end,
+            Phase::Pending => Some(self.start),
+            Phase::Forcing(shape) => Some(shape.leg(now).map_or(shape.end(), |leg| leg.end)),
+            Phase::Lasting { end } => Some(end),
+            Phase::Subsiding => None,
         }
     }
 
@@ -59,11 +73,19 @@ impl Disturbance {
         self.phase == Phase::Pending && self.start <= now
     }
 
-    pub(super) fn is_over(&self, now: Instant) -> bool {
+    /// Whether it is over if, from `now` on, the rail goes in this way.
+    pub(super) fn is_over(&self, now: Instant, aftermath: Aftermath) -> bool {
         match self.phase {
-            Phase::Pending => false,
+            Phase::Pending | Phase::Lasting { .. } => false,
             Phase::Forcing(shape) => shape.end() <= now,
-            Phase::Lasting { end } => end <= now,
+            Phase::Subsiding => aftermath == Aftermath::Carried,
+        }
+    }
+
+    /// What was asked ends when its time has come; what follows from it may go on.
+    pub(super) fn subside(&mut self, now: Instant) {
+        if matches!(self.phase, Phase::Lasting { end } if end <= now) {
+            self.phase = Phase::Subsiding;
         }
     }
 

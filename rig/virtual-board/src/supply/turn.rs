@@ -7,7 +7,7 @@ use brickproof_units::Instant;
 use super::cell::{Guard, TRIP_DELAY};
 use super::course::{Flow, Turn};
 use super::fault::{Fault, Rail};
-use super::record::{Disturbance, Phase};
+use super::record::{Aftermath, Disturbance, Phase};
 use super::shape::Shape;
 use super::supervisor::{ChipPower, PowerFail};
 use super::{Stage, Supply, SupplyEvent};
@@ -87,6 +87,9 @@ impl Supply {
             Turn::LookAgain => {}
         }
         self.plan(flow);
+        if self.end_faults() {
+            self.plan(Some(self.piece.flow));
+        }
     }
 
     fn set_guard(&mut self, guard: Guard) {
@@ -101,9 +104,9 @@ impl Supply {
         }
     }
 
-    /// Faults that are over are recorded, faults that are due begin.
+    /// Faults whose time has come end to act, faults that are due begin.
     fn turn_corner(&mut self) {
-        self.end_faults();
+        self.subside_faults();
         self.begin_faults();
         let drawn = |fault: &Disturbance| match (fault.fault, fault.phase) {
             (Fault::ExtraLoad(current, _), Phase::Lasting { .. }) => current.get().max(0) as f64 * 1e-6,
@@ -115,11 +118,22 @@ impl Supply {
         }
     }
 
-    fn end_faults(&mut self) {
-        let (now, profile) = (self.now, &self.profile);
-        let over = self.faults.iter().filter(|fault| fault.is_over(now));
+    fn subside_faults(&mut self) {
+        let now = self.now;
+        self.faults.iter_mut().for_each(|fault| fault.subside(now));
+    }
+
+    /// Records the faults that are over on the piece that begins now; whether there were any.
+    fn end_faults(&mut self) -> bool {
+        let (now, profile, open) = (self.now, &self.profile, self.faults.len());
+        let aftermath = match self.piece.flow {
+            Flow::Off | Flow::Starved => Aftermath::Falling,
+            Flow::Regulated | Flow::Limited | Flow::Following | Flow::Empty | Flow::Forced => Aftermath::Carried,
+        };
+        let over = self.faults.iter().filter(|fault| fault.is_over(now, aftermath));
         self.achieved.extend(over.map(|fault| fault.achieved(profile, now)));
-        self.faults.retain(|fault| !fault.is_over(now));
+        self.faults.retain(|fault| !fault.is_over(now, aftermath));
+        self.faults.len() < open
     }
 
     fn begin_faults(&mut self) {
