@@ -194,14 +194,13 @@ fn edges_come_in_order_with_the_kernels_stamps() -> Result<(), Mishap> {
             if index % 2 == 0 { (Pull::Up, EdgeKind::Activated) } else { (Pull::Down, EdgeKind::Deactivated) };
         let before = now();
         chip.pull(22, pull)?;
-        let after = now();
         let edge = lines.next_edge(soon())?.ok_or("no edge came")?;
+        let told = now();
         same("the edge", (edge.line.as_str(), edge.kind), ("sense", kind))?;
         let (at, blur) = (edge.moment.at, edge.moment.uncertainty);
-        // gpio-sim raises its interrupt from a work queue of its own, a little after the write has returned.
-        let settled = after + Span::millis(20);
-        if at + blur < before || at > settled {
-            return Err(format!("edge {index} at {} ns is not in {} to {} ns", ns(at), ns(before), ns(settled)).into());
+        // gpio-sim raises its interrupt from a work queue of its own, perhaps after the write has returned.
+        if at + blur < before || at > told {
+            return Err(format!("edge {index} at {} ns is not in {} to {} ns", ns(at), ns(before), ns(told)).into());
         }
     }
     same("and no more", lines.next_edge(Deadline::after(Span::millis(5)))?, None)
