@@ -6,10 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use brickproof_firmware::Firmware;
 use brickproof_scenario::board::BoardProfile;
 use brickproof_scenario::plan::{FirmwareName, Plan};
 use brickproof_scenario::{Library, Override, Scenario, suggestion};
-use brickproof_sim::Firmware;
 
 use crate::arguments::Selection;
 use crate::exit::Problem;

@@ -11,15 +11,32 @@ use serde_json::Value;
 const HOUSE: &[(&str, &[&str])] = &[
     (
         "brickproof",
-        &["report", "bench", "sim", "trial", "virtual-board", "scenario", "console", "light", "keys", "cloud", "units"],
+        &[
+            "report",
+            "bench",
+            "sim",
+            "trial",
+            "virtual-board",
+            "firmware",
+            "scenario",
+            "console",
+            "light",
+            "keys",
+            "cloud",
+            "units",
+        ],
     ),
     ("brickproof-report", &["trial", "scenario", "console", "light", "keys", "cloud", "units"]),
-    ("brickproof-sim", &["trial", "virtual-board", "scenario", "console", "light", "keys", "cloud", "units"]),
+    (
+        "brickproof-sim",
+        &["trial", "virtual-board", "firmware", "scenario", "console", "light", "keys", "cloud", "units"],
+    ),
     ("brickproof-lane", &["instruments", "virtual-board", "units"]),
     ("brickproof-bench", &["instruments", "scenario", "yaml", "units"]),
     ("brickproof-instruments", &["units"]),
     ("brickproof-trial", &["scenario", "console", "light", "keys", "cloud", "units"]),
     ("brickproof-virtual-board", &["units"]),
+    ("brickproof-firmware", &["scenario", "keys"]),
     ("brickproof-scenario", &["yaml", "console", "light", "keys", "units"]),
     ("brickproof-yaml", &["units"]),
     ("brickproof-cloud", &["keys", "units"]),
@@ -33,7 +50,7 @@ const HOUSE: &[(&str, &[&str])] = &[
 
 /// Crates whose state is plain data and whose time is an argument.
 const PURE: &[&str] =
-    &["sim", "trial", "virtual-board", "scenario", "yaml", "cloud", "console", "light", "keys", "units"];
+    &["sim", "trial", "virtual-board", "firmware", "scenario", "yaml", "cloud", "console", "light", "keys", "units"];
 
 /// What reaches devices, tasks or wall clocks.
 const IMPURE_PACKAGES: &[&str] = &[

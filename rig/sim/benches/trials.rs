@@ -11,11 +11,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use brickproof_firmware::Firmware;
 use brickproof_keys::lantern_layout::{self, Area, KeySet, Store};
 use brickproof_keys::{Slot, SlotContent};
 use brickproof_scenario::Library;
 use brickproof_scenario::plan::Plan;
-use brickproof_sim::{Firmware, Simulation, WorldConfig};
+use brickproof_sim::{Simulation, WorldConfig};
 use brickproof_trial::{Happening, VerdictKind};
 use brickproof_units::{Instant, Span};
 use brickproof_virtual_board::board::{Board, BoardConfig, Pause, PauseOn};

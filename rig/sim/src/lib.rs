@@ -4,13 +4,11 @@
 //! carries back what they show, each with its exact instant. The same plan, image and seed give the same timeline, byte for byte.
 
 pub mod cuts;
-mod firmware;
-mod keys;
+mod memory;
 mod sensor;
 mod simulation;
 mod world;
 
-pub use firmware::{Firmware, FirmwareError};
-pub use keys::private_keys;
+pub use memory::board_with;
 pub use simulation::Simulation;
 pub use world::{UartTiming, World, WorldConfig};

@@ -5,11 +5,11 @@
 
 use std::sync::Arc;
 
+use brickproof_firmware::Firmware;
 use brickproof_scenario::plan::Plan;
 use brickproof_trial::{Observation, Stamp, Trial};
 use brickproof_units::{Instant, Span};
 
-use crate::firmware::Firmware;
 use crate::sensor;
 use crate::world::{World, WorldConfig};
 

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use brickproof_cloud::{Behaviour, Cloud, CloudConfig, CloudEvent};
 use brickproof_console::Lines;
+use brickproof_firmware::{Firmware, KeyStore, PUBLISHED};
 use brickproof_keys::Fingerprint;
 use brickproof_scenario::board::ActiveLevel;
 use brickproof_scenario::plan::{CellCondition, CloudBehaviour, CloudSetting, Edge, Fault, Plan, SupplySetting};
@@ -23,8 +24,7 @@ use brickproof_virtual_board::supply::{self, Battery, BrownOut, FaultId, Passage
 
 pub use brickproof_virtual_board::nrf::UartTiming;
 
-use crate::firmware::Firmware;
-use crate::keys::{KeyStore, PUBLISHED};
+use crate::memory::{InFlash, board_with, failed};
 use crate::sensor;
 
 /// An LED of a status light at full duty; assumed.
@@ -138,7 +138,7 @@ impl World {
             records: Records::Dropped,
             ..BoardConfig::new(chip)
         };
-        let mut board = firmware.on_board(board_config).expect("the caller has checked that the image fits");
+        let mut board = board_with(firmware, board_config).expect("the caller has checked that the image fits");
         board.pause_on(PauseOn::ConsoleByte);
         let level = |active: ActiveLevel| match active {
             ActiveLevel::High => Level::High,
@@ -154,7 +154,7 @@ impl World {
         Self {
             now: Instant::START,
             board,
-            store: KeyStore { chip, store: firmware.store() },
+            store: KeyStore::of(profile, firmware),
             seed: config.seed,
             led: Led::new(),
             led_pins,
@@ -226,9 +226,13 @@ impl World {
                 Ok(Achieved::Done)
             }
             Command::Corrupt { slot, class } => {
-                self.store.corrupt(&mut self.board, slot, class, self.seed).map(Achieved::Changed)
+                let memory = &mut InFlash(&mut self.board);
+                self.store.corrupt(memory, slot, class, self.seed).map(Achieved::Changed).map_err(failed)
             }
-            Command::ReadSlot { slot } => self.store.read_slot(&self.board, slot, self.issued).map(Achieved::Slot),
+            Command::ReadSlot { slot } => {
+                let memory = &mut InFlash(&self.board);
+                self.store.read_slot(memory, slot, self.issued).map(Achieved::Slot).map_err(failed)
+            }
             Command::Inject(injection) => return self.inject(id, &injection),
             Command::WatchRail { minimum } => {
                 self.read_supply_now();
@@ -253,7 +257,7 @@ impl World {
     }
 
     fn provision(&mut self) -> Result<Achieved, CommandError> {
-        self.store.provision(&mut self.board).map(|()| Achieved::Done)
+        self.store.provision(&mut InFlash(&mut self.board)).map(|()| Achieved::Done).map_err(failed)
     }
 
     /// Sends a line and its end to the console; answers when the last bit has arrived.

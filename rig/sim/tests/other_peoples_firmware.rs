@@ -4,7 +4,8 @@
 //! the extracted Intel HEX file, as `.ci/run` makes it. Without it the test says so loudly and checks nothing; with
 //! `BRICKPROOF_REQUIRE_ORACLES=1`, as in the gate, that is a failure.
 
-use brickproof_sim::Firmware;
+use brickproof_firmware::Firmware;
+use brickproof_sim::board_with;
 use brickproof_units::{Instant, Span};
 use brickproof_virtual_board::board::{Board, BoardConfig};
 use brickproof_virtual_board::nrf::Chip;
@@ -32,7 +33,7 @@ fn micropython_for_the_microbit_boots_and_computes() {
     };
     let hex = std::fs::read(&path).expect("the image can be read");
     let firmware = Firmware::from_file("micropython.hex", &hex).expect("Intel HEX");
-    let mut board = firmware.on_board(BoardConfig::new(Chip::Nrf51822)).expect("it fits");
+    let mut board = board_with(&firmware, BoardConfig::new(Chip::Nrf51822)).expect("it fits");
     let greeting = console_for(&mut board, Span::secs(3));
     println!("{greeting}");
     assert!(greeting.contains("MicroPython"), "{greeting:?}");

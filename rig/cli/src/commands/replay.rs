@@ -5,10 +5,10 @@
 
 use std::path::{Path, PathBuf};
 
+use brickproof_firmware::Firmware;
 use brickproof_report::evidence;
 use brickproof_scenario::plan::FirmwareName;
 use brickproof_scenario::{Library, Override};
-use brickproof_sim::Firmware;
 use brickproof_trial::{TrialId, stem_of};
 
 use super::run::{FirmwareFrom, Job, execute};

@@ -8,11 +8,12 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Instant;
 
+use brickproof_firmware::Firmware;
 use brickproof_report::results::{Finished, FirmwareRef, Results, TrialResult, World};
 use brickproof_report::terminal;
 use brickproof_report::{Secrets, evidence};
 use brickproof_scenario::plan::Plan;
-use brickproof_sim::{Firmware, Simulation};
+use brickproof_sim::Simulation;
 use brickproof_trial::TrialId;
 
 use crate::arguments::{Format, Output, Run};
@@ -136,7 +137,7 @@ pub(crate) fn execute(jobs: &[Job], at_once: usize, wanted: &Output) -> Result<E
 fn run_all(jobs: &[Job], at_once: usize, interrupted: &AtomicBool, format: Format) -> Vec<Finished> {
     let next = AtomicUsize::new(0);
     let (sender, receiver) = mpsc::channel();
-    let secrets = Secrets::new(&brickproof_sim::private_keys());
+    let secrets = Secrets::new(&brickproof_firmware::private_keys());
     let progress = Progress::new();
     let colour = output::colour();
     thread::scope(|scope| {

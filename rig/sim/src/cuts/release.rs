@@ -2,11 +2,9 @@
 //!
 //! Boundary: names, images and what a release repairs without writing it down (`fixtures/firmware/PROTOCOL.md` sections 4 and 5).
 
+use brickproof_firmware::{Firmware, PUBLISHED};
 use brickproof_keys::lantern_layout::KeySet;
 use brickproof_keys::{Slot, SlotContent};
-
-use crate::firmware::Firmware;
-use crate::keys::PUBLISHED;
 
 /// A shipped release of lantern.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -6,13 +6,13 @@ use std::collections::VecDeque;
 
 use brickproof_cloud::{Behaviour, Cloud, CloudConfig};
 use brickproof_console::{Line, Lines};
+use brickproof_firmware::PUBLISHED;
 use brickproof_keys::SlotContent;
 use brickproof_units::{Instant, Span};
 use brickproof_virtual_board::board::Board;
 
 use super::CutsError;
 use super::boot::{next_line, says};
-use crate::keys::PUBLISHED;
 
 /// The cloud has accepted the board.
 pub(super) const CONNECTED: &str = "Cloud connected";

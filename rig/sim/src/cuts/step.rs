@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use brickproof_firmware::KeyStore;
 use brickproof_keys::lantern_layout::{Area, KeySet};
 use brickproof_keys::{Slot, SlotContent};
 use brickproof_units::{Instant, Span};
@@ -15,7 +16,7 @@ use super::boot::{Boot, LONGEST_BOOT};
 use super::fate::Fate;
 use super::release::Release;
 use super::station::{CONNECTED, Station};
-use crate::keys::KeyStore;
+use crate::memory::InFlash;
 
 /// A board is kept this long before the operation that it is kept for: some instructions, whatever the part.
 pub(super) const LEAD: Span = Span::nanos(500);
@@ -38,7 +39,7 @@ pub(super) struct Subject {
 
 impl Subject {
     pub(super) fn read_area(&self, board: &Board, area: Area) -> Option<Vec<u8>> {
-        self.store.read_area(board, area).ok()
+        self.store.read_area(&mut InFlash(board), area).ok()
     }
 
     pub(super) fn read(&self, board: &Board, area: Area) -> Option<KeySet> {
@@ -47,7 +48,7 @@ impl Subject {
 
     /// The device private slot that counts.
     pub(super) fn device_key(&self, board: &Board) -> Result<SlotContent, CutsError> {
-        let area = self.store.current_area(board).map_err(|_| CutsError::KeyArea)?;
+        let area = self.store.current_area(&mut InFlash(board)).map_err(|_| CutsError::KeyArea)?;
         let keys = self.read(board, area).ok_or(CutsError::KeyArea)?;
         Ok(keys.get(Slot::DevicePrivate).clone())
     }

@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use brickproof_firmware::{KeyStore, PUBLISHED};
 use brickproof_keys::lantern_layout::{Area, Store};
 use brickproof_virtual_board::board::{BoardConfig, PauseOn};
 use brickproof_virtual_board::flash::{Cells, FlashOperation, FlashRecord};
@@ -13,7 +14,7 @@ use super::CutsError;
 use super::release::Release;
 use super::station::{CONNECTED, Keystroke, Station};
 use super::step::{KeyChange, LEAD, Step, Subject, kept_before, run_to};
-use crate::keys::{KeyStore, PUBLISHED};
+use crate::memory::{InFlash, board_with, layout};
 
 /// Each key page is erased at least so often.
 const ERASES: usize = 2;
@@ -35,7 +36,7 @@ pub struct Updates {
 /// If the board does not connect or update: its image is broken.
 pub fn record(chip: Chip, release: Release, cells: Cells, seed: u64) -> Result<Updates, CutsError> {
     let firmware = release.firmware();
-    let subject = Subject { release, store: KeyStore { chip, store: firmware.store() } };
+    let subject = Subject { release, store: KeyStore { chip: layout(chip), store: firmware.store() } };
     let config = BoardConfig {
         cells,
         uart: UartTiming::Instant,
@@ -44,8 +45,8 @@ pub fn record(chip: Chip, release: Release, cells: Cells, seed: u64) -> Result<U
         pins: Vec::new(),
         ..BoardConfig::new(chip)
     };
-    let mut board = firmware.on_board(config)?;
-    subject.store.provision(&mut board).map_err(|_| CutsError::KeyArea)?;
+    let mut board = board_with(&firmware, config)?;
+    subject.store.provision(&mut InFlash(&mut board)).map_err(|_| CutsError::KeyArea)?;
     board.pause_on(PauseOn::ConsoleByte);
     let mut replayed = board.clone();
 

@@ -3,9 +3,10 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use brickproof_firmware::Firmware;
 use brickproof_scenario::plan::{FirmwareName, Plan};
 use brickproof_scenario::{Library, load};
-use brickproof_sim::{Firmware, Simulation};
+use brickproof_sim::Simulation;
 
 /// Every cell of a scenario in this text.
 pub(crate) fn cells_of(path: &str, text: &str) -> Vec<Plan> {

@@ -1,12 +1,10 @@
 //! Firmware images: the shipped ones by name, and files in the formats that toolchains write.
 //!
-//! Boundary: bytes to flash content, and that content onto a board. Reading files is the caller's business.
+//! Boundary: bytes to flash content. Reading files is the caller's business.
 
 use std::sync::Arc;
 
 use brickproof_keys::lantern_layout::Store;
-use brickproof_virtual_board::board::{Board, BoardConfig};
-use brickproof_virtual_board::flash::{OutsideFlash, UICR};
 use object::Endianness;
 use object::elf::{FileHeader32, PT_LOAD};
 use object::read::elf::{FileHeader, ProgramHeader};
@@ -28,6 +26,9 @@ const SHIPPED: &[(&str, &[u8])] = &[
     ("lantern-heal-parse", include_bytes!("../../../fixtures/firmware/images/lantern-heal-parse.bin")),
     ("lantern-heal-full", include_bytes!("../../../fixtures/firmware/images/lantern-heal-full.bin")),
 ];
+
+/// Where the user configuration registers begin on every nRF5 part.
+pub const UICR: u32 = 0x1000_1000;
 
 /// No part that is supported has more flash.
 const LARGEST_IMAGE: usize = 1 << 20;
@@ -118,16 +119,6 @@ impl Firmware {
         Self { name: name.into(), image: image[..].into(), uicr: uicr[..].into(), sha256: sha256.into() }
     }
 
-    /// A board as `config` says, with this firmware and its user configuration programmed.
-    ///
-    /// # Errors
-    /// If the image is larger than the flash of the board's part.
-    pub fn on_board(&self, config: BoardConfig) -> Result<Board, OutsideFlash> {
-        let mut board = Board::new(config, &self.image)?;
-        board.write_flash(UICR, &self.uicr)?;
-        Ok(board)
-    }
-
     /// Its name in scenarios, or the path it came from.
     pub fn name(&self) -> &str {
         &self.name
@@ -145,7 +136,7 @@ impl Firmware {
 
     /// How the image expects its keys, by what it is and not by what it is called. `heal-full` also adopts a single copy, so that is
     /// right for every other image.
-    pub(crate) fn store(&self) -> Store {
+    pub fn store(&self) -> Store {
         let is_this = |(name, image): &(&str, &[u8])| *name == "lantern-heal-full" && **image == *self.image;
         if SHIPPED.iter().any(is_this) { Store::TwoCopies } else { Store::SingleCopy }
     }
@@ -219,10 +210,6 @@ fn from_hex(bytes: &[u8]) -> Result<Content, FirmwareError> {
 
 #[cfg(test)]
 mod tests {
-    use brickproof_virtual_board::board::BoardConfig;
-    use brickproof_virtual_board::flash::UICR;
-    use brickproof_virtual_board::nrf::Chip;
-
     use super::{Firmware, FirmwareError};
 
     #[test]
@@ -260,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn user_configuration_comes_onto_the_board_and_into_the_digest() {
+    fn user_configuration_comes_into_the_digest() {
         let code = ":0400000001020304F2\n";
         let uicr = ":020000041000EA\n:041010004433221132\n";
         let [without, with] = [code.to_owned() + ":00000001FF\n", code.to_owned() + uicr + ":00000001FF\n"]
@@ -268,10 +255,6 @@ mod tests {
         assert_eq!((without.image(), without.uicr()), (with.image(), &[][..]));
         assert_eq!(with.uicr()[..16], [0xFF; 16]);
         assert_ne!(without.sha256(), with.sha256());
-        let board = with.on_board(BoardConfig::new(Chip::Nrf51822)).unwrap();
-        let mut word = [0; 4];
-        board.flash().read_raw(UICR + 0x10, &mut word).unwrap();
-        assert_eq!(word, [0x44, 0x33, 0x22, 0x11]);
     }
 
     #[test]

@@ -1,0 +1,11 @@
+//! What a station puts onto a board before a trial: the image, and the keys that a factory writes with it.
+//!
+//! Boundary: bytes and places. How they come into a board's memory, emulated or through a probe, is the [`Memory`]'s business.
+
+mod image;
+mod memory;
+mod store;
+
+pub use image::{Firmware, FirmwareError, UICR};
+pub use memory::{Memory, ReadMemory};
+pub use store::{KeyStore, PUBLISHED, Published, StoreError, private_keys};

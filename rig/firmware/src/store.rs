@@ -1,0 +1,202 @@
+//! The keys of a station: what its board is provisioned with, what the cloud knows, and what a slot turns out to hold.
+//!
+//! Boundary: the published test keys of `fixtures/keys` and lantern's layout, in whatever [`Memory`] the board has.
+
+use std::sync::{Arc, LazyLock};
+
+use brickproof_keys::lantern_layout::{self, Area, Chip, CopyState, FlashContent, KeySet, Store};
+use brickproof_keys::{
+    Alternates, Corruption, Fingerprint, Host, ServerAddress, Slot, SlotContent, device_key_from_seed,
+};
+use brickproof_scenario::board::BoardProfile;
+use brickproof_scenario::plan;
+
+use crate::image::Firmware;
+use crate::memory::{Memory, ReadMemory};
+
+macro_rules! published {
+    ($slot:ident, $file:literal) => {
+        SlotContent::new(Slot::$slot, include_bytes!(concat!("../../../fixtures/keys/", $file)))
+            .expect("the published test keys fit their slots")
+    };
+}
+
+/// The published keys, decoded once.
+pub struct Published {
+    /// What a board is provisioned with.
+    pub set: KeySet,
+    /// The device key among them.
+    pub device_old: SlotContent,
+    /// What the cloud hands out in its place.
+    pub device_new: SlotContent,
+    /// The server's key.
+    pub server: SlotContent,
+    /// That of another server.
+    pub server_other: SlotContent,
+    /// Where the server is.
+    pub address: SlotContent,
+    wrong_address: SlotContent,
+}
+
+/// The published keys.
+pub static PUBLISHED: LazyLock<Published> = LazyLock::new(|| {
+    let device_old = published!(DevicePrivate, "device-old.sec1.der");
+    let server = published!(ServerPublic, "server.spki.der");
+    let address = published!(ServerAddress, "server-address.bin");
+    // A host that exists nowhere, RFC 2606: the way of a board that was once pointed at another server.
+    let elsewhere = ServerAddress { host: Host::Domain("elsewhere.invalid".into()), port: Some(5684) };
+    Published {
+        set: KeySet::new(device_old.clone(), server.clone(), address.clone()).expect("each content is of its slot"),
+        device_new: published!(DevicePrivate, "device-new.sec1.der"),
+        server_other: published!(ServerPublic, "server-other.spki.der"),
+        wrong_address: elsewhere.encode().expect("a short host fits"),
+        device_old,
+        server,
+        address,
+    }
+});
+
+/// Keys could not be read or written.
+#[derive(Debug, thiserror::Error)]
+#[error("failed to {asked}: {happened}")]
+pub struct StoreError {
+    /// Reads after "failed to".
+    pub asked: &'static str,
+    /// What happened.
+    pub happened: String,
+}
+
+/// How an image keeps its keys, and on which chip.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeyStore {
+    /// The chip.
+    pub chip: Chip,
+    /// One copy or two.
+    pub store: Store,
+}
+
+impl KeyStore {
+    /// How that image keeps its keys on that board.
+    pub fn of(board: &BoardProfile, firmware: &Firmware) -> Self {
+        let chip = if board.mcu == "nRF52840" { Chip::Nrf52840 } else { Chip::Nrf51822 };
+        Self { chip, store: firmware.store() }
+    }
+
+    /// Whether the address lies in that area.
+    pub fn holds(self, area: Area, address: u32) -> bool {
+        let start = area.address(self.chip);
+        (start..start + lantern_layout::AREA_SIZE as u32).contains(&address)
+    }
+
+    /// What a factory writes: the genuine keys, and nothing where they could be taken from else.
+    pub fn factory_content(self) -> [FlashContent; 2] {
+        lantern_layout::factory_content(self.chip, self.store, &PUBLISHED.set)
+    }
+
+    /// Writes the genuine keys as a factory would.
+    ///
+    /// # Errors
+    /// What the memory says.
+    pub fn provision<M: Memory>(self, memory: &mut M) -> Result<(), StoreError> {
+        self.factory_content().iter().try_for_each(|content| write(memory, content.address, &content.bytes))
+    }
+
+    /// The area that counts: with two copies the current one, and the first if neither is valid.
+    ///
+    /// # Errors
+    /// What the memory says.
+    pub fn current_area<M: ReadMemory>(self, memory: &mut M) -> Result<Area, StoreError> {
+        if self.store == Store::SingleCopy {
+            return Ok(Area::A);
+        }
+        let states = [self.read_area(memory, Area::A)?, self.read_area(memory, Area::B)?];
+        let [a, b] = states.map(|it| CopyState::read(&it));
+        Ok(lantern_layout::current_copy(a, b).unwrap_or(Area::A))
+    }
+
+    /// All of an area.
+    ///
+    /// # Errors
+    /// What the memory says.
+    pub fn read_area<M: ReadMemory>(self, memory: &mut M, area: Area) -> Result<Vec<u8>, StoreError> {
+        let mut bytes = vec![0; lantern_layout::AREA_SIZE];
+        memory.read(area.address(self.chip), &mut bytes).map_err(|error| failed("read the key area", &error))?;
+        Ok(bytes)
+    }
+
+    fn slot<M: ReadMemory>(self, memory: &mut M, slot: Slot) -> Result<(Area, SlotContent), StoreError> {
+        let area = self.current_area(memory)?;
+        let bytes = self.read_area(memory, area)?;
+        let content = SlotContent::from_dct(slot, &bytes).unwrap_or_else(|| SlotContent::blank(slot));
+        Ok((area, content))
+    }
+
+    /// What the slot holds, compared with what it was provisioned with and with what the cloud issued.
+    ///
+    /// # Errors
+    /// What the memory says.
+    pub fn read_slot<M: ReadMemory>(
+        self,
+        memory: &mut M,
+        slot: Slot,
+        issued: Option<Fingerprint>,
+    ) -> Result<plan::SlotContent, StoreError> {
+        let (_, content) = self.slot(memory, slot)?;
+        Ok(if content == *PUBLISHED.set.get(slot) {
+            plan::SlotContent::Old
+        } else if issued == Some(content.fingerprint()) && slot == Slot::DevicePrivate {
+            plan::SlotContent::New
+        } else if content.used() == 0 {
+            plan::SlotContent::Blank
+        } else {
+            plan::SlotContent::Torn
+        })
+    }
+
+    /// Damages the slot where it counts; says what changed, without key bytes.
+    ///
+    /// # Errors
+    /// What the memory says, or that this slot cannot be damaged in that way.
+    pub fn corrupt<M: Memory>(
+        self,
+        memory: &mut M,
+        slot: Slot,
+        class: Corruption,
+        seed: u64,
+    ) -> Result<Arc<str>, StoreError> {
+        let (area, content) = self.slot(memory, slot)?;
+        let damaged =
+            class.apply(&content, seed, &alternates(slot)).map_err(|error| failed("corrupt a slot", &error))?;
+        write(memory, area.address(self.chip) + slot.dct_offset(), damaged.content.expose())?;
+        Ok(format!("{slot}: {}", damaged.change).into())
+    }
+}
+
+/// The device keys that a station writes, hands out or puts in place of another: none of them may be shown.
+pub fn private_keys() -> [SlotContent; 3] {
+    [PUBLISHED.device_old.clone(), PUBLISHED.device_new.clone(), stale_key()]
+}
+
+/// A device key that the cloud no longer knows.
+fn stale_key() -> SlotContent {
+    device_key_from_seed(1)
+}
+
+/// What can stand in place of the right content.
+fn alternates(slot: Slot) -> Alternates {
+    let keys = &*PUBLISHED;
+    let (stale, other) = match slot {
+        Slot::DevicePrivate => (stale_key(), keys.device_new.clone()),
+        Slot::ServerPublic => (keys.server_other.clone(), keys.server_other.clone()),
+        Slot::ServerAddress => (keys.wrong_address.clone(), keys.wrong_address.clone()),
+    };
+    Alternates { stale: Some(stale), other: Some(other), wrong_address: Some(keys.wrong_address.clone()) }
+}
+
+fn write<M: Memory>(memory: &mut M, address: u32, bytes: &[u8]) -> Result<(), StoreError> {
+    memory.write(address, bytes).map_err(|error| failed("write flash", &error))
+}
+
+fn failed(asked: &'static str, error: &dyn std::fmt::Display) -> StoreError {
+    StoreError { asked, happened: error.to_string() }
+}
