@@ -5,6 +5,8 @@
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
+use brickproof_paced::line::{Level, Pull};
+
 const CONFIG: &str = "/sys/kernel/config/gpio-sim";
 
 /// A simulated chip. It goes when this is dropped.
@@ -12,15 +14,6 @@ pub struct Chip {
     config: PathBuf,
     sysfs: PathBuf,
     node: PathBuf,
-}
-
-/// What stands at the far side of a line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Pull {
-    /// To the supply.
-    Up,
-    /// To ground.
-    Down,
 }
 
 impl Chip {
@@ -79,15 +72,6 @@ impl Chip {
         };
         fs::write(self.sysfs.join(format!("sim_gpio{offset}/pull")), word)
     }
-}
-
-/// The level of a line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Level {
-    /// At the supply.
-    High,
-    /// At ground.
-    Low,
 }
 
 impl Drop for Chip {

@@ -1,13 +1,12 @@
 //! Tries the real drivers on a stock Linux kernel whose hardware is simulated: the tests that run as the only program of a small guest.
 //!
-//! Boundary: the far side of the kernel. It plugs simulated devices in (GPIO chips, USB devices), has a driver of
+//! Boundary: the far side of the kernel. It plugs simulated devices in (GPIO chips, the USB devices of `brickproof-paced`), has a driver of
 //! `brickproof-instruments` do something, and compares with what the kernel or the device saw. It judges no board. Building and booting
 //! the guest is the business of `run` beside this folder.
 
-pub mod devices;
 pub mod gpio_sim;
 pub mod trials;
-pub mod usbip;
+pub mod wires;
 
 use std::thread;
 use std::time::{Duration, Instant};

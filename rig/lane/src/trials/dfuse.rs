@@ -6,11 +6,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use brickproof_instruments::{Dfu, Failure, FailureKind, Instrument, Kind, Region, Settings, Value};
+use brickproof_paced::devices::dfuse::{Dfuse, FLASH};
+use brickproof_paced::vhci::{self, Plugged};
 use libtest_mimic::Trial;
 
 use super::{open, soon, trial};
-use crate::devices::dfuse::{Dfuse, FLASH};
-use crate::usbip::{self, Plugged};
 use crate::{Mishap, eventually, note, same};
 
 /// The device key in the store: `dfu-util -d 2b04:d006 -a 1 -s 34:612`.
@@ -36,7 +36,7 @@ struct Board {
 impl Board {
     fn plug() -> Result<Self, Mishap> {
         let device = Arc::new(Mutex::new(Dfuse::new()));
-        let plugged = usbip::plug(4, device.clone())?;
+        let plugged = vhci::plug(4, device.clone())?;
         let board = Self { device, plugged };
         let mut dfu = driver()?;
         eventually("the bootloader appears", Duration::from_secs(10), || dfu.is_there(soon()).ok()?.then_some(()))?;

@@ -9,13 +9,14 @@ use brickproof_instruments::{
     Deadline, Drive, EdgeKind, Failure, FailureKind, Instrument, Kind, LineState, Lines, Moment, Owner, Settings,
     Value, now,
 };
+use brickproof_paced::devices::cp2112::Cp2112;
+use brickproof_paced::line::{Level, Pull};
+use brickproof_paced::vhci::{self, Plugged};
 use brickproof_units::{Instant, Span};
 use libtest_mimic::Trial;
 
 use super::{open, soon, trial};
-use crate::devices::cp2112::Cp2112;
-use crate::gpio_sim::{Chip, Level, Pull};
-use crate::usbip::{self, Plugged};
+use crate::gpio_sim::Chip;
 use crate::{Mishap, eventually, note, same};
 
 const LABEL: &str = "pinctrl-bcm2711";
@@ -65,7 +66,7 @@ struct Adapter {
 impl Adapter {
     fn plug() -> Result<Self, Mishap> {
         let pins = Arc::new(Mutex::new(Cp2112::default()));
-        let plugged = usbip::plug(1, pins.clone())?;
+        let plugged = vhci::plug(1, pins.clone())?;
         let adapter = Self { pins, plugged };
         eventually("the adapter's chip appears", Duration::from_secs(10), || adapter.open(&[("reset", "0")]).ok())?;
         Ok(adapter)

@@ -4,12 +4,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use brickproof_instruments::{Console, Deadline, Failure, FailureKind, Instrument, Kind, Settings, Touch, Value, now};
+use brickproof_paced::devices::cdc_acm::CdcAcm;
+use brickproof_paced::vhci::{self, Plugged};
 use brickproof_units::{Baud, Span};
 use libtest_mimic::Trial;
 
 use super::{open, soon, trial};
-use crate::devices::cdc_acm::CdcAcm;
-use crate::usbip::{self, Plugged};
 use crate::{Mishap, eventually, note, same};
 
 const SERIAL: &str = "310038000547343337373738";
@@ -36,7 +36,7 @@ struct Board {
 impl Board {
     fn plug(port: u32, serial: &str) -> Result<Self, Mishap> {
         let device = Arc::new(Mutex::new(CdcAcm::new(serial)));
-        let plugged = usbip::plug(port, device.clone())?;
+        let plugged = vhci::plug(port, device.clone())?;
         let board = Self { port, device, plugged };
         eventually("its port appears", Duration::from_secs(10), || console(serial).ok())?;
         board.device().take_received();
@@ -52,7 +52,7 @@ impl Board {
     }
 
     fn plug_in_again(&mut self) -> Result<(), Mishap> {
-        self.plugged = usbip::plug(self.port, self.device.clone())?;
+        self.plugged = vhci::plug(self.port, self.device.clone())?;
         Ok(())
     }
 }

@@ -4,14 +4,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use brickproof_instruments::{Exposure, Failure, FailureKind, Instrument, Kind, Light, Settings, Value, now};
+use brickproof_paced::devices::tiny_i2c::TinyI2c;
+use brickproof_paced::vhci::{self, Plugged};
 use brickproof_units::Span;
 use brickproof_virtual_board::led::{Colour, Die};
 use libtest_mimic::Trial;
 
 use super::{open, soon, trial};
-use crate::devices::tiny_i2c::TinyI2c;
-use crate::devices::wires::{MUX, Wires};
-use crate::usbip::{self, Plugged};
+use crate::wires::{MUX, Wires};
 use crate::{Mishap, eventually, note, same};
 
 const ADAPTER: &str = "i2c-tiny-usb";
@@ -35,7 +35,7 @@ struct Bus {
 impl Bus {
     fn plug() -> Result<Self, Mishap> {
         let adapter = Arc::new(Mutex::new(TinyI2c::new(Wires::new(SENSORS))));
-        let plugged = usbip::plug(0, adapter.clone())?;
+        let plugged = vhci::plug(0, adapter.clone())?;
         let bus = Self { adapter, plugged };
         eventually("the sensor on channel 0 answers", Duration::from_secs(10), || sensor(0).ok())?;
         Ok(bus)

@@ -1,18 +1,16 @@
-//! Plugs simulated USB devices into this kernel's vhci-hcd: the device's side of USB/IP, over a socket pair.
+//! The device's side of USB/IP, over a stream.
 //!
-//! Boundary: transfers and standard requests. What a device answers to the rest is its own ([`Device`]). The wire format is that of the
+//! Boundary: transfers and standard requests. Who is at the other end is not known here: a kernel's vhci-hcd ([`crate::vhci`]), or a relay to one. What a device answers to the rest is its own ([`Device`]). The wire format is that of the
 //! Linux kernel, Documentation/usb/usbip_protocol.rst.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{self, Read, Write};
-use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
 use std::time::Duration;
-use std::{fs, thread};
 
-const CONTROLLER: &str = "/sys/devices/platform/vhci_hcd.0";
 const HEADER: usize = 48;
 
 const CMD_SUBMIT: u32 = 1;
@@ -91,46 +89,6 @@ pub trait Device: Send {
     }
 }
 
-/// A device that is plugged in. Dropping it pulls the plug.
-pub struct Plugged {
-    /// `None` once it was pulled: another device may sit in the port by now.
-    port: Option<u32>,
-}
-
-impl Plugged {
-    /// Pulls the plug, and waits until the kernel has let go of the port.
-    ///
-    /// # Errors
-    ///
-    /// What the kernel says.
-    pub fn pull(&mut self) -> io::Result<()> {
-        let Some(port) = self.port.take() else { return Ok(()) };
-        fs::write(format!("{CONTROLLER}/detach"), port.to_string())?;
-        let free = || is_free(port).then_some(());
-        crate::eventually("the port is free", PATIENCE, free).map_err(|error| io::Error::other(error.to_string()))
-    }
-}
-
-/// Longer than the kernel takes to let go of a device, on an emulated processor too.
-const PATIENCE: Duration = Duration::from_secs(10);
-
-/// Whether the controller's table shows the port as not connected (VDEV_ST_NULL, 4).
-fn is_free(port: u32) -> bool {
-    let table = fs::read_to_string(format!("{CONTROLLER}/status")).unwrap_or_default();
-    table.lines().skip(1).any(|line| {
-        let mut words = line.split_whitespace();
-        let (number, state) = (words.nth(1), words.next());
-        number.and_then(|number| number.parse().ok()) == Some(port) && state == Some("004")
-    })
-}
-
-impl Drop for Plugged {
-    fn drop(&mut self) {
-        // Whoever plugs in the next device will be told.
-        let _ = self.pull();
-    }
-}
-
 fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -146,27 +104,22 @@ struct Link {
     closed: AtomicBool,
 }
 
-/// Plugs a device into a port of the controller, 0 to 7.
+/// Serves a device on its end of a stream, until the other end is closed.
 ///
 /// # Errors
 ///
-/// What the kernel says.
-pub fn plug(port: u32, device: Arc<Mutex<dyn Device>>) -> io::Result<Plugged> {
-    let (ours, theirs) = UnixStream::pair()?;
-    let speed = lock(&device).speed() as u32;
-    let identity = 1 << 16 | (port + 2);
-    fs::write(format!("{CONTROLLER}/attach"), format!("{port} {} {identity} {speed}", theirs.as_raw_fd()))?;
+/// When the stream cannot be had twice: one thread listens, one answers.
+pub fn serve(stream: UnixStream, device: Arc<Mutex<dyn Device>>) -> io::Result<()> {
     let link = Arc::new(Link {
         device,
-        writer: Mutex::new(ours.try_clone()?),
+        writer: Mutex::new(stream.try_clone()?),
         waiting: Mutex::default(),
         news: Condvar::new(),
         closed: AtomicBool::new(false),
     });
     let listener = Arc::clone(&link);
-    // Both end when the kernel closes its side.
     thread::spawn(move || {
-        while listener.serve(&ours).is_ok() {}
+        while listener.serve(&stream).is_ok() {}
         listener.closed.store(true, Ordering::Relaxed);
     });
     thread::spawn(move || {
@@ -176,7 +129,7 @@ pub fn plug(port: u32, device: Arc<Mutex<dyn Device>>) -> io::Result<Plugged> {
             }
         }
     });
-    Ok(Plugged { port: Some(port) })
+    Ok(())
 }
 
 impl Link {

@@ -1,4 +1,4 @@
-//! Simulated USB devices for the lane: what a kernel driver or a library finds when it looks.
+//! Simulated USB devices: what a kernel driver or a library finds when it looks.
 //!
 //! Boundary: the far side of USB; one module per device.
 
@@ -7,4 +7,3 @@ pub mod cp2112;
 pub mod descriptors;
 pub mod dfuse;
 pub mod tiny_i2c;
-pub mod wires;

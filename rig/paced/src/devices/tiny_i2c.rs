@@ -41,7 +41,7 @@ impl<B: I2c + Send> Device for TinyI2c<B> {
     }
 
     fn strings(&self) -> Vec<String> {
-        ["Brickproof", "i2c-tiny-usb", "lane"].map(str::to_owned).to_vec()
+        ["Brickproof", "i2c-tiny-usb", "virtual"].map(str::to_owned).to_vec()
     }
 
     fn control(&mut self, setup: Setup, data: &[u8]) -> Result<Vec<u8>, Stall> {

@@ -4,7 +4,7 @@
 //! drivers/hid/hid-cp2112.c, and Silicon Labs AN495.
 
 use super::descriptors;
-use crate::gpio_sim::{Level, Pull};
+use crate::line::{Level, Pull};
 use crate::usbip::{Device, Setup, Stall};
 
 /// Reports 2 (pins, feature), 13h and 14h (transfers, unused here).
@@ -63,7 +63,7 @@ impl Device for Cp2112 {
     }
 
     fn strings(&self) -> Vec<String> {
-        ["Brickproof", "CP2112 HID USB-to-SMBus Bridge", "lane"].map(str::to_owned).to_vec()
+        ["Brickproof", "CP2112 HID USB-to-SMBus Bridge", "virtual"].map(str::to_owned).to_vec()
     }
 
     fn descriptor(&self, kind: u8) -> Option<Vec<u8>> {

@@ -1,0 +1,84 @@
+//! The kernel's vhci-hcd, the USB controller whose devices are simulated by programs.
+//!
+//! Boundary: plugging in and pulling out. What goes over the stream is USB/IP ([`crate::usbip`]).
+
+use std::os::fd::AsRawFd;
+use std::os::unix::net::UnixStream;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use std::{fs, io, thread};
+
+use crate::usbip::{self, Device, Speed};
+
+const CONTROLLER: &str = "/sys/devices/platform/vhci_hcd.0";
+
+/// A device that is plugged in. Dropping it pulls the plug.
+pub struct Plugged {
+    /// `None` once it was pulled: another device may sit in the port by now.
+    port: Option<u32>,
+}
+
+impl Plugged {
+    /// Pulls the plug, and waits until the kernel has let go of the port.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says.
+    pub fn pull(&mut self) -> io::Result<()> {
+        let Some(port) = self.port.take() else { return Ok(()) };
+        fs::write(format!("{CONTROLLER}/detach"), port.to_string())?;
+        let began = Instant::now();
+        while !is_free(port) {
+            if began.elapsed() > PATIENCE {
+                return Err(io::Error::other(format!("port {port} of the controller is not free after {PATIENCE:?}")));
+            }
+            thread::sleep(PAUSE);
+        }
+        Ok(())
+    }
+}
+
+/// Longer than the kernel takes to let go of a device, on an emulated processor too.
+const PATIENCE: Duration = Duration::from_secs(10);
+const PAUSE: Duration = Duration::from_millis(2);
+
+/// Whether the controller's table shows the port as not connected (VDEV_ST_NULL, 4).
+fn is_free(port: u32) -> bool {
+    let table = fs::read_to_string(format!("{CONTROLLER}/status")).unwrap_or_default();
+    table.lines().skip(1).any(|line| {
+        let mut words = line.split_whitespace();
+        let (number, state) = (words.nth(1), words.next());
+        number.and_then(|number| number.parse().ok()) == Some(port) && state == Some("004")
+    })
+}
+
+impl Drop for Plugged {
+    fn drop(&mut self) {
+        // Whoever plugs in the next device will be told.
+        let _ = self.pull();
+    }
+}
+
+/// Plugs a device into a port of the controller, 0 to 7.
+///
+/// # Errors
+///
+/// What the kernel says.
+pub fn plug(port: u32, device: Arc<Mutex<dyn Device>>) -> io::Result<Plugged> {
+    let (ours, theirs) = UnixStream::pair()?;
+    let speed = device.lock().unwrap_or_else(PoisonError::into_inner).speed();
+    let plugged = attach(port, &theirs, speed)?;
+    usbip::serve(ours, device)?;
+    Ok(plugged)
+}
+
+/// Gives the kernel a stream at whose other end a device is, or somebody who leads to one. The kernel keeps it open by itself.
+///
+/// # Errors
+///
+/// What the kernel says.
+pub fn attach(port: u32, stream: &UnixStream, speed: Speed) -> io::Result<Plugged> {
+    let (identity, speed) = (1 << 16 | (port + 2), speed as u32);
+    fs::write(format!("{CONTROLLER}/attach"), format!("{port} {} {identity} {speed}", stream.as_raw_fd()))?;
+    Ok(Plugged { port: Some(port) })
+}
