@@ -51,10 +51,21 @@ pub trait Lines: Send {
     fn drive(&mut self, line: &str, drive: Drive, deadline: Deadline) -> Result<Moment, Failure>;
     /// What the line's pin reads now, whoever drives it.
     fn read(&mut self, line: &str, deadline: Deadline) -> Result<LineState, Failure>;
-    /// The next edge of a watched line; `None` if none came before the deadline.
-    fn next_edge(&mut self, deadline: Deadline) -> Result<Option<Edge>, Failure>;
+    /// The edges of the watched lines, to be waited for on another thread: whoever waits here keeps nobody from driving. `None` if no line
+    /// is watched.
+    ///
+    /// # Errors
+    ///
+    /// [`FailureKind::Refused`] if they were taken before: there is one listener, who misses none.
+    fn edges(&mut self) -> Result<Option<Box<dyn Edges>>, Failure>;
     /// Releases every line that can be driven, those after one that fails too.
     fn make_safe(&mut self, deadline: Deadline) -> Result<(), Failure>;
+}
+
+/// What the watched lines do, apart from the lines that are driven. Edges since the opening are kept until they are asked for.
+pub trait Edges: Send {
+    /// The next edge; `None` if none came before the deadline.
+    fn next(&mut self, deadline: Deadline) -> Result<Option<Edge>, Failure>;
 }
 
 /// What a supply puts out while it is on.

@@ -26,8 +26,8 @@ pub use drivers::{DRIVERS, LinePlace, LinePlaceError, Polarity, Style};
 pub use factory::{Factory, Instrument, Kind, driver};
 pub use failure::{Failure, FailureKind};
 pub use kinds::{
-    Arrival, Block, Chunk, Console, Dfu, Drive, Edge, EdgeKind, Exposure, Fate, Firewall, Flow, Light, LineState,
-    Lines, Output, Probe, Reading, Region, Supply, Switch, Touch, Transport,
+    Arrival, Block, Chunk, Console, Dfu, Drive, Edge, EdgeKind, Edges, Exposure, Fate, Firewall, Flow, Light,
+    LineState, Lines, Output, Probe, Reading, Region, Supply, Switch, Touch, Transport,
 };
 pub use owner::Owner;
 pub use settings::{Setting, SettingKind, Settings, Value};

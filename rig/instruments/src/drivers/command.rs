@@ -11,7 +11,7 @@ use crate::capability::{Capabilities, Reach, Timing};
 use crate::clock::{Deadline, Moment, now};
 use crate::factory::{Factory, Instrument, Kind};
 use crate::failure::{Failure, FailureKind};
-use crate::kinds::{Drive, Edge, LineState, Lines, Output, Reading, Supply, Switch};
+use crate::kinds::{Drive, Edges, LineState, Lines, Output, Reading, Supply, Switch};
 use crate::settings::{Setting, SettingKind, Settings};
 
 use self::program::Program;
@@ -308,9 +308,9 @@ impl Lines for Relays {
         }
     }
 
-    fn next_edge(&mut self, _: Deadline) -> Result<Option<Edge>, Failure> {
-        let kind = FailureKind::Unsupported("a program's lines are not watched".to_owned());
-        Err(self.program.failure("wait for an edge", kind))
+    /// None: the protocol has no watched lines.
+    fn edges(&mut self) -> Result<Option<Box<dyn Edges>>, Failure> {
+        Ok(None)
     }
 
     fn make_safe(&mut self, deadline: Deadline) -> Result<(), Failure> {

@@ -7,17 +7,19 @@ pub(super) mod place;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use brickproof_units::Span;
 use gpiocdev::line::{EdgeDetection, EventClock, Value};
 use gpiocdev::{Request, request};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use self::place::{Place, Polarity, Style};
 use crate::capability::{Capabilities, Timing};
 use crate::clock::{Deadline, Moment};
 use crate::factory::{Factory, Instrument, Kind};
 use crate::failure::{Failure, FailureKind};
-use crate::kinds::{Drive, Edge, EdgeKind, LineState, Lines};
+use crate::kinds::{Drive, Edge, EdgeKind, Edges, LineState, Lines};
 use crate::settings::{Setting, SettingKind, Settings};
 
 /// The driver `gpiocdev`.
@@ -78,7 +80,9 @@ impl Factory for Gpiocdev {
 /// come in order.
 struct GpioLines {
     driven: BTreeMap<String, Held>,
-    watched: Vec<Watch>,
+    watched: Arc<[Watch]>,
+    /// Whether somebody has the edges of the watched lines.
+    listened: bool,
 }
 
 struct Held {
@@ -105,7 +109,7 @@ impl GpioLines {
             by_chip.entry(found.chip.clone()).or_default().push((name, found));
         }
         let watched = by_chip.into_iter().map(|(chip, lines)| watch(&chip, lines)).collect::<Result<_, _>>()?;
-        Ok(Self { driven, watched })
+        Ok(Self { driven, watched, listened: false })
     }
 
     fn watch_of(&self, line: &str) -> Option<(&Watch, u32)> {
@@ -116,13 +120,10 @@ impl GpioLines {
     }
 
     fn unknown(&self, line: &str, asked: &str) -> Failure {
-        let known: Vec<&str> = self.driven.keys().map(String::as_str).chain(self.watched_names()).collect();
+        let watched = self.watched.iter().flat_map(|watch| watch.names.values());
+        let known: Vec<&str> = self.driven.keys().chain(watched).map(String::as_str).collect();
         let kind = FailureKind::Missing(format!("no such line; there is {}", known.join(", ")));
         Failure::new(device(line), asked, kind)
-    }
-
-    fn watched_names(&self) -> impl Iterator<Item = &str> {
-        self.watched.iter().flat_map(|watch| watch.names.values().map(String::as_str))
     }
 }
 
@@ -138,11 +139,15 @@ fn device(line: &str) -> String {
 }
 
 fn failed(line: &str, asked: &str, error: &gpiocdev::Error) -> Failure {
+    failed_with(device(line), asked, error)
+}
+
+fn failed_with(device: String, asked: &str, error: &gpiocdev::Error) -> Failure {
     let kind = match error_number(error) {
         Some(number) => FailureKind::from(std::io::Error::from_raw_os_error(number)),
         None => FailureKind::Answer(error.to_string()),
     };
-    let failure = Failure::new(device(line), asked, kind);
+    let failure = Failure::new(device, asked, kind);
     match failure.kind() {
         FailureKind::Denied(_) => {
             failure.with_help("is this user in the group `gpio`? hardware/99-brickproof.rules makes it so")
@@ -261,31 +266,15 @@ impl Lines for GpioLines {
         request.value(offset).map(state).map_err(|error| failed(line, "read it", &error))
     }
 
-    fn next_edge(&mut self, deadline: Deadline) -> Result<Option<Edge>, Failure> {
-        /// Chips take turns when there are several: each is asked for this long.
-        const TURN: std::time::Duration = std::time::Duration::from_millis(5);
-        let several = self.watched.len() > 1;
-        loop {
-            for watch in &self.watched {
-                let named = || watch.names.values().cloned().collect::<Vec<_>>().join("`, `");
-                let wait = if several { deadline.left().min(TURN) } else { deadline.left() };
-                let lost = |error| failed(&named(), "wait for an edge", &error);
-                if watch.request.wait_edge_event(wait).map_err(lost)? {
-                    let event = watch.request.read_edge_event().map_err(lost)?;
-                    let kind = match event.kind {
-                        gpiocdev::line::EdgeKind::Rising => EdgeKind::Activated,
-                        gpiocdev::line::EdgeKind::Falling => EdgeKind::Deactivated,
-                    };
-                    let at = brickproof_units::Instant::from_nanos(event.timestamp_ns);
-                    let moment = Moment { at, uncertainty: Span::micros(1) };
-                    let line = watch.names.get(&event.offset).cloned().unwrap_or_default();
-                    return Ok(Some(Edge { line, kind, moment }));
-                }
-            }
-            if deadline.has_passed() || self.watched.is_empty() {
-                return Ok(None);
-            }
+    fn edges(&mut self) -> Result<Option<Box<dyn Edges>>, Failure> {
+        if self.watched.is_empty() {
+            return Ok(None);
         }
+        if std::mem::replace(&mut self.listened, true) {
+            let kind = FailureKind::Refused("somebody listens to them already".to_owned());
+            return Err(Failure::new(names(&self.watched), LISTEN, kind));
+        }
+        Ok(Some(Box::new(Listener { watched: Arc::clone(&self.watched) })))
     }
 
     fn make_safe(&mut self, _: Deadline) -> Result<(), Failure> {
@@ -294,5 +283,58 @@ impl Lines for GpioLines {
         };
         let all: Vec<Result<(), Failure>> = self.driven.iter().map(release).collect();
         all.into_iter().collect()
+    }
+}
+
+/// Waits for the edges of all watched lines. Requests can be read while somebody waits for them.
+struct Listener {
+    watched: Arc<[Watch]>,
+}
+
+const LISTEN: &str = "wait for an edge";
+
+fn names(watched: &[Watch]) -> String {
+    let names: Vec<&str> = watched.iter().flat_map(|watch| watch.names.values().map(String::as_str)).collect();
+    device(&names.join("`, `"))
+}
+
+impl Listener {
+    /// The first chip that has an edge to tell.
+    fn ready(&self, deadline: Deadline) -> Result<Option<&Watch>, rustix::io::Errno> {
+        let mut chips: Vec<PollFd<'_>> =
+            self.watched.iter().map(|watch| PollFd::new(&watch.request, PollFlags::IN)).collect();
+        loop {
+            // Whatever does not fit is as good as for ever.
+            let left = Timespec::try_from(deadline.left()).ok();
+            match poll(&mut chips, left.as_ref()) {
+                Ok(0) => return Ok(None),
+                // A chip that went away is ready too: reading tells so.
+                Ok(_) => {
+                    return Ok(chips.iter().position(|chip| !chip.revents().is_empty()).map(|at| &self.watched[at]));
+                }
+                Err(rustix::io::Errno::INTR) => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
+
+impl Edges for Listener {
+    fn next(&mut self, deadline: Deadline) -> Result<Option<Edge>, Failure> {
+        let ready = self.ready(deadline);
+        let ready = ready.map_err(|error| Failure::system(names(&self.watched), LISTEN, error.into()))?;
+        let Some(watch) = ready else { return Ok(None) };
+        let event = watch
+            .request
+            .read_edge_event()
+            .map_err(|error| failed_with(names(std::slice::from_ref(watch)), LISTEN, &error))?;
+        let kind = match event.kind {
+            gpiocdev::line::EdgeKind::Rising => EdgeKind::Activated,
+            gpiocdev::line::EdgeKind::Falling => EdgeKind::Deactivated,
+        };
+        let at = brickproof_units::Instant::from_nanos(event.timestamp_ns);
+        let moment = Moment { at, uncertainty: Span::micros(1) };
+        let line = watch.names.get(&event.offset).cloned().unwrap_or_default();
+        Ok(Some(Edge { line, kind, moment }))
     }
 }

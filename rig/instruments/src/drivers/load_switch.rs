@@ -190,7 +190,7 @@ mod tests {
 
     use super::*;
     use crate::clock::now;
-    use crate::kinds::{Edge, LineState};
+    use crate::kinds::{Edges, LineState};
     use crate::settings::Value;
 
     /// A switch, a board behind it that takes 25 mA, and a monitor between them.
@@ -218,7 +218,7 @@ mod tests {
         fn read(&mut self, _: &str, _: Deadline) -> Result<LineState, Failure> {
             Ok(LineState::Inactive)
         }
-        fn next_edge(&mut self, _: Deadline) -> Result<Option<Edge>, Failure> {
+        fn edges(&mut self) -> Result<Option<Box<dyn Edges>>, Failure> {
             Ok(None)
         }
         fn make_safe(&mut self, _: Deadline) -> Result<(), Failure> {

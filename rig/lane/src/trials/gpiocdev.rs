@@ -3,11 +3,12 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
 use std::time::Duration;
 
 use brickproof_instruments::{
-    Deadline, Drive, EdgeKind, Failure, FailureKind, Instrument, Kind, LineState, Lines, Moment, Owner, Settings,
-    Value, now,
+    Deadline, Drive, EdgeKind, Edges, Failure, FailureKind, Instrument, Kind, LineState, Lines, Moment, Owner,
+    Settings, Value, now,
 };
 use brickproof_paced::devices::cp2112::Cp2112;
 use brickproof_paced::line::{Level, Pull};
@@ -31,6 +32,9 @@ pub(super) fn all() -> Vec<Trial> {
         trial("gpiocdev::a_line_that_somebody_holds_is_busy", a_line_that_somebody_holds_is_busy),
         trial("gpiocdev::what_is_missing_is_named_with_what_is_there", what_is_missing_is_named_with_what_is_there),
         trial("gpiocdev::edges_come_in_order_with_the_kernels_stamps", edges_come_in_order_with_the_kernels_stamps),
+        trial("gpiocdev::driving_does_not_wait_for_an_edge", driving_does_not_wait_for_an_edge),
+        trial("gpiocdev::edges_of_two_chips_come_to_one_listener", edges_of_two_chips_come_to_one_listener),
+        trial("gpiocdev::edges_have_one_listener", edges_have_one_listener),
         trial("gpiocdev::a_vanished_chip_is_gone", a_vanished_chip_is_gone),
         trial("gpiocdev::trigger_to_cut_beside_a_bare_loop", trigger_to_cut_beside_a_bare_loop),
     ]
@@ -190,12 +194,13 @@ fn edges_come_in_order_with_the_kernels_stamps() -> Result<(), Mishap> {
     const EDGES: usize = 1_000;
     let chip = chip()?;
     let mut lines = lines(&settings(&[], &[("sense", "22 active-high")]))?;
+    let mut edges = edges(&mut *lines)?;
     for index in 0..EDGES {
         let (pull, kind) =
             if index % 2 == 0 { (Pull::Up, EdgeKind::Activated) } else { (Pull::Down, EdgeKind::Deactivated) };
         let before = now();
         chip.pull(22, pull)?;
-        let edge = lines.next_edge(soon())?.ok_or("no edge came")?;
+        let edge = edges.next(soon())?.ok_or("no edge came")?;
         let told = now();
         same("the edge", (edge.line.as_str(), edge.kind), ("sense", kind))?;
         let (at, blur) = (edge.moment.at, edge.moment.uncertainty);
@@ -204,7 +209,56 @@ fn edges_come_in_order_with_the_kernels_stamps() -> Result<(), Mishap> {
             return Err(format!("edge {index} at {} ns is not in {} to {} ns", ns(at), ns(before), ns(told)).into());
         }
     }
-    same("and no more", lines.next_edge(Deadline::after(Span::millis(5)))?, None)
+    same("and no more", edges.next(Deadline::after(Span::millis(5)))?, None)
+}
+
+/// One thread waits for an edge that only comes once the other has driven a line, on the same lines.
+fn driving_does_not_wait_for_an_edge() -> Result<(), Mishap> {
+    let chip = chip()?;
+    let mut lines = lines(&settings(&[("power", "6 push-pull active-high")], &[("sense", "22 active-high")]))?;
+    let mut edges = edges(&mut *lines)?;
+    let waiting = thread::spawn(move || edges.next(soon()));
+    lines.drive("power", Drive::Asserted, soon())?;
+    same("it is driven", chip.level(6)?, Level::High)?;
+    same("a watched line is read all the same", lines.read("sense", soon())?, LineState::Inactive)?;
+    same("nobody has come back yet", waiting.is_finished(), false)?;
+    chip.pull(22, Pull::Up)?;
+    let edge = waiting.join().map_err(|_| "the listener panicked")??.ok_or("no edge came")?;
+    same("the edge", (edge.line.as_str(), edge.kind), ("sense", EdgeKind::Activated))
+}
+
+fn edges_of_two_chips_come_to_one_listener() -> Result<(), Mishap> {
+    let chip = chip()?;
+    let other = Chip::new("second", 4, &[(3, "OTHER_SENSE")])?;
+    let mut lines = lines(&settings(&[], &[("sense", "22 active-high"), ("other", "OTHER_SENSE active-high")]))?;
+    let mut edges = edges(&mut *lines)?;
+    for (which, offset, name) in [(&other, 3, "other"), (&chip, 22, "sense"), (&other, 3, "other")] {
+        let (pull, kind) = match which.level(offset)? {
+            Level::Low => (Pull::Up, EdgeKind::Activated),
+            Level::High => (Pull::Down, EdgeKind::Deactivated),
+        };
+        which.pull(offset, pull)?;
+        let edge = edges.next(soon())?.ok_or("no edge came")?;
+        same("the edge", (edge.line.as_str(), edge.kind), (name, kind))?;
+    }
+    Ok(())
+}
+
+fn edges_have_one_listener() -> Result<(), Mishap> {
+    let _chip = chip()?;
+    let mut watching = lines(&settings(&[], &[("sense", "22 active-high")]))?;
+    let _edges = edges(&mut *watching)?;
+    match kind_of(watching.edges().map(drop))? {
+        FailureKind::Refused(_) => {}
+        other => return Err(format!("{other:?}").into()),
+    }
+    drop(watching);
+    let mut only_driven = lines(&settings(&[("reset", "17")], &[]))?;
+    same("nothing is watched", only_driven.edges()?.is_none(), true)
+}
+
+fn edges(lines: &mut dyn Lines) -> Result<Box<dyn Edges>, Mishap> {
+    Ok(lines.edges()?.ok_or("nothing is watched")?)
 }
 
 fn ns(at: Instant) -> u64 {
@@ -213,10 +267,16 @@ fn ns(at: Instant) -> u64 {
 
 fn a_vanished_chip_is_gone() -> Result<(), Mishap> {
     let chip = chip()?;
-    let mut lines = lines(&settings(&[("reset", "17")], &[]))?;
+    let mut lines = lines(&settings(&[("reset", "17")], &[("sense", "22")]))?;
+    let mut edges = edges(&mut *lines)?;
     drop(chip);
-    match kind_of(lines.drive("reset", Drive::Asserted, soon()))? {
-        FailureKind::Gone(_) => Ok(()),
+    let told = [
+        kind_of(lines.drive("reset", Drive::Asserted, soon()))?,
+        kind_of(lines.read("sense", soon()))?,
+        kind_of(edges.next(soon()))?,
+    ];
+    match told {
+        [FailureKind::Gone(_), FailureKind::Gone(_), FailureKind::Gone(_)] => Ok(()),
         other => Err(format!("{other:?}").into()),
     }
 }
@@ -230,16 +290,16 @@ fn trigger_to_cut_beside_a_bare_loop() -> Result<(), Mishap> {
     let mut bare_rounds = Vec::with_capacity(ROUNDS);
     let mut our_rounds = Vec::with_capacity(ROUNDS);
     let bare = Bare::new(&chip)?;
-    let watch = lines(&settings(&[], &[("sense", "22 active-high")]))?;
+    let mut watch = lines(&settings(&[], &[("sense", "22 active-high")]))?;
+    let watch = edges(&mut *watch)?;
     let cut = lines(&settings(&[("power", "6 push-pull active-high")], &[]))?;
     let (watch, cut) = (Owner::new("watch", watch)?, Owner::new("cut", cut)?);
     for round in 0..ROUNDS {
         let pull = if round % 2 == 0 { Pull::Up } else { Pull::Down };
         bare_rounds.push(bare.round(&chip, pull)?);
         chip.pull(22, pull)?;
-        let edge = watch
-            .call("wait for an edge", soon(), |lines, deadline| lines.next_edge(deadline))?
-            .ok_or("no edge came")?;
+        let edge =
+            watch.call("wait for an edge", soon(), |edges, deadline| edges.next(deadline))?.ok_or("no edge came")?;
         let moment = cut.call("cut", soon(), |lines, deadline| lines.drive("power", Drive::Asserted, deadline))?;
         our_rounds.push((moment.at + moment.uncertainty).since(edge.moment.at));
         cut.call("give back", soon(), |lines, deadline| lines.drive("power", Drive::Released, deadline))?;
