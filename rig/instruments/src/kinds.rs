@@ -191,6 +191,8 @@ pub trait Probe: Send {
     fn program(&mut self, address: u32, bytes: &[u8], deadline: Deadline) -> Result<(), Failure>;
     /// Resets the device and lets it run.
     fn reset(&mut self, deadline: Deadline) -> Result<Moment, Failure>;
+    /// Lets go of the device as it is, so that nothing of a debugger is left on it; whatever is asked next attaches anew.
+    fn detach(&mut self, deadline: Deadline) -> Result<(), Failure>;
 }
 
 /// The board's USB bootloader.

@@ -5,6 +5,7 @@
 
 use std::sync::mpsc;
 use std::thread;
+use std::time::Duration;
 
 use brickproof_units::Span;
 
@@ -38,6 +39,37 @@ impl<T: ?Sized + Send + 'static> Owner<T> {
         Ok(Self { device, jobs })
     }
 
+    /// Its name in failures.
+    pub fn device(&self) -> &str {
+        &self.device
+    }
+
+    /// Queues something for the driver to do, after what was queued before. Whoever wants an answer puts a channel into it: the channel
+    /// closes without one if the driver panics.
+    ///
+    /// # Errors
+    ///
+    /// If the driver is gone.
+    pub fn send(&self, asked: &str, job: impl FnOnce(&mut T) + Send + 'static) -> Result<(), Failure> {
+        let job: Job<Box<T>> = Box::new(move |driver| job(driver));
+        self.jobs.send(job).map_err(|_| self.gone(asked))
+    }
+
+    /// That the driver ended before it answered.
+    pub fn gone(&self, asked: &str) -> Failure {
+        Failure::new(&self.device, asked, FailureKind::Gone("its driver ended".to_owned()))
+    }
+
+    /// That the driver did not answer in time.
+    pub fn no_answer(&self, asked: &str, deadline: Deadline) -> Failure {
+        Failure::new(&self.device, asked, FailureKind::NoAnswer(deadline.within()))
+    }
+
+    /// How long an answer may be waited for: until the deadline, and then a little, for the driver to say itself why it failed.
+    pub fn patience(deadline: Deadline) -> Duration {
+        deadline.left() + Duration::from_nanos(GRACE.as_nanos())
+    }
+
     /// Has the driver do something, and waits for it until shortly after the deadline.
     ///
     /// # Errors
@@ -50,22 +82,14 @@ impl<T: ?Sized + Send + 'static> Owner<T> {
         act: impl FnOnce(&mut T, Deadline) -> Result<R, Failure> + Send + 'static,
     ) -> Result<R, Failure> {
         let (answer, answered) = mpsc::sync_channel(1);
-        let job: Job<Box<T>> = Box::new(move |driver| {
+        self.send(asked, move |driver| {
             // Nobody listens any more if the caller gave up.
             let _ = answer.send(act(driver, deadline));
-        });
-        let gone = || {
-            let kind = FailureKind::Gone("its driver ended".to_owned());
-            Failure::new(&self.device, asked, kind)
-        };
-        self.jobs.send(job).map_err(|_| gone())?;
-        let patience = deadline.left() + std::time::Duration::from_nanos(GRACE.as_nanos());
-        match answered.recv_timeout(patience) {
+        })?;
+        match answered.recv_timeout(Self::patience(deadline)) {
             Ok(result) => result,
-            Err(mpsc::RecvTimeoutError::Timeout) => {
-                Err(Failure::new(&self.device, asked, FailureKind::NoAnswer(deadline.within())))
-            }
-            Err(mpsc::RecvTimeoutError::Disconnected) => Err(gone()),
+            Err(mpsc::RecvTimeoutError::Timeout) => Err(self.no_answer(asked, deadline)),
+            Err(mpsc::RecvTimeoutError::Disconnected) => Err(self.gone(asked)),
         }
     }
 }

@@ -83,6 +83,7 @@ fn describe(what: &Happening, secrets: &Secrets) -> (&'static str, Value) {
             };
             ("edge", json!({ "line": line.as_ref(), "edge": edge }))
         }
+        Happening::InstrumentFailed(error) => ("instrument_failed", json!({ "error": error.to_string() })),
         Happening::Triggered { step } => ("triggered", json!({ "step": step })),
         Happening::Rail { voltage, current } => ("rail", json!({ "uv": voltage.get(), "ua": current.get() })),
         Happening::Verdict(verdict) => (

@@ -50,7 +50,7 @@ pub(crate) const fn layout(chip: Chip) -> lantern_layout::Chip {
 
 /// As a station reports it.
 pub(crate) fn failed(error: StoreError) -> CommandError {
-    CommandError::Failed { instrument: PROBE, asked: error.asked.into(), happened: error.happened.into() }
+    CommandError::Failed { instrument: PROBE.into(), asked: error.asked.into(), happened: error.happened.into() }
 }
 
 #[cfg(test)]

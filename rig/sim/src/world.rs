@@ -269,7 +269,7 @@ impl World {
     fn press(&mut self, name: &str) -> Result<Pin, CommandError> {
         let button = self.buttons.iter().find(|(known, _, _)| **known == *name);
         let Some((_, pin, level)) = button else {
-            return Err(CommandError::Unsupported { instrument: "the board", asked: format!("press {name}").into() });
+            return Err(CommandError::Unsupported { instrument: "the board".into(), asked: format!("press {name}").into() });
         };
         self.board.set_pin(*pin, *level);
         Ok(*pin)

@@ -311,6 +311,10 @@ impl Trial {
                 self.eyes.see_cloud(self.now, &event);
                 self.record(stamp, Happening::Cloud(event));
             }
+            Observation::InstrumentFailed(error) => {
+                self.record(stamp, Happening::InstrumentFailed(error.clone()));
+                self.take_stray_answer(Err(error));
+            }
             Observation::Answered { id, result } => {
                 self.record(stamp, Happening::Answered { id, result: result.clone() });
                 self.take_answer(id, result);
@@ -584,7 +588,7 @@ fn time_of(slew: Slew, way: Voltage) -> Span {
 
 fn no_answer(asked: &str) -> CommandError {
     let happened = format!("no answer came within {ANSWER_DEADLINE}").into();
-    CommandError::Failed { instrument: "the station", asked: asked.into(), happened }
+    CommandError::Failed { instrument: "the station".into(), asked: asked.into(), happened }
 }
 
 /// The request that a step without waiting comes down to.

@@ -132,15 +132,15 @@ pub enum CommandError {
     #[error("{instrument} cannot {asked}")]
     Unsupported {
         /// Which instrument.
-        instrument: &'static str,
+        instrument: Cow<'static, str>,
         /// What it was asked.
         asked: Arc<str>,
     },
     /// The instrument tried and failed.
     #[error("{instrument} failed to {asked}: {happened}")]
     Failed {
-        /// Which instrument.
-        instrument: &'static str,
+        /// Which instrument, and where the bench has it.
+        instrument: Cow<'static, str>,
         /// What it was asked.
         asked: Arc<str>,
         /// What happened.
@@ -171,6 +171,8 @@ pub enum Observation {
     },
     /// The cloud saw or did something.
     Cloud(CloudEvent),
+    /// An instrument failed that was not asked for anything: it was unplugged, or does not answer any more.
+    InstrumentFailed(CommandError),
     /// A request came to its end.
     Answered {
         /// Which request.

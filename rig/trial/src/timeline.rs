@@ -111,6 +111,8 @@ pub enum Happening {
         /// In which direction.
         edge: Edge,
     },
+    /// An instrument failed by itself.
+    InstrumentFailed(CommandError),
     /// A trigger's cause was seen.
     Triggered {
         /// The step, counted from 1.

@@ -217,6 +217,12 @@ impl<P: Plug> Probe for Attached<P> {
             Ok(moment)
         })
     }
+
+    fn detach(&mut self, _deadline: Deadline) -> Result<(), Failure> {
+        // A session takes its breakpoints and its hold on the core back as it goes.
+        self.session = None;
+        Ok(())
+    }
 }
 
 fn let_run(core: &mut Core<'_>) -> Result<(), FailureKind> {

@@ -80,7 +80,7 @@ impl Trial {
         let blind = self.reads_supply(position) && self.eyes.lowest_rail().is_none();
         if blind {
             self.bench_failed(&CommandError::Failed {
-                instrument: "the supply",
+                instrument: "the supply".into(),
                 asked: "read the rail".into(),
                 happened: "no reading came".into(),
             });

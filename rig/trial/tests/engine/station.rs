@@ -220,7 +220,7 @@ impl Station {
             }
             Reply::Refusal => {
                 result = Err(CommandError::Failed {
-                    instrument: "the instrument",
+                    instrument: "the instrument".into(),
                     asked: "obey".into(),
                     happened: "the cable is off".into(),
                 });
