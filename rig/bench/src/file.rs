@@ -121,6 +121,11 @@ impl Identity {
         (0..text.len()).step_by(2).map(byte).collect::<Option<_>>().map(Self)
     }
 
+    /// That of a chip that keeps these bytes.
+    pub fn of(bytes: Vec<u8>) -> Self {
+        Self(bytes)
+    }
+
     /// The bytes.
     pub fn bytes(&self) -> &[u8] {
         &self.0

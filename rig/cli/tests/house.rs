@@ -33,7 +33,10 @@ const HOUSE: &[(&str, &[&str])] = &[
     ),
     ("brickproof-lane", &["instruments", "paced", "virtual-board", "units"]),
     ("brickproof-paced", &["virtual-board", "units"]),
-    ("brickproof-bench", &["instruments", "scenario", "yaml", "units"]),
+    (
+        "brickproof-bench",
+        &["trial", "instruments", "firmware", "scenario", "yaml", "console", "light", "keys", "cloud", "units"],
+    ),
     ("brickproof-instruments", &["units"]),
     ("brickproof-trial", &["scenario", "console", "light", "keys", "cloud", "units"]),
     ("brickproof-virtual-board", &["units"]),

@@ -6,7 +6,7 @@ use std::sync::{Arc, LazyLock};
 
 use brickproof_keys::lantern_layout::{self, Area, Chip, CopyState, FlashContent, KeySet, Store};
 use brickproof_keys::{
-    Alternates, Corruption, Fingerprint, Host, ServerAddress, Slot, SlotContent, device_key_from_seed,
+    Alternates, Corruption, Fingerprint, Host, ServerAddress, Slot, SlotContent, check, device_key_from_seed,
 };
 use brickproof_scenario::board::BoardProfile;
 use brickproof_scenario::plan;
@@ -131,6 +131,14 @@ impl KeyStore {
         Ok((area, content))
     }
 
+    /// The fingerprint of the device key in an area, if it is whole and none of those that the rig writes or hands out: somebody's identity,
+    /// which must not be lost.
+    pub fn strange_identity(area: &[u8]) -> Option<Fingerprint> {
+        let key = SlotContent::from_dct(Slot::DevicePrivate, area)?;
+        let is_ours = private_keys().iter().any(|ours| ours.fingerprint() == key.fingerprint());
+        (check(&key).is_ok() && !is_ours).then(|| key.fingerprint())
+    }
+
     /// What the slot holds, compared with what it was provisioned with and with what the cloud issued.
     ///
     /// # Errors
@@ -199,4 +207,29 @@ fn write<M: Memory>(memory: &mut M, address: u32, bytes: &[u8]) -> Result<(), St
 
 fn failed(asked: &'static str, error: &dyn std::fmt::Display) -> StoreError {
     StoreError { asked, happened: error.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_whole_key_of_somebody_else_is_a_strange_identity() {
+        let area = |key: &SlotContent| {
+            let mut area = vec![0xFF; lantern_layout::AREA_SIZE];
+            let at = Slot::DevicePrivate.dct_offset() as usize;
+            area[at..at + key.expose().len()].copy_from_slice(key.expose());
+            area
+        };
+        let theirs = device_key_from_seed(77);
+        assert_eq!(KeyStore::strange_identity(&area(&theirs)), Some(theirs.fingerprint()));
+        let mut torn = area(&theirs);
+        torn[Slot::DevicePrivate.dct_offset() as usize + 40..].fill(0xFF);
+        assert_eq!(KeyStore::strange_identity(&torn), None);
+        for ours in private_keys() {
+            assert_eq!(KeyStore::strange_identity(&area(&ours)), None);
+        }
+        assert_eq!(KeyStore::strange_identity(&[0xFF; lantern_layout::AREA_SIZE]), None);
+        assert_eq!(KeyStore::strange_identity(&[]), None);
+    }
 }

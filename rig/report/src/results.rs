@@ -191,6 +191,9 @@ pub struct TriggerEntry {
 pub struct AchievedEntry {
     /// When it began.
     pub began_ns: u64,
+    /// The true beginning is no further than this from it. Zero in results of before there was this field.
+    #[serde(default)]
+    pub uncertainty_ns: u64,
     /// The rail's lowest voltage.
     pub lowest_uv: i64,
     /// How long the rail was below the board's brown-out level.
@@ -370,6 +373,7 @@ fn fault_entry(record: &FaultRecord) -> FaultEntry {
         asked: asked(&record.asked),
         achieved: record.achieved.as_ref().map(|shape| AchievedEntry {
             began_ns: shape.began.as_nanos(),
+            uncertainty_ns: shape.uncertainty.as_nanos(),
             lowest_uv: shape.lowest.get(),
             below_brown_out_ns: shape.below_brown_out.get(),
         }),

@@ -62,8 +62,12 @@ pub fn failure(trial: &TrialResult, world: World, colour: Colour) -> String {
     let _ = writeln!(text, "  {}", trial.reason);
     for fault in &trial.faults {
         let achieved = fault.achieved.as_ref().map_or("it did not happen".to_owned(), |it| {
+            let uncertainty = match it.uncertainty_ns {
+                0 => String::new(),
+                nanos => format!(" (within {})", brickproof_units::Span::nanos(nanos)),
+            };
             format!(
-                "at {} the rail fell to {} and stayed {} below brown-out",
+                "at {}{uncertainty} the rail fell to {} and stayed {} below brown-out",
                 seconds(it.began_ns),
                 brickproof_units::Voltage::new(it.lowest_uv),
                 brickproof_units::Span::new(it.below_brown_out_ns),

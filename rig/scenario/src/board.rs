@@ -6,7 +6,7 @@
 use std::fmt;
 
 use brickproof_keys::Slot;
-use brickproof_units::{Current, Slew, Voltage};
+use brickproof_units::{Current, Slew, Span, Voltage};
 use brickproof_yaml::decode::{Decoder, Fields, Names};
 use brickproof_yaml::tree::{self, Extent, Node};
 use brickproof_yaml::{Diagnostics, Mistake, MistakeKind, Mistakes, Place, suggest};
@@ -25,6 +25,8 @@ pub struct BoardProfile {
     pub flash: FlashGeometry,
     /// Its RAM.
     pub ram: Bytes,
+    /// Where the part keeps its unique id.
+    pub identity: IdentityPlace,
     /// Where the key areas begin; DCT offset 0 is the start of each.
     pub key_areas: Vec<Address>,
     /// The key slots in every area, in the order of the file.
@@ -59,6 +61,11 @@ impl BoardProfile {
     /// The status of that name.
     pub fn status(&self, name: &str) -> Option<&LightStatus> {
         self.light.iter().find(|status| status.name == name)
+    }
+
+    /// The shortest phase of all that its light can show: what a sensor above it has to tell apart.
+    pub fn fastest_phase(&self) -> Option<Span> {
+        self.light.iter().filter_map(|status| status.look.shortest_phase()).min()
     }
 
     /// The place of a key slot inside an area.
@@ -101,6 +108,15 @@ pub struct FlashGeometry {
     pub size: Bytes,
     /// What one erase takes.
     pub page: Bytes,
+}
+
+/// Where a part keeps the unique id that its maker gave it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IdentityPlace {
+    /// Its first byte.
+    pub address: Address,
+    /// Its length.
+    pub length: Bytes,
 }
 
 /// Where a key slot lies inside a key area.
@@ -186,8 +202,8 @@ pub fn load(path: &str, text: impl AsRef<[u8]>) -> Result<BoardProfile, Diagnost
     mistakes.settle(path, text, profile)
 }
 
-const KEYS: [&str; 11] =
-    ["board", "mcu", "flash", "ram", "keys", "input", "rails", "lines", "buttons", "console", "light"];
+const KEYS: [&str; 12] =
+    ["board", "mcu", "flash", "ram", "identity", "keys", "input", "rails", "lines", "buttons", "console", "light"];
 
 fn profile(decoder: &mut Decoder<'_>, root: &Node) -> Option<BoardProfile> {
     let file = decoder.fields(root, "a board profile", &KEYS)?;
@@ -195,6 +211,7 @@ fn profile(decoder: &mut Decoder<'_>, root: &Node) -> Option<BoardProfile> {
     let mcu = word(decoder, &file, "mcu", "the name of a microcontroller");
     let flash = file.required(decoder, "flash").and_then(|node| flash(decoder, node));
     let ram = size(decoder, &file, "ram");
+    let identity = file.required(decoder, "identity").and_then(|node| identity(decoder, node));
     let keys = file.required(decoder, "keys").and_then(|node| keys(decoder, node, flash));
     let input = file.required(decoder, "input").and_then(|node| input(decoder, node));
     let rails = file.required(decoder, "rails").and_then(|node| rails(decoder, node));
@@ -203,13 +220,14 @@ fn profile(decoder: &mut Decoder<'_>, root: &Node) -> Option<BoardProfile> {
     let console = file.required(decoder, "console").and_then(|node| console(decoder, node));
     let light = file.required(decoder, "light").and_then(|node| lights::vocabulary(decoder, node));
     let ((key_areas, key_slots), (console, log)) = (keys?, console?);
-    let (name, mcu, flash, ram, input) = (name?, mcu?, flash?, ram?, input?);
+    let (name, mcu, flash, ram, identity, input) = (name?, mcu?, flash?, ram?, identity?, input?);
     let (rails, lines, buttons, light) = (rails?, lines?, buttons?, light?);
     Some(BoardProfile {
         name,
         mcu,
         flash,
         ram,
+        identity,
         key_areas,
         key_slots,
         input,
@@ -237,6 +255,13 @@ fn flash(decoder: &mut Decoder<'_>, node: &Node) -> Option<FlashGeometry> {
         return None;
     }
     Some(geometry)
+}
+
+fn identity(decoder: &mut Decoder<'_>, node: &Node) -> Option<IdentityPlace> {
+    let fields = decoder.fields(node, "`identity`", &["address", "length"])?;
+    let address = fields.required(decoder, "address").and_then(|node| address(decoder, node, None));
+    let length = size(decoder, &fields, "length");
+    Some(IdentityPlace { address: address?, length: length? })
 }
 
 fn keys(decoder: &mut Decoder<'_>, node: &Node, flash: Option<FlashGeometry>) -> Option<(Vec<Address>, Vec<KeySlot>)> {
@@ -378,8 +403,10 @@ mod tests {
     fn the_shipped_profiles_say_what_the_protocol_says() {
         let profile = load("nrf51", PROFILE).unwrap();
         assert_eq!((profile.name.as_str(), profile.mcu.as_str()), ("lantern-nrf51", "nRF51822"));
+        assert_eq!(profile.identity, IdentityPlace { address: Address(0x1000_0060), length: Bytes(8) });
         assert_eq!(profile.key_areas, [Address(0x3e000), Address(0x3f000)]);
         assert_eq!(profile.light.len(), 20);
+        assert_eq!(profile.fastest_phase(), Some(Span::millis(50)));
         // The crate that reads and damages slots has the same table.
         for slot in Slot::ALL {
             let known = profile.key_slot(slot).unwrap();

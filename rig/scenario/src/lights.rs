@@ -88,6 +88,19 @@ impl Look {
         }
     }
 
+    /// The shortest time in which nothing changes that has to be told from what is beside it, if it changes at all.
+    pub fn shortest_phase(&self) -> Option<Span> {
+        /// The short letters of Device OS's SOS, and its gaps (v1.4.4, panic.c).
+        const SOS_GAP: Span = Span::millis(100);
+        match self.shown {
+            Shown::Off | Shown::Solid => None,
+            // A breath has no phases; half of it has a slope.
+            Shown::Blink { period } | Shown::Breathe { period } => Some(Span::nanos(period.get() / 2)),
+            Shown::Flash { on, off, .. } => Some(on.min(off)),
+            Shown::Sos { .. } => Some(SOS_GAP),
+        }
+    }
+
     /// How long it can last.
     pub(crate) fn duration(&self) -> Duration {
         match (self.shown, self.period()) {

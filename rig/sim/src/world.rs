@@ -269,7 +269,10 @@ impl World {
     fn press(&mut self, name: &str) -> Result<Pin, CommandError> {
         let button = self.buttons.iter().find(|(known, _, _)| **known == *name);
         let Some((_, pin, level)) = button else {
-            return Err(CommandError::Unsupported { instrument: "the board".into(), asked: format!("press {name}").into() });
+            return Err(CommandError::Unsupported {
+                instrument: "the board".into(),
+                asked: format!("press {name}").into(),
+            });
         };
         self.board.set_pin(*pin, *level);
         Ok(*pin)
@@ -422,6 +425,7 @@ impl World {
             let (_, id) = self.injected.remove(position);
             let shape = ShapeAchieved {
                 began: achieved.start,
+                uncertainty: Span::ZERO,
                 lowest: achieved.floor,
                 below_brown_out: achieved.below_brown_out,
             };
@@ -477,7 +481,7 @@ impl World {
             Unplugged::ByOrder => Achieved::Done,
             Unplugged::AsFault { at: began, stopped } => {
                 let below_brown_out = stopped.map_or(Span::ZERO, |stopped| self.now.since(stopped));
-                Achieved::Injected(ShapeAchieved { began, lowest: rail, below_brown_out })
+                Achieved::Injected(ShapeAchieved { began, uncertainty: Span::ZERO, lowest: rail, below_brown_out })
             }
         };
         self.answer(id, Ok(achieved));

@@ -25,6 +25,8 @@ const SUPPLY_READING_PERIOD: Span = Span::millis(1);
 const SLOT_REREAD_PAUSE: Span = Span::millis(100);
 /// A request that is not answered by then is the bench's failure. A shape may last as long as it says, beyond this.
 const ANSWER_DEADLINE: Span = Span::secs(30);
+/// Writing a whole part over a slow probe takes half a minute, and a board that does not answer is tried again after a reset and a power cycle.
+const PROVISIONING: Span = Span::secs(300);
 
 /// One run of one plan. See the crate's documentation for the manner of use.
 #[derive(Clone, Debug)]
@@ -349,6 +351,7 @@ impl Trial {
         let lasts = match &command {
             Command::Inject(injection) => self.lasts_until(injection),
             Command::Reset { hold } | Command::Press { hold, .. } => self.now + *hold,
+            Command::Provision => self.now + PROVISIONING,
             _ => self.now,
         };
         let id = ActionId(self.next_id);

@@ -119,6 +119,8 @@ pub enum Achieved {
 pub struct ShapeAchieved {
     /// When it began.
     pub began: Instant,
+    /// The true beginning is no further than this from it. Zero in simulation.
+    pub uncertainty: Span,
     /// The lowest voltage of the rail.
     pub lowest: Voltage,
     /// How long the rail was below the board's brown-out level; for a fault without an end, until it was reported.

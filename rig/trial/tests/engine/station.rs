@@ -199,7 +199,12 @@ impl Station {
                     Fault::LoadStep { hold, .. } => (Voltage::new(1_500_000), *hold),
                 };
                 answered = injection.at + hold;
-                result = Ok(Achieved::Injected(ShapeAchieved { began: injection.at, lowest, below_brown_out: hold }));
+                result = Ok(Achieved::Injected(ShapeAchieved {
+                    began: injection.at,
+                    uncertainty: Span::ZERO,
+                    lowest,
+                    below_brown_out: hold,
+                }));
             }
             _ => {}
         }

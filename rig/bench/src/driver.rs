@@ -1,0 +1,254 @@
+//! The bench driver: runs one trial on one station, in real time.
+//!
+//! Boundary: the loop and its order. What is observed is told to the trial as it comes, each thing with its own instant and how sure that
+//! is; what is due is decided a little late, so that what was observed in time has been told by then.
+
+use std::sync::Arc;
+
+use brickproof_cloud::{Behaviour, Cloud, CloudConfig, CloudEvent};
+use brickproof_console::Lines;
+use brickproof_firmware::{Firmware, PUBLISHED};
+use brickproof_instruments::Failure;
+use brickproof_light::Calibration;
+use brickproof_scenario::plan::{CloudBehaviour, Plan};
+use brickproof_trial::{Achieved, Command, CommandError, Observation, Stamp, Trial};
+use brickproof_units::{Instant, Span};
+use tokio::sync::{mpsc, watch};
+
+use crate::asking::ask;
+use crate::clock::Clock;
+use crate::hands::{Hands, News, in_words};
+use crate::senses::{self, Senses};
+use crate::state::StateError;
+use crate::station::{ACTION, OpenStation};
+
+/// How late an observation may be told, at the most, by a host that is not overloaded: a look at the console, and a turn of the tasks. Assumed.
+const LATE: Span = Span::millis(25);
+/// How many readings of the dark tell a sensor's own noise: a second at 41 ms each.
+const DARK_READINGS: usize = 24;
+
+/// What a trial is run with.
+#[derive(Clone, Debug)]
+pub struct Job {
+    /// What to do. It must fit the station, see [`crate::fitness::unfit`].
+    pub plan: Arc<Plan>,
+    /// What runs on the board.
+    pub firmware: Firmware,
+    /// The seed of everything that is left to chance.
+    pub seed: u64,
+    /// What the journal calls it: the trial's id.
+    pub name: String,
+}
+
+/// How far somebody wants a run to stop.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stop {
+    /// Not at all.
+    #[default]
+    No,
+    /// The trial ends, is cleaned up, and the station made safe.
+    Soon,
+    /// The same, and no step of the cleanup waits.
+    Now,
+}
+
+/// A trial at its end.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The engine.
+    pub trial: Trial,
+    /// Why the station is of no use any more, if it is not.
+    pub retired: Option<Arc<str>>,
+}
+
+/// Runs a trial to its end. The station is safe afterwards, or the verdict says that it is not.
+///
+/// # Errors
+/// If nothing can be noted about the station: nothing was driven then.
+pub async fn run(station: &Arc<OpenStation>, job: &Job, stop: watch::Receiver<Stop>) -> Result<Outcome, StateError> {
+    station.leave_safe_state(&job.name)?;
+    let (news, inbox) = mpsc::unbounded_channel();
+    let calibration = calibrate(station).await;
+    let clock = Clock::begin();
+    let hands = Hands::new(Arc::clone(station), &job.plan, &job.firmware, job.seed, clock, news);
+    let mut trial = Trial::new(Arc::clone(&job.plan), calibration.as_ref().cloned().unwrap_or_default());
+    if let Err(failure) = &calibration {
+        trial.observe(Stamp::exact(clock.now()), Observation::InstrumentFailed(in_words(failure)));
+    }
+    let peer = station.file().cloud.map(|_| Peer::new(&job.plan, job.seed));
+    let run = Run { trial, hands, inbox, peer, senses: None, retired: None, stop };
+    Ok(run.to_the_end().await)
+}
+
+/// What the sensor sees of a board without power.
+async fn calibrate(station: &OpenStation) -> Result<Calibration, Failure> {
+    let Some(light) = &station.light else { return Ok(Calibration::default()) };
+    let mut dark = Vec::new();
+    if let Some(phase) = station.board().fastest_phase() {
+        ask(light, "choose its integration time", ACTION, move |light, deadline| light.watch_for(phase, deadline))
+            .await?;
+    }
+    for _ in 0..DARK_READINGS {
+        let exposure = ask(light, "see the dark", ACTION, |light, deadline| light.sample(deadline)).await?;
+        // Only the distances between them count.
+        let at = Instant::START + exposure.end.at.since(Instant::START);
+        dark.push(senses::sample(Stamp::exact(at), &exposure));
+    }
+    Calibration::default().with_dark(&dark).map_err(|error| {
+        let kind = brickproof_instruments::FailureKind::Answer(error.to_string());
+        Failure::new(light.device(), "see the dark", kind)
+            .with_help("the board is off: shield the sensor from other light")
+    })
+}
+
+struct Run {
+    trial: Trial,
+    hands: Hands,
+    inbox: mpsc::UnboundedReceiver<News>,
+    peer: Option<Peer>,
+    senses: Option<Senses>,
+    retired: Option<Arc<str>>,
+    stop: watch::Receiver<Stop>,
+}
+
+impl Run {
+    async fn to_the_end(mut self) -> Outcome {
+        let clock = self.hands.clock;
+        let mut stopping = Stop::No;
+        loop {
+            let wanted = *self.stop.borrow();
+            while stopping < wanted {
+                stopping = if stopping == Stop::No { Stop::Soon } else { Stop::Now };
+                self.trial.abort("interrupted");
+            }
+            self.carry_out();
+            let Some(wake) = self.trial.next_wake() else { break };
+            let due = self.peer.as_ref().and_then(Peer::next_due).unwrap_or(Instant::NEVER);
+            tokio::select! {
+                biased;
+                // Whoever held the other end is gone: nobody will ask for a stop any more.
+                Ok(()) = self.stop.changed() => {}
+                Some(news) = self.inbox.recv() => self.take(news).await,
+                () = clock.until(due) => self.send_due(),
+                () = clock.until(wake + LATE) => self.trial.wake(wake),
+            }
+        }
+        if let Some(senses) = self.senses {
+            senses.stop().await;
+        }
+        self.hands.stop().await;
+        Outcome { trial: self.trial, retired: self.retired }
+    }
+
+    fn carry_out(&mut self) {
+        while let Some(action) = self.trial.poll_action() {
+            if let (Command::Cloud(setting), Some(peer)) = (&action.command, &mut self.peer) {
+                peer.cloud.set_behaviour(behaviour(setting.behaviour));
+                peer.cloud.set_latency(setting.latency);
+            }
+            self.hands.carry_out(action);
+        }
+    }
+
+    async fn take(&mut self, news: News) {
+        match news {
+            News::Provisioned(id, ready) => {
+                let ready = match ready {
+                    Ok(words) => match Senses::begin(&self.hands).await {
+                        Ok(senses) => {
+                            self.senses = Some(senses);
+                            Ok(Achieved::Changed(words))
+                        }
+                        Err(failure) => Err(in_words(&failure)),
+                    },
+                    Err(retired) => {
+                        self.retired = Some(Arc::clone(&retired.0));
+                        Err(CommandError::Failed {
+                            instrument: format!("station {}", self.hands.station.name()).into(),
+                            asked: "make its board ready".into(),
+                            happened: retired.0,
+                        })
+                    }
+                };
+                let stamp = Stamp::exact(self.hands.clock.now());
+                self.trial.observe(stamp, Observation::Answered { id, result: ready });
+            }
+            News::Seen(stamp, Observation::Console(bytes)) => {
+                let events = self.peer.as_mut().map(|peer| peer.hear(stamp.at, &bytes)).unwrap_or_default();
+                self.trial.observe(stamp, Observation::Console(bytes));
+                for (at, event) in events {
+                    if let CloudEvent::KeyOffered { new, .. } = &event {
+                        self.hands.issued(*new);
+                    }
+                    self.trial.observe(Stamp { at, ..stamp }, Observation::Cloud(event));
+                }
+            }
+            News::Seen(stamp, observation) => self.trial.observe(stamp, observation),
+        }
+    }
+
+    fn send_due(&mut self) {
+        let Some(peer) = &mut self.peer else { return };
+        for bytes in peer.take_due(self.hands.clock.now()) {
+            let hands = self.hands.clone();
+            self.hands.begin(async move {
+                if let Err(failure) = hands.write_console(bytes).await {
+                    hands.tell_failure(&failure);
+                }
+            });
+        }
+    }
+}
+
+/// The rig as the board's cloud, on the console's line.
+struct Peer {
+    cloud: Cloud,
+    lines: Lines,
+    /// Lines for the board, in the order in which they are due.
+    outbox: Vec<(Instant, Vec<u8>)>,
+}
+
+impl Peer {
+    fn new(plan: &Plan, seed: u64) -> Self {
+        let cloud = Cloud::new(CloudConfig {
+            behaviour: behaviour(plan.cloud.behaviour),
+            latency: plan.cloud.latency,
+            devices: vec![PUBLISHED.device_old.clone()],
+            server: PUBLISHED.server.clone(),
+            address: PUBLISHED.address.clone(),
+            next_device_keys: vec![PUBLISHED.device_new.clone()],
+            seed,
+        });
+        Self { cloud, lines: Lines::new(), outbox: Vec::new() }
+    }
+
+    /// Takes what the board said; answers with what the cloud made of it.
+    fn hear(&mut self, at: Instant, bytes: &[u8]) -> Vec<(Instant, CloudEvent)> {
+        for line in self.lines.push(at, bytes) {
+            self.cloud.observe_line(at, &line.bytes);
+        }
+        while let Some((due, send)) = self.cloud.poll() {
+            self.outbox.push((due, send.bytes));
+        }
+        self.outbox.sort_by_key(|(due, _)| *due);
+        std::iter::from_fn(|| self.cloud.poll_event()).collect()
+    }
+
+    fn next_due(&self) -> Option<Instant> {
+        self.outbox.first().map(|(due, _)| *due)
+    }
+
+    fn take_due(&mut self, now: Instant) -> Vec<Vec<u8>> {
+        let due = self.outbox.partition_point(|(due, _)| *due <= now);
+        self.outbox.drain(..due).map(|(_, bytes)| bytes).collect()
+    }
+}
+
+fn behaviour(behaviour: CloudBehaviour) -> Behaviour {
+    match behaviour {
+        CloudBehaviour::Genuine => Behaviour::Genuine,
+        CloudBehaviour::Silent => Behaviour::Silent,
+        CloudBehaviour::Wrong => Behaviour::Wrong { server: PUBLISHED.server_other.clone() },
+        CloudBehaviour::Unreachable => Behaviour::Unreachable,
+    }
+}

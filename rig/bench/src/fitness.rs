@@ -1,0 +1,262 @@
+//! Whether a station can run a plan: what it lacks, which faults it cannot make, before anything is driven.
+//!
+//! Boundary: statements of drivers against demands of plans. Nothing is opened.
+
+use std::fmt;
+
+use brickproof_instruments::{Capabilities, Kind, Settings};
+use brickproof_scenario::plan::{
+    Cause, CloudBehaviour, CloudSetting, Condition, Fault, Need, Plan, StepAction, SupplySetting, Trigger,
+};
+use brickproof_units::{Span, Voltage};
+
+use crate::file::{Driver, Station};
+
+/// Why a station cannot run a plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unfit {
+    /// The line of the scenario that asks for it; `None` if every trial does.
+    pub line: Option<usize>,
+    /// What is asked for and why it cannot be had, in one sentence without a full stop.
+    pub why: String,
+}
+
+impl fmt::Display for Unfit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.line {
+            Some(line) => write!(f, "line {line}: {}", self.why),
+            None => f.write_str(&self.why),
+        }
+    }
+}
+
+/// Everything that keeps `station` from running `plan`; nothing if it can. A virtual station can do all that a plan may contain.
+pub fn unfit(plan: &Plan, station: &Station) -> Vec<Unfit> {
+    let mut found = Found { station, plan, unfit: Vec::new() };
+    if station.board.name != plan.board.name {
+        found.report(None, format!("it has a {}, and the scenario is for a {}", station.board.name, plan.board.name));
+        return found.unfit;
+    }
+    if station.instruments.values().any(|driver| matches!(driver, Driver::Virtual)) {
+        return found.unfit;
+    }
+    found.needs();
+    found.every_trial();
+    for step in plan.steps.iter().chain(&plan.cleanup) {
+        found.step(step.line, &step.action);
+    }
+    found.cloud(None, plan.cloud);
+    found.unfit
+}
+
+/// What one instrument of a station offers.
+pub(crate) fn offer(station: &Station, kind: Kind) -> Option<(Capabilities, &Settings)> {
+    match station.instruments.get(&kind)? {
+        Driver::Virtual => None,
+        Driver::Real(factory, settings) => Some((factory.capabilities(settings), settings)),
+    }
+}
+
+struct Found<'a> {
+    station: &'a Station,
+    plan: &'a Plan,
+    unfit: Vec<Unfit>,
+}
+
+impl Found<'_> {
+    fn report(&mut self, line: Option<usize>, why: impl Into<String>) {
+        let unfit = Unfit { line, why: why.into() };
+        if !self.unfit.contains(&unfit) {
+            self.unfit.push(unfit);
+        }
+    }
+
+    fn supply(&self) -> Option<(Capabilities, &'static str)> {
+        let (capabilities, _) = offer(self.station, Kind::Supply)?;
+        Some((capabilities, self.station.instruments.get(&Kind::Supply).map_or("", Driver::word)))
+    }
+
+    fn needs(&mut self) {
+        let has = |kind: Kind| self.station.instruments.contains_key(&kind);
+        let lacking: Vec<&str> = self
+            .plan
+            .needs
+            .iter()
+            .filter_map(|need| match need {
+                Need::Console if !has(Kind::Console) => Some("it has no `console`"),
+                Need::Light if !has(Kind::Light) => Some("it has no `light`"),
+                Need::Lines if !has(Kind::Lines) => Some("it has no `lines`"),
+                Need::Supply | Need::SupplyReading if !has(Kind::Supply) => Some("it has no `supply`"),
+                Need::Cloud if self.station.cloud.is_none() => {
+                    Some("it has no `cloud`: nobody can tell with which identity the board connects, or misbehave on purpose")
+                }
+                _ => None,
+            })
+            .collect();
+        lacking.into_iter().for_each(|why| self.report(None, why));
+    }
+
+    /// What a trial takes whatever its plan says: a board with known content, and power that is watched.
+    fn every_trial(&mut self) {
+        if !self.station.instruments.contains_key(&Kind::Probe) {
+            self.report(None, "it has no `probe`: firmware and keys are written through one before each trial");
+        }
+        match self.supply() {
+            None => self.report(None, "it has no `supply`"),
+            Some((capabilities, word)) if !capabilities.measures_voltage => self.report(
+                None,
+                format!(
+                    "its supply ({word}) does not measure voltage: off could not be proven, and a board without power would be \
+                     blamed for it"
+                ),
+            ),
+            Some(_) => {}
+        }
+    }
+
+    fn step(&mut self, line: usize, action: &StepAction) {
+        let line = Some(line);
+        match action {
+            StepAction::Supply(setting) => self.source(line, *setting),
+            StepAction::Reset { .. } => self.driven(line, "reset"),
+            StepAction::Press { button, .. } => self.driven(line, button),
+            StepAction::Cloud(setting) => self.cloud(line, *setting),
+            StepAction::Fault { trigger, fault } => {
+                if let Some(Cause::Edge { line: name, .. }) = &trigger.cause {
+                    self.watched(line, name);
+                }
+                self.fault(line, trigger, fault);
+            }
+            StepAction::Expect(expectation) => self.seen(line, &expectation.condition),
+            StepAction::Never { condition, .. } => self.seen(line, condition),
+            _ => {}
+        }
+    }
+
+    fn seen(&mut self, line: Option<usize>, condition: &Condition) {
+        match condition {
+            Condition::Current(_) => {
+                if let Some((Capabilities { measures_current: false, .. }, word)) = self.supply() {
+                    self.report(line, format!("its supply ({word}) does not measure current"));
+                }
+            }
+            Condition::Any(conditions) => conditions.iter().for_each(|it| self.seen(line, it)),
+            _ => {}
+        }
+    }
+
+    fn cloud(&mut self, line: Option<usize>, setting: CloudSetting) {
+        if setting.behaviour != CloudBehaviour::Genuine && self.station.cloud.is_none() {
+            self.report(line, "it has no `cloud` that could misbehave on purpose");
+        }
+    }
+
+    fn line_names(&self, key: &str) -> Vec<String> {
+        match offer(self.station, Kind::Lines) {
+            // A program is asked for its lines by their names alone.
+            Some((_, settings)) => {
+                settings.lines(key).into_keys().chain(settings.texts("lines").unwrap_or_default()).collect()
+            }
+            None => Vec::new(),
+        }
+    }
+
+    fn driven(&mut self, line: Option<usize>, name: &str) {
+        if !self.line_names("drive").iter().any(|known| known == name) {
+            self.report(line, format!("it does not drive `{name}`: the bench file has no such line in `lines.drive`"));
+        }
+    }
+
+    fn watched(&mut self, line: Option<usize>, name: &str) {
+        if !self.line_names("watch").iter().any(|known| known == name) {
+            self.report(line, format!("it does not watch `{name}`: the bench file has no such line in `lines.watch`"));
+        }
+    }
+
+    fn source(&mut self, line: Option<usize>, setting: SupplySetting) {
+        let Some((capabilities, word)) = self.supply() else { return };
+        let (voltage, limit) = match setting {
+            SupplySetting::Off => return,
+            SupplySetting::Battery { .. } => {
+                return self
+                    .report(line, format!("its supply ({word}) cannot behave like a battery cell; no driver can"));
+            }
+            SupplySetting::Usb { voltage } => (voltage, None),
+            SupplySetting::Bench { voltage, current_limit } => (voltage, Some(current_limit)),
+        };
+        self.voltage(line, &capabilities, word, voltage);
+        if let (Some(limit), Some(most)) = (limit, capabilities.current)
+            && limit > most
+        {
+            self.report(line, format!("its supply ({word}) gives no more than {most}, and {limit} is asked for"));
+        }
+        if let (Some(limit), None) = (limit, capabilities.current) {
+            self.report(line, format!("its supply ({word}) has no current limit that could be set to {limit}"));
+        }
+    }
+
+    fn voltage(&mut self, line: Option<usize>, capabilities: &Capabilities, word: &str, voltage: Voltage) {
+        let Some(reach) = capabilities.voltage else {
+            return self.report(line, format!("its supply ({word}) does not say which voltage it gives"));
+        };
+        if !reach.holds(voltage) {
+            let gives = if reach.least == reach.most {
+                format!("gives {}", reach.least)
+            } else {
+                format!("gives {} to {}", reach.least, reach.most)
+            };
+            self.report(line, format!("its supply ({word}) {gives}, and {voltage} is asked for"));
+        }
+    }
+
+    fn fault(&mut self, line: Option<usize>, trigger: &Trigger, fault: &Fault) {
+        let Some((capabilities, word)) = self.supply() else { return };
+        match fault {
+            Fault::PowerCut { hold } => self.cut(line, &capabilities, word, trigger, *hold),
+            Fault::BrownOut { floor, fall, .. } => match capabilities.fall {
+                Some(reach) if reach.holds(*fall) => {}
+                Some(reach) => self.report(
+                    line,
+                    format!("its supply ({word}) falls by {} to {}, and {fall} is asked for", reach.least, reach.most),
+                ),
+                None => self.report(
+                    line,
+                    format!(
+                        "its supply ({word}) cannot make a brown-out: it has no say in how fast the rail falls, nor that it \
+                         stays at {floor}; a `power_cut` it can make{}",
+                        if capabilities.cut.is_some() { "" } else { " neither" }
+                    ),
+                ),
+            },
+            Fault::LoadStep { .. } => {
+                self.report(line, format!("its supply ({word}) cannot draw a load: no driver of the rig does"));
+            }
+        }
+    }
+
+    fn cut(
+        &mut self,
+        line: Option<usize>,
+        capabilities: &Capabilities,
+        word: &str,
+        trigger: &Trigger,
+        hold: Option<Span>,
+    ) {
+        let Some(shortest) = capabilities.cut else {
+            return self.report(line, format!("its supply ({word}) does not cut the power"));
+        };
+        if let Some(hold) = hold.filter(|hold| *hold < shortest) {
+            let why = format!("its supply ({word}) cuts the power for {shortest} at least, and {hold} is asked for");
+            self.report(line, why);
+        }
+        let latency = capabilities.timing.latency;
+        // Without `after` the cut is to come as soon as it can.
+        if trigger.after > Span::ZERO && trigger.after < latency {
+            let why = format!(
+                "its supply ({word}) acts {latency} after it was asked, and the cut is to come {} after its trigger",
+                trigger.after
+            );
+            self.report(line, why);
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! What a station's instruments see, as observations: a task for each, from the moment the board is ready.
+//!
+//! Boundary: from instruments to observations. What is looked at and how often follows from the plan; what it means is the trial's.
+
+use std::time::Duration;
+
+use brickproof_instruments::{Deadline, Edge, EdgeKind, Exposure, Failure, FailureKind, Kind, LinePlace, Polarity};
+use brickproof_light::Sample;
+use brickproof_scenario::board::BoardProfile;
+use brickproof_scenario::plan;
+use brickproof_trial::{Observation, Stamp};
+use brickproof_units::{Span, Voltage};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use crate::asking::ask;
+use crate::fitness::offer;
+use crate::hands::{Hands, Watched};
+use crate::provision::rail_of;
+use crate::station::ACTION;
+
+/// How long a look lasts in vain. A write to the console has to wait for one, so it is short.
+const LOOK: Span = Span::millis(10);
+/// How often a supply that is only watched is read: often enough that a rail that fails is not laid at the board's door.
+const WATCHING: Span = Span::millis(20);
+/// A console that has been silent for so long has nothing left from before.
+const SILENT: Span = Span::millis(100);
+/// So many readings of a sensor may fail in a row: a bus may be disturbed by the very cut that is made beside it; assumed.
+const READINGS_LOST: u32 = 5;
+
+/// The tasks; they end with it.
+pub(crate) struct Senses {
+    tasks: JoinSet<()>,
+}
+
+impl Senses {
+    /// Throws away what came before the trial, and begins to look.
+    pub(crate) async fn begin(hands: &Hands) -> Result<Self, Failure> {
+        let station = &hands.station;
+        if let Some(console) = &station.console {
+            ask(console, "empty it", ACTION, |console, deadline| {
+                while !deadline.has_passed() && console.read(Deadline::after(SILENT))?.is_some() {}
+                Ok(())
+            })
+            .await?;
+        }
+        if let Some(edges) = &station.edges {
+            ask(edges, "forget old edges", ACTION, |edges, _| {
+                while edges.next(Deadline::after(Span::ZERO))?.is_some() {}
+                Ok(())
+            })
+            .await?;
+        }
+        if let (Some(light), Some(phase)) = (&station.light, station.board().fastest_phase()) {
+            ask(light, "choose its integration time", ACTION, move |light, deadline| light.watch_for(phase, deadline))
+                .await?;
+        }
+        let mut tasks = JoinSet::new();
+        if station.console.is_some() {
+            tasks.spawn(hear(hands.clone()));
+        }
+        if station.light.is_some() {
+            tasks.spawn(look(hands.clone()));
+        }
+        if station.edges.is_some() {
+            tasks.spawn(feel(hands.clone()));
+        }
+        if station.supply.is_some() {
+            tasks.spawn(watch_rail(hands.clone(), hands.watched()));
+        }
+        Ok(Self { tasks })
+    }
+
+    /// Ends them, and waits for that.
+    pub(crate) async fn stop(mut self) {
+        self.tasks.shutdown().await;
+    }
+}
+
+/// The console, until it fails.
+async fn hear(hands: Hands) {
+    let Some(console) = &hands.station.console else { return };
+    loop {
+        match ask(console, "read from it", LOOK, |console, deadline| console.read(deadline)).await {
+            Ok(None) => {}
+            Ok(Some(chunk)) => {
+                let stamp = Stamp { at: hands.clock.of(chunk.arrival.at), uncertainty: chunk.arrival.uncertainty };
+                hands.tell(stamp, Observation::Console(chunk.bytes.into()));
+            }
+            Err(failure) => return hands.tell_failure(&failure),
+        }
+    }
+}
+
+/// The light, until the sensor fails for good.
+async fn look(hands: Hands) {
+    let Some(light) = &hands.station.light else { return };
+    let mut lost = 0;
+    loop {
+        match ask(light, "see the light", ACTION, |light, deadline| light.sample(deadline)).await {
+            Ok(exposure) => {
+                lost = 0;
+                let stamp = hands.clock.stamp(exposure.end);
+                hands.tell(stamp, Observation::Light(sample(stamp, &exposure)));
+            }
+            Err(failure) => {
+                lost += 1;
+                if lost == READINGS_LOST || matches!(failure.kind(), FailureKind::Gone(_) | FailureKind::Missing(_)) {
+                    return hands.tell_failure(&failure);
+                }
+            }
+        }
+    }
+}
+
+pub(crate) fn sample(stamp: Stamp, exposure: &Exposure) -> Sample {
+    let [red, green, blue, clear] = exposure.counts;
+    Sample { at: stamp.at, integration: exposure.integration, red, green, blue, clear }
+}
+
+/// The watched lines, until they fail.
+async fn feel(hands: Hands) {
+    let Some(edges) = &hands.station.edges else { return };
+    loop {
+        match ask(edges, "wait for an edge", SILENT, |edges, deadline| edges.next(deadline)).await {
+            Ok(None) => {}
+            Ok(Some(edge)) => {
+                let stamp = hands.clock.stamp(edge.moment);
+                let direction = direction(&hands, &edge);
+                hands.tell(stamp, Observation::Edge { line: edge.line.as_str().into(), edge: direction });
+            }
+            Err(failure) => return hands.tell_failure(&failure),
+        }
+    }
+}
+
+/// A driver speaks of active levels, a board profile of rising and falling.
+fn direction(hands: &Hands, edge: &Edge) -> plan::Edge {
+    let place =
+        offer(hands.station.file(), Kind::Lines).and_then(|(_, settings)| settings.lines("watch").remove(&edge.line));
+    let polarity =
+        place.and_then(|text| text.parse::<LinePlace>().ok()).map_or(Polarity::ActiveLow, |place| place.polarity);
+    match (polarity, edge.kind) {
+        (Polarity::ActiveHigh, EdgeKind::Activated) | (Polarity::ActiveLow, EdgeKind::Deactivated) => {
+            plan::Edge::Rising
+        }
+        (Polarity::ActiveHigh, EdgeKind::Deactivated) | (Polarity::ActiveLow, EdgeKind::Activated) => {
+            plan::Edge::Falling
+        }
+    }
+}
+
+/// The supply: every passage of the watched level, and every reading while those are asked for.
+async fn watch_rail(hands: Hands, mut watched: watch::Receiver<Watched>) {
+    let Ok(supply) = hands.station.supply() else { return };
+    let mut passage = Passage::default();
+    let mut wishes = 0;
+    loop {
+        let now = *watched.borrow_and_update();
+        if now.minimum.is_none() && now.every.is_none() {
+            if watched.changed().await.is_err() {
+                return;
+            }
+            continue;
+        }
+        // A cut under way tells its own readings.
+        let in_use = hands.supply_in_use.lock().await;
+        let reading = ask(supply, "measure", ACTION, |supply, deadline| supply.measure(deadline)).await;
+        drop(in_use);
+        match reading {
+            Ok(reading) => {
+                let passed = passage.see(hands.station.board(), reading.voltage, now.minimum);
+                if passed || now.every.is_some() || now.wishes != wishes {
+                    hands.tell_reading(&reading);
+                }
+                wishes = now.wishes;
+            }
+            Err(failure) => return hands.tell_failure(&failure),
+        }
+        let pause = Duration::from_nanos(now.every.unwrap_or(WATCHING).min(WATCHING).as_nanos());
+        // A wish is heard at once.
+        let _ = tokio::time::timeout(pause, watched.changed()).await;
+    }
+}
+
+/// Which side of the watched level the rail was on.
+#[derive(Default)]
+struct Passage {
+    below: Option<bool>,
+}
+
+impl Passage {
+    fn see(&mut self, board: &BoardProfile, input: Option<Voltage>, minimum: Option<Voltage>) -> bool {
+        let Some((input, minimum)) = input.zip(minimum) else { return false };
+        let below = rail_of(board, input) < minimum;
+        self.below.replace(below) != Some(below)
+    }
+}

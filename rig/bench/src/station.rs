@@ -1,0 +1,362 @@
+//! A station whose instruments are open: locked for this process, journalled while it is not safe, and made safe again.
+//!
+//! Boundary: instruments and their safe state. What a trial wants of them is for `hands` and `senses`; what stands in the bench file is
+//! [`file`]'s.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use brickproof_instruments::{
+    Console, Deadline, Dfu, Edges, Factory, Failure, FailureKind, Firewall, Instrument, Kind, Light, Lines, Output,
+    Owner, Probe, Reading, Settings, Supply, Switch,
+};
+use brickproof_scenario::board::BoardProfile;
+use brickproof_units::{Span, Voltage};
+
+use crate::asking::ask;
+use crate::file::{self, Driver};
+use crate::state::{Entry, Holder, Journal, Lock, StateError, StateFolder};
+
+/// Opening a device: a probe on a busy bus takes a second, a supply answers in tens of milliseconds; assumed.
+const OPENING: Span = Span::secs(10);
+/// One action on an instrument; assumed, far beyond what any of them takes.
+pub(crate) const ACTION: Span = Span::secs(2);
+/// How long the capacitors of a board and its supply may take to empty; assumed.
+const DISCHARGE: Span = Span::secs(5);
+/// A supply input below this is off: no transistor of the parts conducts there; assumed.
+pub(crate) const DARK: Voltage = Voltage::new(500_000);
+
+/// A station that is this process's, with its instruments open.
+pub struct OpenStation {
+    /// What stands in the bench file.
+    pub(crate) file: file::Station,
+    /// Its name with that of its bench.
+    full_name: String,
+    pub(crate) lines: Option<Arc<Owner<dyn Lines>>>,
+    pub(crate) edges: Option<Owner<dyn Edges>>,
+    pub(crate) console: Option<Owner<dyn Console>>,
+    pub(crate) supply: Option<Owner<dyn Supply>>,
+    pub(crate) light: Option<Owner<dyn Light>>,
+    pub(crate) probe: Option<Owner<dyn Probe>>,
+    pub(crate) dfu: Option<Owner<dyn Dfu>>,
+    pub(crate) firewall: Option<Owner<dyn Firewall>>,
+    /// Whatever is being done to the supply on purpose has to end now.
+    pub(crate) called_off: Arc<AtomicBool>,
+    state: StateFolder,
+    journal: Journal,
+    holder: Holder,
+    _lock: Lock,
+}
+
+impl fmt::Debug for OpenStation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OpenStation").field("name", &self.full_name).finish_non_exhaustive()
+    }
+}
+
+/// What was found and done when a station was opened that an earlier process had not left safe.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Restored {
+    /// The station, with its bench.
+    pub station: String,
+    /// What the journal said; or why it could not be read.
+    pub left_by: Result<Entry, String>,
+}
+
+impl fmt::Display for Restored {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.left_by {
+            Ok(Entry { holder, doing }) => {
+                write!(f, "{holder} ended without leaving {} safe, in {doing}: it is safe now", self.station)
+            }
+            Err(error) => write!(
+                f,
+                "somebody ended without leaving {} safe, and the journal cannot be read ({error}): it is safe now",
+                self.station
+            ),
+        }
+    }
+}
+
+/// Why a station cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// It is virtual: nothing is there that could be opened.
+    #[error("station {0} is virtual")]
+    Virtual(String),
+    /// Somebody else has it, or nothing can be remembered about it.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// Instruments are not there, or do not work. Those that were opened have been made safe.
+    #[error("station {station}: {}", listed(failures))]
+    Instruments {
+        /// The station, with its bench.
+        station: String,
+        /// Every one that failed.
+        failures: Vec<Failure>,
+    },
+    /// It cannot be made safe.
+    #[error("station {station} cannot be made safe: {}", listed(failures))]
+    Unsafe {
+        /// The station, with its bench.
+        station: String,
+        /// Why.
+        failures: Vec<Failure>,
+    },
+}
+
+/// Failures in one line, each with what to try.
+pub(crate) fn listed(failures: &[Failure]) -> String {
+    failures.iter().map(told).collect::<Vec<_>>().join("; ")
+}
+
+/// A failure and what to try.
+pub(crate) fn told(failure: &Failure) -> String {
+    match failure.help() {
+        Some(help) => format!("{failure} ({help})"),
+        None => failure.to_string(),
+    }
+}
+
+impl OpenStation {
+    /// Takes the station for this process, opens its instruments, each of which is left in its safe state, and makes safe what an earlier
+    /// process did not.
+    ///
+    /// # Errors
+    /// Everything that keeps the station from being used.
+    pub async fn open(
+        bench: &str,
+        station: &file::Station,
+        state: &StateFolder,
+    ) -> Result<(Arc<Self>, Option<Restored>), OpenError> {
+        let full_name = format!("{bench}/{}", station.name);
+        if station.instruments.values().any(|driver| matches!(driver, Driver::Virtual)) {
+            return Err(OpenError::Virtual(full_name));
+        }
+        let holder = Holder::this();
+        let lock = state.lock(bench, &station.name, &holder)?;
+        let journal = state.journal(bench, &station.name);
+        let left_over = journal.left_over();
+        let mut opened = Self {
+            file: station.clone(),
+            full_name: full_name.clone(),
+            lines: None,
+            edges: None,
+            console: None,
+            supply: None,
+            light: None,
+            probe: None,
+            dfu: None,
+            firewall: None,
+            called_off: Arc::default(),
+            state: state.clone(),
+            journal,
+            holder,
+            _lock: lock,
+        };
+        let failures = opened.open_all().await;
+        // Whatever else is missing: what can be made safe is.
+        let made_safe = match left_over {
+            Some(_) => opened.make_safe().await,
+            None => Ok(()),
+        };
+        if !failures.is_empty() {
+            return Err(OpenError::Instruments { station: full_name, failures });
+        }
+        match made_safe {
+            Err(failures) => Err(OpenError::Unsafe { station: full_name, failures }),
+            Ok(()) => {
+                let restored = left_over.map(|left_by| Restored { station: full_name, left_by });
+                Ok((Arc::new(opened), restored))
+            }
+        }
+    }
+
+    /// Opens every instrument that can be opened, the lines first: a supply may be thrown by one of them.
+    async fn open_all(&mut self) -> Vec<Failure> {
+        let mut failures = Vec::new();
+        let drivers: Vec<_> = self.file.instruments.clone().into_iter().collect();
+        for (kind, driver) in drivers {
+            let Driver::Real(factory, settings) = driver else { continue };
+            let opened = open_one(factory, settings, self.lines.clone()).await;
+            if let Err(failure) = opened.and_then(|instrument| self.take(kind, instrument)) {
+                failures.push(failure);
+            }
+        }
+        failures
+    }
+
+    fn take(&mut self, kind: Kind, instrument: Instrument) -> Result<(), Failure> {
+        let name = format!("{kind} of {}", self.full_name);
+        match instrument {
+            Instrument::Lines(mut lines) => {
+                self.edges = lines
+                    .edges()?
+                    .map(|edges| Owner::new(format!("edges of {}", self.full_name), edges))
+                    .transpose()?;
+                self.lines = Some(Arc::new(Owner::new(name, lines)?));
+            }
+            Instrument::Console(console) => self.console = Some(Owner::new(name, console)?),
+            Instrument::Supply(supply) => self.supply = Some(Owner::new(name, supply)?),
+            Instrument::Probe(probe) => self.probe = Some(Owner::new(name, probe)?),
+            Instrument::Dfu(dfu) => self.dfu = Some(Owner::new(name, dfu)?),
+            Instrument::Light(light) => self.light = Some(Owner::new(name, light)?),
+            Instrument::Firewall(firewall) => self.firewall = Some(Owner::new(name, firewall)?),
+        }
+        Ok(())
+    }
+
+    /// Its name with that of its bench.
+    pub fn name(&self) -> &str {
+        &self.full_name
+    }
+
+    /// What stands in the bench file.
+    pub fn file(&self) -> &file::Station {
+        &self.file
+    }
+
+    /// The kind of board that sits there.
+    pub fn board(&self) -> &BoardProfile {
+        &self.file.board
+    }
+
+    /// Notes on the disk that the station leaves its safe state.
+    ///
+    /// # Errors
+    /// If it cannot be noted: then nothing must be driven.
+    pub fn leave_safe_state(&self, doing: &str) -> Result<(), StateError> {
+        self.called_off.store(false, Ordering::SeqCst);
+        self.journal.open(&Entry { holder: self.holder.clone(), doing: doing.to_owned() })
+    }
+
+    /// Switches the source on with this output. The station must have left its safe state.
+    ///
+    /// # Errors
+    /// The supply's.
+    pub async fn power_on(&self, output: Output) -> Result<(), Failure> {
+        let called_off = Arc::clone(&self.called_off);
+        ask(self.supply()?, "switch on", ACTION, move |supply, deadline| {
+            if called_off.load(Ordering::SeqCst) {
+                let kind = FailureKind::Refused("the station is being made safe".to_owned());
+                return Err(Failure::new(supply.device(), "switch on", kind));
+            }
+            supply.set(output, deadline)?;
+            supply.switch(Switch::On, deadline)
+        })
+        .await
+        .map(drop)
+    }
+
+    /// Switches the source off and measures that it is.
+    ///
+    /// # Errors
+    /// The supply's; also that it does not measure as off, or cannot measure.
+    pub async fn power_off(&self) -> Result<(), Failure> {
+        let supply = self.supply()?;
+        ask(supply, "switch off", ACTION, |supply, deadline| supply.switch(Switch::Off, deadline)).await?;
+        let proven =
+            ask(supply, "measure that off is off", DISCHARGE, |supply, deadline| supply.prove_off(DARK, deadline));
+        proven.await.map(drop)
+    }
+
+    /// Measures the source once.
+    ///
+    /// # Errors
+    /// The supply's.
+    pub async fn measure(&self) -> Result<Reading, Failure> {
+        ask(self.supply()?, "measure", ACTION, |supply, deadline| supply.measure(deadline)).await
+    }
+
+    /// Makes the station safe: ends what is being done on purpose, source off and measured off, lines released, the network open. All of it is
+    /// tried, whatever fails. Once it is done, nothing is left to be restored.
+    ///
+    /// # Errors
+    /// Everything that failed.
+    pub async fn make_safe(&self) -> Result<(), Vec<Failure>> {
+        self.called_off.store(true, Ordering::SeqCst);
+        let mut failures = Vec::new();
+        if let Some(supply) = &self.supply {
+            let off = ask(supply, "switch off", ACTION, |supply, deadline| supply.switch(Switch::Off, deadline)).await;
+            failures.extend(off.err());
+        }
+        if let Some(lines) = &self.lines {
+            let released =
+                ask(&**lines, "release all lines", ACTION, |lines, deadline| lines.make_safe(deadline)).await;
+            failures.extend(released.err());
+        }
+        if let Some(firewall) = &self.firewall {
+            let opened = ask(firewall, "let everything through", ACTION, |it, deadline| it.make_safe(deadline)).await;
+            failures.extend(opened.err());
+        }
+        if let (Some(supply), true) = (&self.supply, failures.is_empty() && self.measures_voltage()) {
+            let proven =
+                ask(supply, "measure that off is off", DISCHARGE, |supply, deadline| supply.prove_off(DARK, deadline));
+            failures.extend(proven.await.err());
+        }
+        if failures.is_empty() {
+            // A journal that stays has the next start make the station safe once more, which harms nobody.
+            let _ = self.journal.close();
+            return Ok(());
+        }
+        Err(failures)
+    }
+
+    /// Keeps what a board's memory held, before it is written over.
+    pub(crate) fn keep_backup(&self, what: &str, bytes: &[u8]) -> Result<PathBuf, StateError> {
+        self.state.keep_backup(&format!("{}.{what}", self.full_name.replace('/', ".")), bytes)
+    }
+
+    fn measures_voltage(&self) -> bool {
+        crate::fitness::offer(&self.file, Kind::Supply).is_some_and(|(capabilities, _)| capabilities.measures_voltage)
+    }
+
+    pub(crate) fn supply(&self) -> Result<&Owner<dyn Supply>, Failure> {
+        self.supply.as_ref().ok_or_else(|| self.lacks(Kind::Supply))
+    }
+
+    pub(crate) fn lines(&self) -> Result<&Owner<dyn Lines>, Failure> {
+        self.lines.as_deref().ok_or_else(|| self.lacks(Kind::Lines))
+    }
+
+    pub(crate) fn console(&self) -> Result<&Owner<dyn Console>, Failure> {
+        self.console.as_ref().ok_or_else(|| self.lacks(Kind::Console))
+    }
+
+    pub(crate) fn probe(&self) -> Result<&Owner<dyn Probe>, Failure> {
+        self.probe.as_ref().ok_or_else(|| self.lacks(Kind::Probe))
+    }
+
+    fn lacks(&self, kind: Kind) -> Failure {
+        let missing = FailureKind::Missing(format!("the bench file has no `{kind}` there"));
+        Failure::new(format!("station {}", self.full_name), format!("use its {kind}"), missing)
+    }
+}
+
+/// Opens an instrument on a thread that may be left behind: a device that hangs must not keep the others from being made safe.
+async fn open_one(
+    factory: &'static dyn Factory,
+    settings: Settings,
+    lines: Option<Arc<Owner<dyn Lines>>>,
+) -> Result<Instrument, Failure> {
+    let deadline = Deadline::after(OPENING);
+    let opening = tokio::task::spawn_blocking(move || match lines {
+        Some(lines) if factory.is_over_lines() => factory.open_over(lines, &settings, deadline),
+        _ => factory.open(&settings, deadline),
+    });
+    let patience = Owner::<dyn Lines>::patience(deadline);
+    let device = || format!("{} {}", factory.kind(), factory.driver());
+    match tokio::time::timeout(patience, opening).await {
+        Ok(Ok(opened)) => opened,
+        Ok(Err(_)) => {
+            let gone = FailureKind::Gone("its driver ended".to_owned());
+            Err(Failure::new(device(), "be opened", gone))
+        }
+        Err(_) => {
+            let late = FailureKind::NoAnswer(deadline.within());
+            Err(Failure::new(device(), "be opened", late))
+        }
+    }
+}
