@@ -48,14 +48,28 @@ pub(crate) struct Selection {
     pub(crate) tag: Vec<String>,
 }
 
+/// Where trials run. The virtual bench, if nothing is said.
+#[derive(Debug, Default, Args)]
+pub(crate) struct Where {
+    /// Run on the stations of this bench file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) bench: Option<PathBuf>,
+    /// Only on this station of it; may be given several times
+    #[arg(long, value_name = "STATION", requires = "bench")]
+    pub(crate) station: Vec<String>,
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct Run {
     #[command(flatten)]
     pub(crate) selection: Selection,
+    #[command(flatten)]
+    pub(crate) on: Where,
     /// The seed of everything random
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = seed, allow_hyphen_values = true)]
     pub(crate) seed: u64,
-    /// How many trials run at the same time; as many as there are processors if not given
+    /// How many trials run at the same time on the virtual bench; as many as there are processors if not given. Real stations all run at the
+    /// same time, each one trial
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) jobs: Option<u16>,
     #[command(flatten)]
@@ -100,6 +114,8 @@ pub(crate) struct Replay {
     #[arg(long, value_name = "AXIS=VALUE")]
     pub(crate) set: Vec<Override>,
     #[command(flatten)]
+    pub(crate) on: Where,
+    #[command(flatten)]
     pub(crate) output: Output,
 }
 
@@ -114,6 +130,8 @@ pub(crate) struct Lint {
 pub(crate) struct Explain {
     #[command(flatten)]
     pub(crate) selection: Selection,
+    #[command(flatten)]
+    pub(crate) on: Where,
 }
 
 #[derive(Debug, Args)]

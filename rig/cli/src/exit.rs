@@ -2,6 +2,7 @@
 //!
 //! Boundary: numbers and messages; printing is `output`'s.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -77,6 +78,15 @@ pub(crate) enum Problem {
     /// The arguments select nothing, or something that does not exist.
     #[error("{what}")]
     Selection { what: String, help: String },
+    /// No station can run what is asked; nothing was opened.
+    #[error("no station can run all of {}; nothing was executed", counted(.0.len(), "scenario"))]
+    Unfit(
+        /// Of each scenario what its stations lack.
+        BTreeMap<String, Vec<String>>,
+    ),
+    /// Stations could not be opened, or could not go on.
+    #[error("{}", counted_problems(.0))]
+    Bench(Vec<String>),
     /// There can be no evidence where it was asked for.
     #[error(transparent)]
     Report(EvidenceError),
@@ -88,6 +98,13 @@ pub(crate) enum Problem {
     Print(#[source] io::Error),
 }
 
+fn counted_problems(problems: &[String]) -> String {
+    match problems {
+        [one] => one.clone(),
+        _ => format!("{} of the bench", counted(problems.len(), "problem")),
+    }
+}
+
 fn mistakes(files: &[Diagnostics]) -> usize {
     files.iter().map(|it| it.mistakes().len()).sum()
 }
@@ -95,8 +112,10 @@ fn mistakes(files: &[Diagnostics]) -> usize {
 impl Problem {
     pub(crate) fn exit(&self) -> Exit {
         match self {
-            Self::Mistakes(_) | Self::Unreadable { .. } | Self::Selection { .. } | Self::Report(_) => Exit::BadInput,
-            Self::Evidence(_) | Self::Print(_) => Exit::BenchFailed,
+            Self::Mistakes(_) | Self::Unreadable { .. } | Self::Selection { .. } | Self::Unfit(_) | Self::Report(_) => {
+                Exit::BadInput
+            }
+            Self::Bench(_) | Self::Evidence(_) | Self::Print(_) => Exit::BenchFailed,
         }
     }
 }

@@ -7,6 +7,7 @@ mod commands;
 mod exit;
 mod files;
 mod output;
+mod stations;
 
 use std::process::ExitCode;
 

@@ -58,6 +58,24 @@ pub(crate) fn problem(problem: &Problem) -> Exit {
             }
             let _ = writeln!(err, "error: {problem}");
         }
+        Problem::Unfit(refused) => {
+            for (scenario, lacking) in refused {
+                let _ = writeln!(err, "{scenario}");
+                lacking.iter().for_each(|told| drop(writeln!(err, "  {told}")));
+            }
+            let _ = writeln!(
+                err,
+                "error: {problem}\nhelp: --set and --tag choose cells, --station chooses stations; `brickproof explain PATH --bench FILE` tells it cell by cell"
+            );
+        }
+        Problem::Bench(problems) => {
+            if let [_, _, ..] = problems.as_slice() {
+                for told in problems {
+                    let _ = writeln!(err, "{told}");
+                }
+            }
+            let _ = writeln!(err, "error: {problem}");
+        }
         Problem::Selection { help, .. } => {
             let _ = writeln!(err, "error: {problem}\nhelp: {help}");
         }

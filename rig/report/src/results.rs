@@ -245,6 +245,8 @@ pub struct Finished {
     pub firmware: FirmwareRef,
     /// The station's name.
     pub station: Arc<str>,
+    /// The unique id of its board, where the bench file says so.
+    pub board_serial: Option<Arc<str>>,
     /// How long it took to run, in nanoseconds.
     pub wall_ns: u64,
     /// The command that runs it again.
@@ -280,7 +282,7 @@ impl Results {
 impl TrialResult {
     /// What `finished` came to. A trial that was never concluded counts as inconclusive.
     pub fn new(finished: &Finished) -> Self {
-        let Finished { id, trial, firmware, station, wall_ns, replay, secrets } = finished;
+        let Finished { id, trial, firmware, station, board_serial, wall_ns, replay, secrets } = finished;
         let plan = trial.plan();
         let unfinished = Verdict {
             kind: VerdictKind::Inconclusive,
@@ -301,7 +303,7 @@ impl TrialResult {
             },
             parameters: plan.parameters.iter().map(|(axis, value)| (axis.clone(), value.clone().into())).collect(),
             board: plan.board.name.clone(),
-            board_serial: None,
+            board_serial: board_serial.as_ref().map(ToString::to_string),
             station: station.to_string(),
             firmware: firmware.clone(),
             seed: id.seed(),

@@ -1,7 +1,11 @@
-//! `brickproof explain`: the plan in plain words, what the station must offer, and whether the virtual bench can make its faults.
+//! `brickproof explain`: the plan in plain words, what the station must offer, and whether the bench can run it and make its faults.
+
+use brickproof_bench::fitness::unfit;
+use brickproof_scenario::plan::Plan;
 
 use crate::arguments::Explain;
 use crate::exit::{Exit, Problem};
+use crate::stations::Chosen;
 use crate::{files, output};
 
 /// The world of `brickproof-sim` carries out every command that a plan can contain; what it is asked in vain, a button that the board does
@@ -9,11 +13,32 @@ use crate::{files, output};
 const VIRTUAL_BENCH: &str = "The virtual bench offers all of this and can make every fault.";
 
 pub(crate) fn explain(arguments: &Explain) -> Result<Exit, Problem> {
+    let chosen = Chosen::of(&arguments.on)?;
     for (_, scenario) in files::load(&arguments.selection)? {
         for plan in &scenario.cells {
             output::line(&brickproof_scenario::explain(plan));
-            output::line(&format!("{VIRTUAL_BENCH}\n"));
+            match &chosen {
+                None => output::line(&format!("{VIRTUAL_BENCH}\n")),
+                Some(chosen) => output::line(&verdicts(chosen, plan)),
+            }
         }
     }
     Ok(Exit::Passed)
+}
+
+/// Of each station whether it can run the plan, and if not, why.
+fn verdicts(chosen: &Chosen, plan: &Plan) -> String {
+    let mut text = String::new();
+    for station in &chosen.stations {
+        let lacking = unfit(plan, station);
+        let name = format!("{}/{}", chosen.bench, station.name);
+        match lacking.as_slice() {
+            [] => text.push_str(&format!("Station {name} ({}) can run this.\n", station.world)),
+            _ => text.push_str(&format!("Station {name} cannot run this:\n")),
+        }
+        for unfit in lacking {
+            text.push_str(&format!("  - {unfit}\n"));
+        }
+    }
+    text
 }

@@ -1,4 +1,4 @@
-//! `brickproof run`: the scenarios' trials on the virtual bench, several at a time, reported in the order of the files.
+//! `brickproof run`: the scenarios' trials on the virtual bench or on real stations, several at a time, reported in the order of the files.
 
 use std::collections::BTreeSet;
 use std::num::NonZero;
@@ -16,15 +16,16 @@ use brickproof_scenario::plan::Plan;
 use brickproof_sim::Simulation;
 use brickproof_trial::TrialId;
 
-use crate::arguments::{Format, Output, Run};
+use crate::arguments::{Format, Output, Run, Where};
 use crate::exit::{Exit, Problem};
 use crate::files::Source;
 use crate::output::Progress;
+use crate::stations::{self, Chosen, Interrupted};
 use crate::{files, output};
 
 /// Where `replay` looks for scenarios by itself.
 const DEFAULT_SCENARIOS: &str = "scenarios/";
-/// The name of the virtual bench's only station.
+/// What the place of a virtual board is called when no bench file gives it a name.
 const STATION: &str = "virtual";
 
 /// A trial that is to be run.
@@ -33,7 +34,7 @@ pub(crate) struct Job {
     pub(crate) plan: Arc<Plan>,
     pub(crate) firmware: Firmware,
     /// The command that runs it again.
-    replay: String,
+    pub(crate) replay: String,
 }
 
 /// Whose firmware runs in a trial.
@@ -94,7 +95,7 @@ pub(crate) fn run(arguments: &Run) -> Result<Exit, Problem> {
         }
     }
     let at_once = arguments.jobs.map_or_else(processors, usize::from);
-    execute(&jobs, at_once, &arguments.output)
+    execute(jobs, at_once, &arguments.on, &arguments.output)
 }
 
 fn processors() -> usize {
@@ -102,7 +103,58 @@ fn processors() -> usize {
 }
 
 /// Runs the jobs, prints and keeps what came out.
-pub(crate) fn execute(jobs: &[Job], at_once: usize, wanted: &Output) -> Result<Exit, Problem> {
+pub(crate) fn execute(mut jobs: Vec<Job>, at_once: usize, on: &Where, wanted: &Output) -> Result<Exit, Problem> {
+    let chosen = Chosen::of(on)?;
+    if let (Some(chosen), Some(path)) = (&chosen, &on.bench) {
+        chosen.check(&jobs)?;
+        for job in &mut jobs {
+            job.replay.push_str(&format!(" --bench {}", quoted(&path.to_string_lossy())));
+        }
+    }
+    let folder = match &wanted.report {
+        Some(folder) => evidence::Folder::at(folder).map_err(Problem::Report)?,
+        None => evidence::Folder::numbered(Path::new(evidence::DEFAULT_FOLDER))?,
+    };
+    let jobs: Vec<Arc<Job>> = jobs.into_iter().map(Arc::new).collect();
+    let secrets = Secrets::new(&brickproof_firmware::private_keys());
+    let began = Instant::now();
+    let (sender, receiver) = mpsc::channel();
+    let (finished, outcome) = thread::scope(|scope| {
+        let (jobs, secrets, chosen) = (&jobs, &secrets, &chosen);
+        let work = scope.spawn(move || match chosen {
+            Some(chosen) if !chosen.is_virtual() => stations::run_all(chosen, jobs, secrets, &sender),
+            _ => Ok(run_all(jobs, chosen.as_ref(), at_once, secrets, &sender)),
+        });
+        (print_all(jobs.len(), &receiver, wanted.format), work.join())
+    });
+    let trials: Vec<TrialResult> = finished.iter().map(TrialResult::new).collect();
+    let world = chosen.map_or(World::Virtual, |chosen| chosen.world());
+    let results = Results::new(world, trials);
+    let mut came_to = match outcome.unwrap_or_else(|panic| std::panic::resume_unwind(panic)) {
+        // Nothing was driven: there is nothing to tell but that.
+        Err(problem) if finished.is_empty() => return Err(problem),
+        Err(problem) => Exit::of(&results).min(output::problem(&problem)),
+        Ok(Interrupted::Yes) => Exit::Interrupted,
+        Ok(Interrupted::No) => Exit::of(&results),
+    };
+    report(&results, began.elapsed(), wanted.format);
+    if let Err(error) = folder.write(&results, &finished) {
+        came_to = came_to.min(output::problem(&error.into()));
+    } else if wanted.format == Format::Human {
+        output::line(&format!("evidence: {}", folder.path().display()));
+    }
+    Ok(came_to)
+}
+
+/// Runs the jobs on virtual boards, each handed over with its position as it ends. After an interruption those that were not begun are left
+/// out.
+fn run_all(
+    jobs: &[Arc<Job>],
+    chosen: Option<&Chosen>,
+    at_once: usize,
+    secrets: &Secrets,
+    finished: &mpsc::Sender<(usize, Finished)>,
+) -> Interrupted {
     let interrupted = Arc::new(AtomicBool::new(false));
     let flag = Arc::clone(&interrupted);
     let handler = move || {
@@ -113,68 +165,49 @@ pub(crate) fn execute(jobs: &[Job], at_once: usize, wanted: &Output) -> Result<E
     };
     // A second handler in one process is refused; the first one is as good.
     let _ = ctrlc::set_handler(handler);
-    let folder = match &wanted.report {
-        Some(folder) => evidence::Folder::at(folder).map_err(Problem::Report)?,
-        None => evidence::Folder::numbered(Path::new(evidence::DEFAULT_FOLDER))?,
-    };
-
-    let began = Instant::now();
-    let finished = run_all(jobs, at_once, &interrupted, wanted.format);
-    let trials: Vec<TrialResult> = finished.iter().map(TrialResult::new).collect();
-    let results = Results::new(World::Virtual, trials);
-    report(&results, began.elapsed(), wanted.format);
-    let came_to = if interrupted.load(Ordering::SeqCst) { Exit::Interrupted } else { Exit::of(&results) };
-    if let Err(error) = folder.write(&results, &finished) {
-        return Ok(came_to.min(output::problem(&error.into())));
-    }
-    if wanted.format == Format::Human {
-        output::line(&format!("evidence: {}", folder.path().display()));
-    }
-    Ok(came_to)
-}
-
-/// Results in the order of `jobs`. After an interruption those that were not begun are missing.
-fn run_all(jobs: &[Job], at_once: usize, interrupted: &AtomicBool, format: Format) -> Vec<Finished> {
     let next = AtomicUsize::new(0);
-    let (sender, receiver) = mpsc::channel();
-    let secrets = Secrets::new(&brickproof_firmware::private_keys());
-    let progress = Progress::new();
-    let colour = output::colour();
     thread::scope(|scope| {
         for _ in 0..at_once.min(jobs.len()) {
-            let (sender, next, secrets) = (sender.clone(), &next, &secrets);
+            let (next, interrupted) = (&next, &*interrupted);
             scope.spawn(move || {
                 while !interrupted.load(Ordering::SeqCst) {
                     let position = next.fetch_add(1, Ordering::SeqCst);
                     let Some(job) = jobs.get(position) else { break };
-                    if sender.send((position, run_one(job, interrupted, secrets))).is_err() {
+                    let station = chosen.and_then(|chosen| chosen.first_fit_for(&job.plan)).unwrap_or(STATION);
+                    if finished.send((position, run_one(job, station, interrupted, secrets))).is_err() {
                         break;
                     }
                 }
             });
         }
-        drop(sender);
-        let mut finished: Vec<Option<Finished>> = jobs.iter().map(|_| None).collect();
-        let (mut done, mut shown) = (0, 0);
-        for (position, trial) in receiver {
-            finished[position] = Some(trial);
-            done += 1;
-            progress.clear();
-            while let Some(Some(ready)) = finished.get(shown) {
-                print_trial(&TrialResult::new(ready), format, colour);
-                shown += 1;
-            }
-            if done < jobs.len() {
-                progress.show(&format!("{done} of {} trials", jobs.len()));
-            }
-        }
-        // An interruption leaves gaps; what came after a gap has not been shown yet.
-        finished.iter().skip(shown).flatten().for_each(|it| print_trial(&TrialResult::new(it), format, colour));
-        finished.into_iter().flatten().collect()
-    })
+    });
+    if interrupted.load(Ordering::SeqCst) { Interrupted::Yes } else { Interrupted::No }
 }
 
-fn run_one(job: &Job, interrupted: &AtomicBool, secrets: &Secrets) -> Finished {
+/// Prints trials as they end, in the order of the jobs, and gathers them in that order.
+fn print_all(jobs: usize, receiver: &mpsc::Receiver<(usize, Finished)>, format: Format) -> Vec<Finished> {
+    let progress = Progress::new();
+    let colour = output::colour();
+    let mut finished: Vec<Option<Finished>> = (0..jobs).map(|_| None).collect();
+    let (mut done, mut shown) = (0, 0);
+    for (position, trial) in receiver {
+        finished[position] = Some(trial);
+        done += 1;
+        progress.clear();
+        while let Some(Some(ready)) = finished.get(shown) {
+            print_trial(&TrialResult::new(ready), format, colour);
+            shown += 1;
+        }
+        if done < jobs {
+            progress.show(&format!("{done} of {jobs} trials"));
+        }
+    }
+    // An interruption leaves gaps; what came after a gap has not been shown yet.
+    finished.iter().skip(shown).flatten().for_each(|it| print_trial(&TrialResult::new(it), format, colour));
+    finished.into_iter().flatten().collect()
+}
+
+fn run_one(job: &Job, station: &str, interrupted: &AtomicBool, secrets: &Secrets) -> Finished {
     let began = Instant::now();
     let mut simulation = Simulation::new(Arc::clone(&job.plan), &job.firmware, job.id.seed());
     simulation.run_while(|| !interrupted.load(Ordering::Relaxed));
@@ -182,7 +215,8 @@ fn run_one(job: &Job, interrupted: &AtomicBool, secrets: &Secrets) -> Finished {
         id: job.id.clone(),
         trial: simulation.into_trial(),
         firmware: FirmwareRef::new(job.firmware.name(), job.firmware.sha256()),
-        station: STATION.into(),
+        station: station.into(),
+        board_serial: None,
         wall_ns: u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX),
         replay: job.replay.clone(),
         secrets: secrets.clone(),
