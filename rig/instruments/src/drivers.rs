@@ -11,6 +11,7 @@ mod nftables;
 mod ppk2;
 mod probe_rs;
 mod rfc2217;
+mod rppal;
 mod scpi;
 mod serial;
 mod tcs3472;
@@ -31,6 +32,7 @@ pub static DRIVERS: &[&dyn Factory] = &[
     &ppk2::Ppk2,
     &probe_rs::ProbeRsFactory,
     &rfc2217::Rfc2217Factory,
+    &rppal::Rppal,
     &scpi::Scpi,
     &serial::SerialFactory,
     &tcs3472::Tcs3472Light,

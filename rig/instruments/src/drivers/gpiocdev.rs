@@ -166,7 +166,7 @@ fn error_number(error: &gpiocdev::Error) -> Option<i32> {
     }
 }
 
-fn find_chip(text: &str) -> Result<PathBuf, Failure> {
+pub(super) fn find_chip(text: &str) -> Result<PathBuf, Failure> {
     let chips = gpiocdev::chip::chips().map_err(|error| failed("chip", "list the GPIO chips", &error))?;
     let mut seen = Vec::new();
     for path in chips {
@@ -185,9 +185,14 @@ fn find_chip(text: &str) -> Result<PathBuf, Failure> {
     Err(Failure::new(format!("GPIO chip `{text}`"), "find it", kind))
 }
 
+/// A place that is none.
+pub(super) fn wrong_place(line: &str, error: &place::PlaceError) -> Failure {
+    Failure::new(device(line), "find its place", FailureKind::Missing(error.to_string()))
+}
+
 fn locate(name: &str, text: &str, chip: Option<&PathBuf>) -> Result<Found, Failure> {
     let wrong = |message: String| Failure::new(device(name), "find its place", FailureKind::Missing(message));
-    let place: Place = text.parse().map_err(|error: place::PlaceError| wrong(error.to_string()))?;
+    let place: Place = text.parse().map_err(|error| wrong_place(name, &error))?;
     match place.at.parse::<u32>() {
         Ok(offset) => {
             let chip = chip.cloned().ok_or_else(|| wrong(format!("offset {offset} of which `chip`?")))?;
@@ -199,6 +204,13 @@ fn locate(name: &str, text: &str, chip: Option<&PathBuf>) -> Result<Found, Failu
             Ok(Found { chip: found.chip, offset: found.info.offset, place })
         }
     }
+}
+
+/// Has the kernel keep a line for somebody who drives it past the kernel, and leave it as it is.
+pub(super) fn reserve(line: &str, chip: &std::path::Path, offset: u32) -> Result<Request, Failure> {
+    let mut builder = Request::builder();
+    builder.on_chip(chip).with_consumer("brickproof").with_line(offset).as_is();
+    builder.request().map_err(|error| failed(line, "reserve it", &error))
 }
 
 fn builder(found: &Found) -> request::Builder {
@@ -294,8 +306,12 @@ struct Listener {
 const LISTEN: &str = "wait for an edge";
 
 fn names(watched: &[Watch]) -> String {
-    let names: Vec<&str> = watched.iter().flat_map(|watch| watch.names.values().map(String::as_str)).collect();
-    device(&names.join("`, `"))
+    names_of(watched.iter().flat_map(|watch| watch.names.values().map(String::as_str)))
+}
+
+/// Several lines as one device.
+pub(super) fn names_of<'l>(lines: impl Iterator<Item = &'l str>) -> String {
+    device(&lines.collect::<Vec<_>>().join("`, `"))
 }
 
 impl Listener {
