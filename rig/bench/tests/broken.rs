@@ -44,6 +44,7 @@ broken_files! {
     limits => "06-limits.yaml",
     together => "07-together.yaml",
     syntax => "08-syntax.yaml",
+    switches => "09-switches.yaml",
 }
 
 #[test]

@@ -130,6 +130,7 @@ fn ip_address(decoder: &mut Decoder<'_>, fitted: &Fitted) {
 
 fn load_switch(decoder: &mut Decoder<'_>, fitted: &Fitted) {
     needs(decoder, fitted, "monitor", "bus");
+    goes_with(decoder, fitted, "dead_time", &["crowbar"]);
     number_in(decoder, fitted, "address", "an address on an I2C bus", I2C_ADDRESSES);
     if let (Some(bus), Some(place)) = (fitted.settings.text("bus"), fitted.value_place("bus"))
         && !bus.starts_with('/')

@@ -1,4 +1,4 @@
-//! The lines of a station: their names, their places, and the one that throws its load switch.
+//! The lines of a station: their names, their places, and those that throw its load switch and its crowbar.
 //!
 //! Boundary: names against the board's profile, places as text. Whether a chip has such a line is known to the kernel.
 
@@ -14,6 +14,16 @@ const WATCH: &str = "watch";
 /// How [`DRIVE`] is called for a program that drives lines.
 const LINES: &str = "lines";
 
+/// What a line is to the supply: the setting that names it, what has it, and how its levels are told.
+#[derive(Clone, Copy)]
+struct Role {
+    key: &'static str,
+    owner: &'static str,
+}
+
+const SWITCH: Role = Role { key: "line", owner: "load switch" };
+const CROWBAR: Role = Role { key: "crowbar", owner: "crowbar" };
+
 pub(super) fn check(decoder: &mut Decoder<'_>, draft: &Draft) {
     if let Some(lines) = draft.instrument(Kind::Lines) {
         driven_names(decoder, draft, lines);
@@ -21,7 +31,10 @@ pub(super) fn check(decoder: &mut Decoder<'_>, draft: &Draft) {
         places(decoder, lines);
     }
     if let Some(supply) = draft.instrument(Kind::Supply).filter(|supply| supply.word == "load-switch") {
-        switch(decoder, draft, supply);
+        for role in [SWITCH, CROWBAR] {
+            switch(decoder, draft, supply, role);
+        }
+        switch_and_crowbar(decoder, supply);
     }
 }
 
@@ -33,13 +46,15 @@ fn driven(lines: &Fitted) -> impl Iterator<Item = (&String, &Place)> + Clone {
 fn driven_names(decoder: &mut Decoder<'_>, draft: &Draft, lines: &Fitted) {
     let Some(board) = draft.board() else { return };
     let supply = draft.instrument(Kind::Supply).filter(|supply| supply.word == "load-switch");
-    let switch = supply.and_then(|supply| supply.settings.text("line"));
+    let thrown = |role: Role| supply.and_then(|supply| supply.settings.text(role.key));
+    let (switch, crowbar) = (thrown(SWITCH), thrown(CROWBAR));
+    let has_crowbar = supply.is_some_and(|supply| supply.key_place(CROWBAR.key).is_some());
     // Which line the switch has is not known: any may be meant.
-    if draft.is_broken(Kind::Supply) || supply.is_some() && switch.is_none() {
+    if draft.is_broken(Kind::Supply) || supply.is_some() && switch.is_none() || has_crowbar && crowbar.is_none() {
         return;
     }
-    let known: Vec<&str> =
-        std::iter::once(RESET).chain(board.buttons.iter().map(|button| button.name.as_str())).chain(switch).collect();
+    let buttons = board.buttons.iter().map(|button| button.name.as_str());
+    let known: Vec<&str> = std::iter::once(RESET).chain(buttons).chain(switch).chain(crowbar).collect();
     for (name, place) in driven(lines).filter(|(name, _)| !known.contains(&name.as_str())) {
         let unknown = Mistake::new(MistakeKind::UnknownName, *place, format!("no line `{name}` is driven here"));
         let unknown = unknown.label("not RESET, not a button, not the load switch's");
@@ -79,6 +94,7 @@ fn places(decoder: &mut Decoder<'_>, lines: &Fitted) {
                 .and_then(|place| if key == DRIVE { place.check_driven().map(|()| place) } else { Ok(place) });
             match checked {
                 Err(error) => wrong_place(decoder, name, *at, &error),
+                Ok(place) if lines.word == "rppal" => pin(decoder, name, *at, &place),
                 // One missing chip is one mistake, however many lines it would have.
                 Ok(place) if chip_is_missing && place.at.parse::<u32>().is_ok() => {
                     chip_is_missing = false;
@@ -99,18 +115,43 @@ fn wrong_place(decoder: &mut Decoder<'_>, name: &str, at: Place, error: &LinePla
     );
 }
 
-fn switch(decoder: &mut Decoder<'_>, draft: &Draft, supply: &Fitted) {
-    let (Some(line), Some(at)) = (supply.settings.text("line"), supply.value_place("line")) else { return };
+/// rppal counts pins as the Broadcom chips do, and knows no names.
+fn pin(decoder: &mut Decoder<'_>, name: &str, at: Place, place: &LinePlace) {
+    /// Of the BCM2711; the others have fewer.
+    const PINS: std::ops::RangeInclusive<u8> = 0..=57;
+    if !place.at.parse().is_ok_and(|pin| PINS.contains(&pin)) {
+        let message = format!("the place of `{name}` is not a pin of a Raspberry Pi: `{}`", place.at);
+        let wrong = Mistake::new(MistakeKind::UnknownValue, at, message);
+        decoder.report(wrong.help("write its BCM number, as in \"17\", or take `gpiocdev`, which knows names"));
+    }
+}
+
+/// The law of a crowbar is that it and the switch are never closed together.
+fn switch_and_crowbar(decoder: &mut Decoder<'_>, supply: &Fitted) {
+    let text = |role: Role| supply.settings.text(role.key).zip(supply.value_place(role.key));
+    let (Some((line, first)), Some((crowbar, again))) = (text(SWITCH), text(CROWBAR)) else { return };
+    if line == crowbar {
+        let message = format!("the line `{line}` throws the load switch and the crowbar");
+        let twice = Mistake::new(MistakeKind::DuplicateValue, again, message);
+        let twice = twice.label("the crowbar's").elsewhere(first, "the load switch's");
+        decoder
+            .report(twice.help("a crowbar has a line of its own, so that it is closed only while the switch is open"));
+    }
+}
+
+fn switch(decoder: &mut Decoder<'_>, draft: &Draft, supply: &Fitted, role: Role) {
+    let Role { key, owner } = role;
+    let (Some(line), Some(at)) = (supply.settings.text(key), supply.value_place(key)) else { return };
     if draft.is_broken(Kind::Lines) {
         return;
     }
     let Some(lines) = draft.instrument(Kind::Lines) else {
-        let missing = Mistake::new(MistakeKind::MissingKey, at, "a load switch needs the `lines` of its station");
+        let missing = Mistake::new(MistakeKind::MissingKey, at, format!("a {owner} needs the `lines` of its station"));
         return decoder.report(missing.help(format!("add `lines:` with `{line}` in `drive`")));
     };
     let Some((_, place)) = driven(lines).find(|(name, _)| *name == line) else {
         let unknown =
-            Mistake::new(MistakeKind::UnknownName, at, format!("the line `{line}` of the load switch is not driven"));
+            Mistake::new(MistakeKind::UnknownName, at, format!("the line `{line}` of the {owner} is not driven"));
         let names = driven(lines).map(|(name, _)| name.as_str());
         return decoder.report(unknown.label("not in `drive`").help(suggest::help(
             "lines that are driven",
@@ -123,10 +164,9 @@ fn switch(decoder: &mut Decoder<'_>, draft: &Draft, supply: &Fitted) {
         text.parse::<LinePlace>().is_ok_and(|place| place.style == Style::OpenDrain && place.check_driven().is_ok())
     };
     if is_open_drain(&text) {
-        let message = format!("the line `{line}` of a load switch is open drain");
+        let message = format!("the line `{line}` of a {owner} is open drain");
         let wrong = Mistake::new(MistakeKind::UnknownValue, *place, message);
-        let wrong = wrong.label("nothing but a pull-up would hold it").elsewhere(at, "the switch's line");
-        decoder
-            .report(wrong.help("a switch is driven both ways: add `push-pull`, and `active-high` if high closes it"));
+        let wrong = wrong.label("nothing but a pull-up would hold it").elsewhere(at, format!("the {owner}'s line"));
+        decoder.report(wrong.help("it is driven both ways: add `push-pull`, and `active-high` if high closes it"));
     }
 }

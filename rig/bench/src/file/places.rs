@@ -15,6 +15,8 @@ use super::station::{Draft, Fitted};
 enum Spot {
     /// A line of a chip by its number, or by the kernel's name.
     Line { chip: Option<String>, at: String },
+    /// A pin of the Raspberry Pi that this computer is, by its BCM number.
+    Pin(u8),
     /// A port, a host with a port, or one output of the supply behind either.
     Port { at: String, output: Option<u64> },
     /// The serial port of a USB device. What is not said may be any.
@@ -49,11 +51,18 @@ impl Spot {
                 Self::HubPort { hub: a, companion: one, port: from },
                 Self::HubPort { hub: b, companion: two, port: to },
             ) => from == to && same_hub((a, one), (b, two)),
+            (Self::Pin(pin), Self::Line { chip: Some(chip), at })
+            | (Self::Line { chip: Some(chip), at }, Self::Pin(pin)) => {
+                PI_CHIPS.contains(&chip.as_str()) && *at == pin.to_string()
+            }
             (Self::Probe { id: a, serial: one }, Self::Probe { id: b, serial: two }) => a == b && may_be(one, two),
             _ => self == other,
         }
     }
 }
+
+/// What the kernel calls the chip of a Raspberry Pi's pins, and it counts them as Broadcom does.
+const PI_CHIPS: [&str; 3] = ["pinctrl-bcm2835", "pinctrl-bcm2711", "pinctrl-rp1"];
 
 fn same_hub(a: (&String, &Option<String>), b: (&String, &Option<String>)) -> bool {
     let halves = |(hub, companion): (&String, &Option<String>)| [Some(hub.clone()), companion.clone()];
@@ -67,6 +76,7 @@ impl fmt::Display for Spot {
         match self {
             Self::Line { chip: Some(chip), at } => write!(f, "line {at} of {chip}"),
             Self::Line { chip: None, at } => write!(f, "the line {at}"),
+            Self::Pin(pin) => write!(f, "GPIO{pin}"),
             Self::Port { at, output: Some(output) } => write!(f, "output {output} of {at}"),
             Self::Port { at, output: None } => f.write_str(at),
             Self::UsbPort { id, serial: number, .. } => write!(f, "the port of {id}{}", serial(number)),
@@ -170,7 +180,7 @@ fn spots(fitted: &Fitted) -> Vec<(Spot, Place)> {
     let text = |key: &str| settings.text(key).map(str::to_owned);
     let id = || text("usb").map(|id| id.to_ascii_lowercase());
     match (fitted.kind, fitted.word) {
-        (Kind::Lines, "gpiocdev") => lines(fitted),
+        (Kind::Lines, "gpiocdev" | "rppal") => lines(fitted),
         (Kind::Console, "serial") => console(fitted),
         (Kind::Console, "rfc2217") => one(text("address").map(|at| Spot::Port { at, output: None }), "address"),
         (Kind::Supply, "ppk2") => one(text("at").map(|at| Spot::Port { at, output: None }), "at"),
@@ -211,6 +221,11 @@ fn lines(fitted: &Fitted) -> Vec<(Spot, Place)> {
         let texts = fitted.settings.lines(key);
         for (name, place) in fitted.parts(key) {
             let Some(Ok(line)) = texts.get(name).map(|text| text.parse::<LinePlace>()) else { continue };
+            if fitted.word == "rppal" {
+                // What is no pin has been told.
+                spots.extend(line.at.parse().ok().map(|pin| (Spot::Pin(pin), *place)));
+                continue;
+            }
             let offset = line.at.parse::<u32>().ok();
             match (offset, chip) {
                 // Which chip's is not known, and has been told.

@@ -1,8 +1,10 @@
-//! A load switch or MOSFET in the board's supply, thrown by one of the station's lines, and a monitor behind it where there is one.
+//! A load switch or MOSFET in the board's supply, thrown by one of the station's lines; where there are, a crowbar that shorts the output
+//! while the switch is open, and a monitor behind it.
 //!
 //! Boundary: the switch and what is measured behind it. The line is driven by the driver that owns it, so that the bench's one instant for
 //! an edge holds here too; which level closes the switch is that driver's setting.
 
+mod crowbar;
 mod monitor;
 
 use std::sync::Arc;
@@ -18,6 +20,7 @@ use crate::kinds::{Drive, Lines, Output, Reading, Supply, Switch};
 use crate::owner::Owner;
 use crate::settings::{Setting, SettingKind, Settings};
 
+use self::crowbar::Crowbar;
 use self::monitor::{Measure, Monitor, Part};
 
 /// A switch in the board's supply.
@@ -52,6 +55,18 @@ impl Factory for LoadSwitch {
             setting("voltage", SettingKind::Voltage, true, "what it switches"),
             setting("settles", SettingKind::Span, false, "from the line's edge until the output follows; 1ms without"),
             setting(
+                "crowbar",
+                SettingKind::Text,
+                false,
+                "the station's line that shorts the output while it is asserted, and the switch is open; none without",
+            ),
+            setting(
+                "dead_time",
+                SettingKind::Span,
+                false,
+                "what lies at least between one of the two opening and the other closing; `settles` without",
+            ),
+            setting(
                 "monitor",
                 SettingKind::Word(Part::WORDS),
                 false,
@@ -70,16 +85,17 @@ impl Factory for LoadSwitch {
     }
 
     fn capabilities(&self, settings: &Settings) -> Capabilities {
-        let settles = settings.span("settles").unwrap_or(SETTLES);
+        let settles = settles(settings);
+        let follows = settles + crowbar(settings).map_or(Span::ZERO, |crowbar| crowbar.dead_time);
         let measures = settings.text("monitor").is_some();
         Capabilities {
             voltage: settings.voltage("voltage").map(|voltage| Reach { least: voltage, most: voltage }),
-            cut: Some(settles + settles),
+            cut: Some(follows + follows),
             measures_voltage: measures,
             measures_current: measures,
             ..Capabilities::only(Timing {
-                latency: settles,
-                uncertainty: settles,
+                latency: follows,
+                uncertainty: follows,
                 source: "stated in the bench file, or recalled for a load switch with slow turn-on; the line's own is added to it",
             })
         }
@@ -106,15 +122,26 @@ impl Factory for LoadSwitch {
             line,
             lines,
             voltage: settings.voltage("voltage").unwrap_or_default(),
-            settles: settings.span("settles").unwrap_or(SETTLES),
+            settles: settles(settings),
+            crowbar: crowbar(settings),
             monitor: None,
             device,
         };
         // Off comes first, whatever becomes of the monitor.
-        supply.switch(Switch::Off, deadline)?;
+        supply.let_go(deadline)?;
         supply.monitor = monitor(settings).map_err(|kind| Failure::new(&supply.device, "open its monitor", kind))?;
         Ok(Instrument::Supply(Box::new(supply)))
     }
+}
+
+fn settles(settings: &Settings) -> Span {
+    settings.span("settles").unwrap_or(SETTLES)
+}
+
+fn crowbar(settings: &Settings) -> Option<Crowbar> {
+    let line = settings.text("crowbar")?.to_owned();
+    // Assumed: what shorts the output lets go no later than the switch does.
+    Some(Crowbar { line, dead_time: settings.span("dead_time").unwrap_or_else(|| settles(settings)) })
 }
 
 fn monitor(settings: &Settings) -> Result<Option<Box<dyn Measure>>, FailureKind> {
@@ -140,8 +167,45 @@ struct Switched {
     line: String,
     voltage: Voltage,
     settles: Span,
+    crowbar: Option<Crowbar>,
     monitor: Option<Box<dyn Measure>>,
 }
+
+impl Switched {
+    fn drive(&self, asked: &str, line: &str, drive: Drive, deadline: Deadline) -> Result<Moment, Failure> {
+        let line = line.to_owned();
+        self.lines.call(asked, deadline, move |lines, deadline| lines.drive(&line, drive, deadline))
+    }
+
+    /// The safe state: neither is closed.
+    fn let_go(&self, deadline: Deadline) -> Result<(), Failure> {
+        let opened = self.drive(OPEN, &self.line, Drive::Released, deadline);
+        if let Some(crowbar) = &self.crowbar {
+            self.drive(crowbar::OPEN, &crowbar.line, Drive::Released, deadline)?;
+        }
+        opened.map(drop)
+    }
+
+    fn close(&self, deadline: Deadline) -> Result<Moment, Failure> {
+        if let Some(crowbar) = &self.crowbar {
+            self.drive(crowbar::OPEN, &crowbar.line, Drive::Released, deadline)?;
+            crowbar.wait(deadline).map_err(|kind| Failure::new(&self.device, CLOSE, kind))?;
+        }
+        self.drive(CLOSE, &self.line, Drive::Asserted, deadline)
+    }
+
+    /// The output falls from the switch's opening on, and is down once the crowbar has closed.
+    fn open(&self, deadline: Deadline) -> Result<Moment, Failure> {
+        let opened = self.drive(OPEN, &self.line, Drive::Released, deadline)?;
+        let Some(crowbar) = &self.crowbar else { return Ok(opened) };
+        crowbar.wait(deadline).map_err(|kind| Failure::new(&self.device, crowbar::CLOSE, kind))?;
+        let shorted = self.drive(crowbar::CLOSE, &crowbar.line, Drive::Asserted, deadline)?;
+        Ok(Moment::between(opened.at, shorted.at).blurred(opened.uncertainty.max(shorted.uncertainty)))
+    }
+}
+
+const CLOSE: &str = "close the load switch";
+const OPEN: &str = "open the load switch";
 
 impl Supply for Switched {
     fn device(&self) -> &str {
@@ -160,12 +224,10 @@ impl Supply for Switched {
     }
 
     fn switch(&mut self, switch: Switch, deadline: Deadline) -> Result<Moment, Failure> {
-        let (asked, drive) = match switch {
-            Switch::On => ("close the load switch", Drive::Asserted),
-            Switch::Off => ("open the load switch", Drive::Released),
+        let moment = match switch {
+            Switch::On => self.close(deadline)?,
+            Switch::Off => self.open(deadline)?,
         };
-        let line = self.line.clone();
-        let moment = self.lines.call(asked, deadline, move |lines, deadline| lines.drive(&line, drive, deadline))?;
         Ok(moment.blurred(self.settles))
     }
 
@@ -294,6 +356,7 @@ mod tests {
             line: "power".to_owned(),
             voltage: Voltage::new(3_300_000),
             settles: SETTLES,
+            crowbar: None,
             monitor,
         }
     }

@@ -179,8 +179,8 @@ impl Held {
         place
             .check_driven()
             .map_err(|error| Failure::new(device(name), TAKE, FailureKind::Unsupported(error.to_string())))?;
-        let reserved = reserve(name, &chip()?, u32::from(pin))?;
         let taken = gpio.get(pin).map_err(|error| failed(device(name), TAKE, error))?;
+        let reserved = reserve(name, &chip()?, u32::from(pin))?;
         let pad = match (place.style, place.polarity) {
             (Style::PushPull, Polarity::ActiveHigh) => Pad::PushPull(taken.into_output_low()),
             (Style::PushPull, Polarity::ActiveLow) => Pad::PushPull(taken.into_output_high()),
