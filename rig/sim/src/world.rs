@@ -14,25 +14,20 @@ use brickproof_keys::Fingerprint;
 use brickproof_scenario::board::ActiveLevel;
 use brickproof_scenario::plan::{CellCondition, CloudBehaviour, CloudSetting, Edge, Fault, Plan, SupplySetting};
 use brickproof_trial::{Achieved, Action, ActionId, Command, CommandError, Injection, Observation, ShapeAchieved};
-use brickproof_units::{Current, Instant, Resistance, Span, Voltage};
-use brickproof_virtual_board::board::{Board, BoardConfig, BoardState, Pause, PauseOn, Records, WiredPin};
+use brickproof_units::{Instant, Span, Voltage};
+use brickproof_virtual_board::board::{Board, BoardConfig, BoardState, Pause, PauseOn, Records};
 use brickproof_virtual_board::flash::Cells;
-use brickproof_virtual_board::led::{Colour, Die, Led};
+use brickproof_virtual_board::led::Led;
 use brickproof_virtual_board::nrf::{Chip, Drive, Level, Pin};
 use brickproof_virtual_board::sensor::SensorHead;
 use brickproof_virtual_board::supply::{self, Battery, BrownOut, FaultId, Passage, Source};
+use brickproof_virtual_board::wiring::{CABLE, Wiring};
 
 pub use brickproof_virtual_board::nrf::UartTiming;
 
 use crate::memory::{InFlash, board_with, failed};
 use crate::sensor;
 
-/// An LED of a status light at full duty; assumed.
-const LED_CURRENT: Current = Current::new(5_000);
-/// A modem that searches, shakes hands or transmits; assumed, between a quiet Wi-Fi module (80 mA) and a burst of one (300 mA).
-const MODEM_CURRENT: Current = Current::new(120_000);
-/// A usual cable of one metre.
-const CABLE: Resistance = Resistance::new(200_000);
 /// How often a board whose source was unplugged is looked at until it is dark.
 const DARK_CHECK: Span = Span::millis(1);
 /// A rail below this is off: no transistor of the parts conducts there; assumed.
@@ -92,7 +87,7 @@ pub struct World {
     store: KeyStore,
     seed: u64,
     led: Led,
-    led_pins: [Pin; 3],
+    wiring: Wiring,
     /// There whether or not the plan asks for a light: a failure tells what the light was.
     sensor: SensorHead,
     watched: Arc<[WatchedLine]>,
@@ -119,20 +114,16 @@ impl World {
         let chip = if profile.mcu == "nRF52840" { Chip::Nrf52840 } else { Chip::Nrf51822 };
         let pin_of = |name: &str| {
             let line = profile.lines.iter().find(|line| line.name == name);
-            line.and_then(|line| parse_pin(&line.pin))
+            line.and_then(|line| line.pin.parse().ok())
         };
-        let led_pins = ["red", "green", "blue"].map(|name| pin_of(name).unwrap_or(Pin::p0(13)));
-        let mut pins: Vec<WiredPin> =
-            led_pins.iter().map(|pin| WiredPin { pin: *pin, when_high: LED_CURRENT }).collect();
-        if let Some(pin) = pin_of("radio") {
-            pins.push(WiredPin { pin, when_high: MODEM_CURRENT });
-        }
+        let light = ["red", "green", "blue"].map(|name| pin_of(name).unwrap_or(Pin::p0(13)));
+        let wiring = Wiring { light, modem: pin_of("radio") };
         let board_config = BoardConfig {
             cells: config.cells,
             uart: config.uart,
             seed: config.seed,
             source: Source::None,
-            pins,
+            pins: wiring.pins(),
             console_rate: profile.console.baud,
             // What is to be known of a trial is in its timeline.
             records: Records::Dropped,
@@ -145,19 +136,19 @@ impl World {
             ActiveLevel::Low => Level::Low,
         };
         let button = |line: &brickproof_scenario::board::Line| {
-            Some((Arc::from(line.name.as_str()), parse_pin(&line.pin)?, level(line.active)))
+            Some((Arc::from(line.name.as_str()), line.pin.parse().ok()?, level(line.active)))
         };
         let watched = |line: &brickproof_scenario::board::Line| {
-            Some(WatchedLine { pin: parse_pin(&line.pin)?, name: line.name.as_str().into() })
+            Some(WatchedLine { pin: line.pin.parse().ok()?, name: line.name.as_str().into() })
         };
-        let is_led = |line: &WatchedLine| led_pins.contains(&line.pin);
+        let is_led = |line: &WatchedLine| light.contains(&line.pin);
         Self {
             now: Instant::START,
             board,
             store: KeyStore::of(profile, firmware),
             seed: config.seed,
             led: Led::new(),
-            led_pins,
+            wiring,
             sensor: sensor::head(config.seed),
             watched: profile.lines.iter().filter_map(watched).filter(|line| !is_led(line)).collect(),
             buttons: profile.buttons.iter().filter_map(button).collect(),
@@ -386,11 +377,10 @@ impl World {
 
     fn look_at_pins(&mut self) {
         for edge in self.board.drain_pin_edges() {
-            let colours = [Colour::Red, Colour::Green, Colour::Blue];
-            if let Some(position) = self.led_pins.iter().position(|pin| *pin == edge.pin) {
-                let die = if edge.drive == Drive::High { Die::Lit } else { Die::Dark };
-                self.led.edge(edge.at, colours[position], die);
-            } else if let Some(line) = self.watched.iter().find(|line| line.pin == edge.pin) {
+            if self.wiring.shine(&mut self.led, &edge).is_some() {
+                continue;
+            }
+            if let Some(line) = self.watched.iter().find(|line| line.pin == edge.pin) {
                 let direction = if edge.drive == Drive::High { Edge::Rising } else { Edge::Falling };
                 let observation = Observation::Edge { line: Arc::clone(&line.name), edge: direction };
                 self.seen.push_back((edge.at, observation));
@@ -524,16 +514,5 @@ fn source(setting: SupplySetting) -> Source {
             CellCondition::Fresh => Battery::fresh(cell, charge),
             CellCondition::Aged => Battery::aged(cell, charge),
         }),
-    }
-}
-
-/// `P0.13` or `P1.02`, as the parts' manuals write them.
-fn parse_pin(text: &str) -> Option<Pin> {
-    let (port, number) = text.strip_prefix('P')?.split_once('.')?;
-    let number: u8 = number.parse().ok().filter(|number| *number < 32)?;
-    match port {
-        "0" => Some(Pin::p0(number)),
-        "1" => Some(Pin::p1(number)),
-        _ => None,
     }
 }

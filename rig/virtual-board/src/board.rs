@@ -230,6 +230,21 @@ impl Board {
         }
     }
 
+    /// Before this instant nothing happens by itself, if nobody touches the board: it may be left alone until then. That is now while
+    /// the core executes, and never if only a touch can wake it.
+    pub fn next_due(&self) -> Instant {
+        let cycle = match self.life {
+            Life::Running if self.soc.flash().under_way().is_some() => self.core.clock.cycle,
+            Life::Running => self.core.next_due(&self.soc),
+            Life::Starting { due, .. } => due,
+            Life::Off | Life::Cut | Life::Held { .. } | Life::SystemOff => u64::MAX,
+        };
+        match cycle.min(self.next_supply_cycle()) {
+            u64::MAX => Instant::NEVER,
+            cycle => self.instant(cycle.max(self.core.clock.cycle)),
+        }
+    }
+
     /// Chooses what a run stops for.
     pub fn pause_on(&mut self, what: PauseOn) {
         self.pause_on = what;

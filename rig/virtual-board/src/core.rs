@@ -185,6 +185,14 @@ impl Core {
         self.processor.activity()
     }
 
+    /// The cycle before which nothing happens by itself: this one, unless the core sleeps.
+    pub fn next_due<B: Bus>(&self, bus: &B) -> u64 {
+        match self.activity() {
+            Activity::Awake => self.clock.cycle,
+            Activity::Asleep | Activity::DeeplyAsleep => bus.next_event().min(self.processor.systick.next_event()),
+        }
+    }
+
     /// The options, of which a debugger changes [`CoreOptions::halting_debug`] when it comes and goes.
     pub fn options_mut(&mut self) -> &mut CoreOptions {
         &mut self.processor.options

@@ -12,5 +12,6 @@ pub mod led;
 pub mod nrf;
 pub mod sensor;
 pub mod supply;
+pub mod wiring;
 
 mod seed;

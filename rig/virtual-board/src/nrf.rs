@@ -26,7 +26,7 @@ mod twi;
 mod uart;
 mod watchdog;
 
-pub use pins::{Drive, Level, Pin, PinEdge, PinSet};
+pub use pins::{Drive, Level, NoPin, Pin, PinEdge, PinSet};
 pub use power::ResetCause;
 pub use ram::RamAtPowerUp;
 #[cfg(test)]

@@ -12,7 +12,7 @@ use brickproof_units::{Instant, Span};
 use embedded_hal::i2c::{ErrorKind, ErrorType, I2c, Operation};
 use tcs3472::{RgbCGain, Tcs3472};
 
-use crate::led::Led;
+use crate::led::{Led, Window};
 use chip::{STEP, Tcs34725};
 use optics::LightModel;
 
@@ -140,6 +140,10 @@ impl SensorPart {
             self.chip.finish_cycle(self.light.counts(cycle.integrates, on_time, cycle.gain));
         }
         self.chip.advance_idle(now);
+        if self.chip.cycle().is_none() {
+            // No conversion will look at what was before.
+            led.on_time(Window { start: now, end: now });
+        }
     }
 }
 

@@ -3,6 +3,8 @@
 //! Boundary: levels, not currents. A pin is driven high, driven low or not at all; what hangs on it is the board's. Source: nRF51
 //! reference manual v3.0, GPIO and GPIOTE; nRF52840 product specification v1.1 for the second port, LATCH, and SET and CLR tasks.
 
+use std::str::FromStr;
+
 use brickproof_units::Instant;
 
 use crate::nrf::peripheral::{EventSet, Events, NEVER, NONE, Peripheral, bits, event};
@@ -35,6 +37,26 @@ impl Pin {
 
     const fn bit(self) -> u64 {
         1 << self.0
+    }
+}
+
+/// The text names no pin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a pin is P0.00 to P0.31, or P1.00 to P1.31")]
+pub struct NoPin;
+
+impl FromStr for Pin {
+    type Err = NoPin;
+
+    /// `P0.13` or `P1.02`, as the parts' manuals write them.
+    fn from_str(text: &str) -> Result<Self, NoPin> {
+        let (port, number) = text.strip_prefix('P').and_then(|text| text.split_once('.')).ok_or(NoPin)?;
+        let number: u8 = number.parse().ok().filter(|number| *number < 32).ok_or(NoPin)?;
+        match port {
+            "0" => Ok(Self::p0(number)),
+            "1" => Ok(Self::p1(number)),
+            _ => Err(NoPin),
+        }
     }
 }
 

@@ -1,0 +1,370 @@
+//! A virtual board that lives by the kernel's clock: whenever somebody touches it, and whenever something is due, it is run up to the
+//! present instant.
+//!
+//! Boundary: time. The board has no other life than that of `brickproof-virtual-board`, and nobody sees it but through what a station
+//! would have: lines, the console, the supply, the sensor above its light.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+use std::{io, mem};
+
+use brickproof_units::{Current, Instant, Span, Voltage};
+use brickproof_virtual_board::board::{Board, BoardState, Pause};
+use brickproof_virtual_board::led::Led;
+use brickproof_virtual_board::nrf::{ConsoleByte, Drive, Level, Pin};
+use brickproof_virtual_board::sensor::{Optics, SensorPart};
+use brickproof_virtual_board::supply::Source;
+use brickproof_virtual_board::wiring::{CABLE, Wiring};
+use embedded_hal::i2c::{ErrorKind, I2c, Operation};
+
+use crate::clock;
+use crate::news::News;
+use crate::pace::Pace;
+
+/// How finely a board is run while it executes: what it does may be seen this much later than it does it. Half a frame of USB, through
+/// which nothing is seen sooner.
+pub const GRAIN: Span = Span::micros(500);
+/// How long the sleeper waits at most: nothing that is due is further away than it cares to look.
+const LONGEST_SLEEP: Duration = Duration::from_secs(3_600);
+
+/// What the supply shows at one instant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SupplyReading {
+    /// At the input of the board's regulator.
+    pub input: Voltage,
+    /// What chip and pins draw. The regulator is linear: the same current flows into it, save for what charges its capacitors.
+    pub current: Current,
+    /// The chip's rail.
+    pub rail: Voltage,
+}
+
+/// A laboratory supply at the board's input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BenchFeed {
+    /// What it is set to.
+    pub voltage: Voltage,
+    /// Its limit.
+    pub current_limit: Current,
+}
+
+/// What may feed the board. A station has one of them; if both do, the laboratory supply is the stiffer one.
+#[derive(Clone, Copy, Debug, Default)]
+struct Feeds {
+    /// The load switch in the USB cable is closed, and this is at the port.
+    usb: Option<Voltage>,
+    bench: Option<BenchFeed>,
+}
+
+impl Feeds {
+    fn source(self) -> Source {
+        match (self.bench, self.usb) {
+            (Some(BenchFeed { voltage, current_limit }), _) => Source::Bench { voltage, current_limit },
+            (None, Some(voltage)) => Source::Usb { voltage, cable: CABLE },
+            (None, None) => Source::None,
+        }
+    }
+}
+
+/// Whether a line of the board is held to ground from outside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Button {
+    /// It is.
+    Pressed,
+    /// It is let go.
+    Released,
+}
+
+struct Living {
+    board: Board,
+    wiring: Wiring,
+    led: Led,
+    sensor: SensorPart,
+    feeds: Feeds,
+    reset: Button,
+    /// The instant of the kernel's clock at which the board's clock was at its start.
+    born: Instant,
+    /// When it has to be run again; never, if only a touch changes anything.
+    due: Instant,
+    pace: Pace,
+    ears: Vec<Weak<EarBuffer>>,
+}
+
+impl Living {
+    fn present(&self) -> Instant {
+        Instant::START + clock::now().since(self.born)
+    }
+
+    /// Runs the board up to the present instant, and passes on what it emitted.
+    fn catch_up(&mut self) {
+        let present = self.present();
+        while !matches!(self.board.run_until(present), Pause::Reached | Pause::Quiet) {
+            // Nobody asked to be told of anything, unless somebody handled the board himself.
+            self.board.drain_rail_passages().for_each(drop);
+        }
+        for edge in self.board.take_pin_edges() {
+            // Other pins are looked at when somebody reads them.
+            let _ = self.wiring.shine(&mut self.led, &edge);
+        }
+        self.sensor.advance(present, &mut self.led);
+        self.pass_on_console();
+        if self.due <= present {
+            self.pace.count(self.present().since(self.due));
+        }
+        self.plan();
+    }
+
+    fn plan(&mut self) {
+        self.due = match self.board.next_due() {
+            Instant::NEVER => Instant::NEVER,
+            due => due.max(self.board.now() + GRAIN),
+        };
+    }
+
+    fn pass_on_console(&mut self) {
+        let bytes = self.board.take_console();
+        if bytes.is_empty() {
+            return;
+        }
+        self.ears.retain(|ear| {
+            let Some(ear) = ear.upgrade() else { return false };
+            lock(&ear.bytes).extend(&bytes);
+            lock(&ear.news).tell();
+            true
+        });
+    }
+}
+
+struct Shared {
+    living: Mutex<Living>,
+    touched: Condvar,
+    ended: Mutex<Ended>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ended {
+    No,
+    Yes,
+}
+
+fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A board that lives. It stops when this is dropped; hands that are still on it then only let it live while they touch it.
+pub struct PacedBoard {
+    hand: Hand,
+    runner: Option<JoinHandle<()>>,
+}
+
+impl PacedBoard {
+    /// Lets `board` live from now on. Its light and its modem hang where `wiring` says; a sensor sits above its light, whose noise comes
+    /// from `seed`.
+    ///
+    /// # Errors
+    ///
+    /// When there is no thread to be had.
+    pub fn start(board: Board, wiring: Wiring, seed: u64) -> io::Result<Self> {
+        let start = board.now();
+        let living = Living {
+            sensor: SensorPart::new(start, Optics::default(), seed),
+            born: clock::now() - start.since(Instant::START),
+            board,
+            wiring,
+            led: Led::new(),
+            feeds: Feeds::default(),
+            reset: Button::Released,
+            due: start,
+            pace: Pace::default(),
+            ears: Vec::new(),
+        };
+        let shared =
+            Arc::new(Shared { living: Mutex::new(living), touched: Condvar::new(), ended: Mutex::new(Ended::No) });
+        let hand = Hand(Arc::clone(&shared));
+        let runner = thread::Builder::new().name("paced board".to_owned()).spawn(move || run(&shared))?;
+        Ok(Self { hand, runner: Some(runner) })
+    }
+
+    /// Something to touch the board with.
+    pub fn hand(&self) -> Hand {
+        self.hand.clone()
+    }
+}
+
+impl Drop for PacedBoard {
+    fn drop(&mut self) {
+        {
+            let _living = lock(&self.hand.0.living);
+            *lock(&self.hand.0.ended) = Ended::Yes;
+        }
+        self.hand.0.touched.notify_all();
+        if let Some(runner) = self.runner.take() {
+            // It ends by itself, and has nothing to say.
+            let _ = runner.join();
+        }
+    }
+}
+
+/// Sleeps until something is due or the board was touched, and lets the board catch up.
+fn run(shared: &Shared) {
+    let mut living = lock(&shared.living);
+    while *lock(&shared.ended) == Ended::No {
+        let rest = living.due.since(living.present());
+        if rest == Span::ZERO {
+            living.catch_up();
+            continue;
+        }
+        let sleep = Duration::from_nanos(rest.as_nanos()).min(LONGEST_SLEEP);
+        living = shared.touched.wait_timeout(living, sleep).unwrap_or_else(PoisonError::into_inner).0;
+    }
+}
+
+/// A hand on a board. Whatever it does, it does at the present instant, after everything that the board did until then.
+#[derive(Clone)]
+pub struct Hand(Arc<Shared>);
+
+impl Hand {
+    fn touch<T>(&self, act: impl FnOnce(&mut Living) -> T) -> T {
+        let mut living = lock(&self.0.living);
+        living.catch_up();
+        let done = act(&mut living);
+        living.plan();
+        drop(living);
+        self.0.touched.notify_all();
+        done
+    }
+
+    /// The board's clock, and the board lives up to it.
+    pub fn now(&self) -> Instant {
+        self.touch(|living| living.board.now())
+    }
+
+    /// The instant of the board's clock in the kernel's.
+    pub fn in_kernel_time(&self, at: Instant) -> Instant {
+        lock(&self.0.living).born + at.since(Instant::START)
+    }
+
+    /// What the board does.
+    pub fn state(&self) -> BoardState {
+        self.touch(|living| living.board.state())
+    }
+
+    /// How often it has booted.
+    pub fn boots(&self) -> u64 {
+        self.touch(|living| living.board.boots())
+    }
+
+    /// Has the board looked at, or handled by something that knows boards: a debug port for instance.
+    pub fn with_board<T>(&self, act: impl FnOnce(&mut Board) -> T) -> T {
+        self.touch(|living| act(&mut living.board))
+    }
+
+    /// Holds the RESET line to ground, or lets it go.
+    pub fn reset(&self, button: Button) {
+        self.touch(|living| {
+            if mem::replace(&mut living.reset, button) == button {
+                return;
+            }
+            match button {
+                Button::Pressed => living.board.press_reset(),
+                Button::Released => living.board.release_reset(),
+            }
+        });
+    }
+
+    /// Does something to a pin.
+    pub fn set_pin(&self, pin: Pin, level: Level) {
+        self.touch(|living| living.board.set_pin(pin, level));
+    }
+
+    /// What the chip does to a pin.
+    pub fn drive(&self, pin: Pin) -> Drive {
+        self.touch(|living| living.board.drive(pin))
+    }
+
+    /// Feeds the board from a USB port with that voltage, or not from one.
+    pub fn feed_from_usb(&self, usb: Option<Voltage>) {
+        self.feed(|feeds| feeds.usb = usb);
+    }
+
+    /// Feeds the board from a laboratory supply, or not from one.
+    pub fn feed_from_bench(&self, bench: Option<BenchFeed>) {
+        self.feed(|feeds| feeds.bench = bench);
+    }
+
+    fn feed(&self, change: impl FnOnce(&mut Feeds)) {
+        self.touch(|living| {
+            let before = living.feeds.source();
+            change(&mut living.feeds);
+            let source = living.feeds.source();
+            if source != before {
+                living.board.connect(source);
+            }
+        });
+    }
+
+    /// Reads the supply.
+    pub fn read_supply(&self) -> SupplyReading {
+        self.touch(|living| {
+            let now = living.board.now();
+            SupplyReading {
+                input: living.board.supply().input(now),
+                current: living.board.current(),
+                rail: living.board.rail(),
+            }
+        })
+    }
+
+    /// Sends bytes to the board's console, one behind the other at its rate; answers when the last will have arrived.
+    pub fn type_bytes(&self, bytes: &[u8]) -> Instant {
+        self.touch(|living| {
+            let now = living.board.now();
+            bytes.iter().fold(now, |_, byte| living.board.console_input(now, *byte))
+        })
+    }
+
+    /// Listens to the board's console from now on.
+    pub fn listen(&self) -> Ear {
+        let buffer = Arc::<EarBuffer>::default();
+        self.touch(|living| living.ears.push(Arc::downgrade(&buffer)));
+        Ear(buffer)
+    }
+
+    /// A transfer with the sensor above the light.
+    ///
+    /// # Errors
+    ///
+    /// What the part answers.
+    pub fn sensor(&self, address: u8, operations: &mut [Operation<'_>]) -> Result<(), ErrorKind> {
+        self.touch(|living| living.sensor.transaction(address, operations))
+    }
+
+    /// How late the board was, up to now.
+    pub fn pace(&self) -> Pace {
+        self.touch(|living| living.pace.clone())
+    }
+}
+
+#[derive(Default)]
+struct EarBuffer {
+    bytes: Mutex<VecDeque<ConsoleByte>>,
+    news: Mutex<News>,
+}
+
+/// Hears everything that the console sends, with the instant at which each byte's stop bit ended on the board's clock.
+pub struct Ear(Arc<EarBuffer>);
+
+impl Ear {
+    /// Takes what was heard, at most `count` bytes.
+    pub fn take(&self, count: usize) -> Vec<ConsoleByte> {
+        let mut bytes = lock(&self.0.bytes);
+        let count = count.min(bytes.len());
+        bytes.drain(..count).collect()
+    }
+
+    /// Has somebody told whenever something is heard.
+    pub fn tell(&self, news: News) {
+        *lock(&self.0.news) = news;
+    }
+}

@@ -1,0 +1,43 @@
+//! How a station wires a board: which pins its light and its modem hang on, what they draw, the cable it is fed through.
+//!
+//! Boundary: pins and figures. Which pin bears which name is in the board's profile.
+
+use brickproof_units::{Current, Resistance};
+
+use crate::board::WiredPin;
+use crate::led::{Colour, Die, Led};
+use crate::nrf::{Drive, Pin, PinEdge};
+
+/// An LED of a status light at full duty; assumed.
+const LED_CURRENT: Current = Current::new(5_000);
+/// A modem that searches, shakes hands or transmits; assumed, between a quiet Wi-Fi module (80 mA) and a burst of one (300 mA).
+const MODEM_CURRENT: Current = Current::new(120_000);
+/// A usual cable of one metre.
+pub const CABLE: Resistance = Resistance::new(200_000);
+
+/// The pins of a board that have something on them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wiring {
+    /// Red, green and blue of the status light; lit while high.
+    pub light: [Pin; 3],
+    /// High while the modem draws its current.
+    pub modem: Option<Pin>,
+}
+
+impl Wiring {
+    /// The pins with what they draw, for [`crate::board::BoardConfig::pins`].
+    pub fn pins(&self) -> Vec<WiredPin> {
+        let lights = self.light.iter().map(|pin| WiredPin { pin: *pin, when_high: LED_CURRENT });
+        let modem = self.modem.iter().map(|pin| WiredPin { pin: *pin, when_high: MODEM_CURRENT });
+        lights.chain(modem).collect()
+    }
+
+    /// Lets the light follow an edge of one of its pins; `None` if the edge is of another pin.
+    pub fn shine(&self, led: &mut Led, edge: &PinEdge) -> Option<()> {
+        const COLOURS: [Colour; 3] = [Colour::Red, Colour::Green, Colour::Blue];
+        let position = self.light.iter().position(|pin| *pin == edge.pin)?;
+        let die = if edge.drive == Drive::High { Die::Lit } else { Die::Dark };
+        led.edge(edge.at, COLOURS[position], die);
+        Some(())
+    }
+}
