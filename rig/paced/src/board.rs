@@ -26,6 +26,8 @@ use crate::pace::Pace;
 /// How finely a board is run while it executes: what it does may be seen this much later than it does it. Half a frame of USB, through
 /// which nothing is seen sooner.
 pub const GRAIN: Span = Span::micros(500);
+/// How many bytes an ear keeps that nobody takes, the latest: more than a minute of them.
+const LONGEST_MEMORY: usize = 1 << 20;
 /// How long the sleeper waits at most: nothing that is due is further away than it cares to look.
 const LONGEST_SLEEP: Duration = Duration::from_secs(3_600);
 
@@ -129,7 +131,11 @@ impl Living {
         }
         self.ears.retain(|ear| {
             let Some(ear) = ear.upgrade() else { return false };
-            lock(&ear.bytes).extend(&bytes);
+            let mut kept = lock(&ear.bytes);
+            kept.extend(&bytes);
+            let surplus = kept.len().saturating_sub(LONGEST_MEMORY);
+            kept.drain(..surplus);
+            drop(kept);
             lock(&ear.news).tell();
             true
         });
@@ -352,7 +358,7 @@ struct EarBuffer {
     news: Mutex<News>,
 }
 
-/// Hears everything that the console sends, with the instant at which each byte's stop bit ended on the board's clock.
+/// Hears what the console sends, of which it keeps the last megabyte until somebody takes it, with the instant at which each byte's stop bit ended on the board's clock.
 pub struct Ear(Arc<EarBuffer>);
 
 impl Ear {

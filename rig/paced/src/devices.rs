@@ -3,6 +3,7 @@
 //! Boundary: the far side of USB; one module per device.
 
 pub mod cdc_acm;
+pub mod cmsis_dap;
 pub mod cp2112;
 pub mod descriptors;
 pub mod dfuse;

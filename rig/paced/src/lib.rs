@@ -9,5 +9,7 @@ pub mod devices;
 pub mod line;
 pub mod news;
 pub mod pace;
+pub mod relay;
+pub mod station;
 pub mod usbip;
 pub mod vhci;

@@ -7,9 +7,11 @@ use std::collections::{BTreeMap, VecDeque};
 use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
+
+use crate::news::News;
 
 const HEADER: usize = 48;
 
@@ -81,6 +83,9 @@ pub trait Device: Send {
     ///
     /// A stall.
     fn control(&mut self, setup: Setup, data: &[u8]) -> Result<Vec<u8>, Stall>;
+    /// Through this it tells, whenever it has bytes for the host that it did not have when it was asked last. It has to tell nothing
+    /// after [`received`](Self::received).
+    fn tells(&mut self, _news: News) {}
     /// Bytes that the host sent to an endpoint.
     fn received(&mut self, _endpoint: u8, _bytes: &[u8]) {}
     /// Bytes for the host, no more than it has room for; `None` when there are none yet.
@@ -100,7 +105,7 @@ struct Link {
     device: Arc<Mutex<dyn Device>>,
     writer: Mutex<UnixStream>,
     waiting: Mutex<Waiting>,
-    news: Condvar,
+    news: News,
     closed: AtomicBool,
 }
 
@@ -114,13 +119,15 @@ pub fn serve(stream: UnixStream, device: Arc<Mutex<dyn Device>>) -> io::Result<(
         device,
         writer: Mutex::new(stream.try_clone()?),
         waiting: Mutex::default(),
-        news: Condvar::new(),
+        news: News::default(),
         closed: AtomicBool::new(false),
     });
+    lock(&link.device).tells(link.news.clone());
     let listener = Arc::clone(&link);
     thread::spawn(move || {
         while listener.serve(&stream).is_ok() {}
         listener.closed.store(true, Ordering::Relaxed);
+        listener.news.tell();
     });
     thread::spawn(move || {
         loop {
@@ -149,12 +156,12 @@ impl Link {
                     (_, false) => {
                         lock(&self.device).received(endpoint, &data);
                         self.finish(number, 0, room, &[])?;
-                        self.news.notify_all();
+                        self.news.tell();
                         Ok(())
                     }
                     (_, true) => {
                         lock(&self.waiting).entry(endpoint).or_default().push_back((number, room));
-                        self.news.notify_all();
+                        self.news.tell();
                         Ok(())
                     }
                 }
@@ -191,9 +198,10 @@ impl Link {
         }
     }
 
-    /// Completes what waits for bytes, as far as the device has some; then waits for news, or looks again by itself shortly.
+    /// Completes what waits for bytes, as far as the device has some; if it has none, waits for news.
     fn feed(&self) -> io::Result<()> {
-        const LOOK_AGAIN: Duration = Duration::from_millis(1);
+        const LONG: Duration = Duration::from_secs(3_600);
+        let known = self.news.known();
         let mut waiting = lock(&self.waiting);
         let mut fed = false;
         for (endpoint, queue) in waiting.iter_mut() {
@@ -204,8 +212,9 @@ impl Link {
                 fed = true;
             }
         }
+        drop(waiting);
         if !fed {
-            drop(self.news.wait_timeout(waiting, LOOK_AGAIN));
+            self.news.wait(known, LONG);
         }
         Ok(())
     }

@@ -42,6 +42,22 @@ impl Plugged {
 const PATIENCE: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(2);
 
+/// A port in which nothing is plugged, for a device of up to 480 Mbit/s; `None` if all are taken.
+///
+/// # Errors
+///
+/// When there is no such controller.
+pub fn free_port() -> io::Result<Option<u32>> {
+    let table = fs::read_to_string(format!("{CONTROLLER}/status"))?;
+    let free = |line: &str| {
+        let mut words = line.split_whitespace();
+        let (hub, number, state) = (words.next()?, words.next()?, words.next()?);
+        let number = number.parse().ok()?;
+        (hub == "hs" && state == "004").then_some(number)
+    };
+    Ok(table.lines().find_map(free))
+}
+
 /// Whether the controller's table shows the port as not connected (VDEV_ST_NULL, 4).
 fn is_free(port: u32) -> bool {
     let table = fs::read_to_string(format!("{CONTROLLER}/status")).unwrap_or_default();

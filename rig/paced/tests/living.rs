@@ -20,7 +20,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 fn start() -> PacedBoard {
     let wiring = Wiring { light: [13, 14, 15].map(Pin::p0), modem: Some(Pin::p0(16)) };
     let config = BoardConfig { source: Source::None, pins: wiring.pins(), ..BoardConfig::new(Chip::Nrf51822) };
-    PacedBoard::start(Board::new(config, LANTERN).unwrap(), wiring, 1).unwrap()
+    let board = Board::new(config, LANTERN).expect("the image fits");
+    PacedBoard::start(board, wiring, 1).expect("there is a thread to be had")
 }
 
 /// Reads what the board says, until it says `text` or the time is over.
@@ -42,7 +43,7 @@ fn hear(ear: &Ear, text: &str) -> Result<String, String> {
 fn boots(hand: &Hand) -> Ear {
     let ear = hand.listen();
     hand.feed_from_usb(Some(USB));
-    hear(&ear, "[system.keys] INFO: device=").unwrap();
+    hear(&ear, "[system.keys] INFO: device=").expect("it boots");
     ear
 }
 

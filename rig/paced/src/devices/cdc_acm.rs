@@ -4,7 +4,8 @@
 
 use std::collections::VecDeque;
 
-use super::descriptors;
+use super::descriptors::{self, Identity};
+use crate::news::News;
 use crate::usbip::{Device, Setup, Stall};
 
 const NOTIFICATIONS: u8 = 0x82;
@@ -14,7 +15,7 @@ const TO_HOST: u8 = 0x81;
 /// The device.
 #[derive(Default)]
 pub struct CdcAcm {
-    serial: String,
+    identity: Identity,
     /// What the host sent, oldest first.
     received: Vec<u8>,
     /// What waits for the host.
@@ -23,22 +24,29 @@ pub struct CdcAcm {
     rates: Vec<u32>,
     modem: u16,
     coding: Vec<u8>,
+    news: News,
 }
 
 impl CdcAcm {
-    /// With this serial number.
+    /// A Photon's console, with this serial number.
     pub fn new(serial: &str) -> Self {
-        Self { serial: serial.to_owned(), ..Self::default() }
+        Self::of(Identity::new(0x2B04, 0xC006, "serial console", serial))
+    }
+
+    /// A serial port that says it is this.
+    pub fn of(identity: Identity) -> Self {
+        Self { identity, ..Self::default() }
     }
 
     /// Its serial number.
     pub fn serial(&self) -> &str {
-        &self.serial
+        &self.identity.serial
     }
 
     /// Sends bytes to the host.
     pub fn send(&mut self, bytes: &[u8]) {
         self.outgoing.extend(bytes);
+        self.news.tell();
     }
 
     /// Takes what the host sent.
@@ -59,7 +67,7 @@ impl CdcAcm {
 
 impl Device for CdcAcm {
     fn device_descriptor(&self) -> Vec<u8> {
-        descriptors::device([2, 0, 0], 0x2B04, 0xC006, 0x0250)
+        descriptors::device([2, 0, 0], self.identity.vendor, self.identity.product, 0x0250)
     }
 
     fn configuration(&self) -> Vec<u8> {
@@ -74,7 +82,7 @@ impl Device for CdcAcm {
     }
 
     fn strings(&self) -> Vec<String> {
-        vec!["Brickproof".to_owned(), "serial console".to_owned(), self.serial.clone()]
+        self.identity.strings()
     }
 
     fn control(&mut self, setup: Setup, data: &[u8]) -> Result<Vec<u8>, Stall> {
@@ -96,6 +104,10 @@ impl Device for CdcAcm {
             (0x21, 0x23) => Ok(Vec::new()),
             _ => Err(Stall),
         }
+    }
+
+    fn tells(&mut self, news: News) {
+        self.news = news;
     }
 
     fn received(&mut self, _: u8, bytes: &[u8]) {

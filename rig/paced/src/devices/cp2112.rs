@@ -16,39 +16,90 @@ const REPORT_DESCRIPTOR: [u8; 39] = [
     0xC0,
 ];
 
+/// What the pins are wired to.
+pub trait FarSide: Send {
+    /// What the adapter does to a pin has changed: it drives it to a level, or lets it go.
+    fn driven(&mut self, pin: u8, level: Option<Level>);
+    /// The level of a pin that the adapter lets go.
+    fn level(&mut self, pin: u8) -> Level;
+}
+
+/// Resistors, to ground at first.
+#[derive(Default)]
+pub struct Pulls {
+    up: u8,
+}
+
+impl FarSide for Pulls {
+    fn driven(&mut self, _: u8, _: Option<Level>) {}
+
+    fn level(&mut self, pin: u8) -> Level {
+        if self.up & 1 << pin == 0 { Level::Low } else { Level::High }
+    }
+}
+
 /// The adapter.
 #[derive(Default)]
-pub struct Cp2112 {
+pub struct Cp2112<F = Pulls> {
+    far: F,
+    serial: String,
     /// Which pins are outputs.
     outputs: u8,
     /// Which outputs drive high too; the others only pull low.
     push_pull: u8,
     latched: u8,
-    pulled_up: u8,
+    /// What the far side knows of.
+    drives: [Option<Level>; PINS as usize],
 }
+
+const PINS: u8 = 8;
 
 impl Cp2112 {
     /// Pulls a pin from outside.
     pub fn pull(&mut self, pin: u8, pull: Pull) {
         match pull {
-            Pull::Up => self.pulled_up |= 1 << pin,
-            Pull::Down => self.pulled_up &= !(1 << pin),
+            Pull::Up => self.far.up |= 1 << pin,
+            Pull::Down => self.far.up &= !(1 << pin),
         }
-    }
-
-    /// The level of a pin.
-    pub fn level(&self, pin: u8) -> Level {
-        if self.levels() & 1 << pin == 0 { Level::Low } else { Level::High }
-    }
-
-    fn levels(&self) -> u8 {
-        let driven_high = self.outputs & self.push_pull & self.latched;
-        let driven_low = self.outputs & !self.latched;
-        (self.pulled_up | driven_high) & !driven_low
     }
 }
 
-impl Device for Cp2112 {
+impl<F: FarSide> Cp2112<F> {
+    /// An adapter with this serial number, wired to `far`.
+    pub fn wired(far: F, serial: &str) -> Self {
+        let serial = serial.to_owned();
+        Self { far, serial, outputs: 0, push_pull: 0, latched: 0, drives: [None; PINS as usize] }
+    }
+
+    /// The level of a pin.
+    pub fn level(&mut self, pin: u8) -> Level {
+        self.drive(pin).unwrap_or_else(|| self.far.level(pin))
+    }
+
+    fn drive(&self, pin: u8) -> Option<Level> {
+        let has = |set: u8| set & 1 << pin != 0;
+        match (has(self.outputs), has(self.latched)) {
+            (true, false) => Some(Level::Low),
+            (true, true) if has(self.push_pull) => Some(Level::High),
+            _ => None,
+        }
+    }
+
+    fn tell_far_side(&mut self) {
+        for pin in 0..PINS {
+            let drive = self.drive(pin);
+            if std::mem::replace(&mut self.drives[usize::from(pin)], drive) != drive {
+                self.far.driven(pin, drive);
+            }
+        }
+    }
+
+    fn levels(&mut self) -> u8 {
+        (0..PINS).filter(|pin| self.level(*pin) == Level::High).fold(0, |levels, pin| levels | 1 << pin)
+    }
+}
+
+impl<F: FarSide> Device for Cp2112<F> {
     fn device_descriptor(&self) -> Vec<u8> {
         descriptors::device([0, 0, 0], 0x10C4, 0xEA90, 0x0100)
     }
@@ -63,7 +114,7 @@ impl Device for Cp2112 {
     }
 
     fn strings(&self) -> Vec<String> {
-        ["Brickproof", "CP2112 HID USB-to-SMBus Bridge", "virtual"].map(str::to_owned).to_vec()
+        ["Brickproof", "CP2112 HID USB-to-SMBus Bridge", &self.serial].map(str::to_owned).to_vec()
     }
 
     fn descriptor(&self, kind: u8) -> Option<Vec<u8>> {
@@ -81,12 +132,14 @@ impl Device for Cp2112 {
             (SET_REPORT, 2) => {
                 let [_, outputs, push_pull, ..] = *data else { return Err(Stall) };
                 (self.outputs, self.push_pull) = (outputs, push_pull);
+                self.tell_far_side();
                 Ok(Vec::new())
             }
             (GET_REPORT, 3) => Ok(vec![3, self.levels()]),
             (SET_REPORT, 4) => {
                 let [_, levels, mask, ..] = *data else { return Err(Stall) };
                 self.latched = self.latched & !mask | levels & mask;
+                self.tell_far_side();
                 Ok(Vec::new())
             }
             // Part number and version, SMBus settings, USB identity, lock byte.

@@ -2,6 +2,31 @@
 //!
 //! Boundary: bytes.
 
+/// Who a device says it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Identity {
+    /// idVendor.
+    pub vendor: u16,
+    /// idProduct.
+    pub product: u16,
+    /// What people read.
+    pub name: String,
+    /// Its serial number.
+    pub serial: String,
+}
+
+impl Identity {
+    /// A device of that vendor.
+    pub fn new(vendor: u16, product: u16, name: &str, serial: &str) -> Self {
+        Self { vendor, product, name: name.to_owned(), serial: serial.to_owned() }
+    }
+
+    /// The strings that [`device`] refers to.
+    pub fn strings(&self) -> Vec<String> {
+        vec!["Brickproof".to_owned(), self.name.clone(), self.serial.clone()]
+    }
+}
+
 /// A device with one configuration; its strings 1 to 3 are manufacturer, product and serial number.
 pub fn device(class: [u8; 3], vendor: u16, product: u16, release: u16) -> Vec<u8> {
     const LARGEST_CONTROL_PACKET: u8 = 64;

@@ -41,6 +41,7 @@ pub struct Dfuse {
     pending: Option<(u16, Vec<u8>)>,
     erased: Vec<u32>,
     left: bool,
+    serial: String,
 }
 
 impl Default for Dfuse {
@@ -63,7 +64,13 @@ impl Dfuse {
             pending: None,
             erased: Vec::new(),
             left: false,
+            serial: "00000000050C".to_owned(),
         }
+    }
+
+    /// The same, with this serial number.
+    pub fn with_serial(self, serial: &str) -> Self {
+        Self { serial: serial.to_owned(), ..self }
     }
 
     /// Its flash.
@@ -180,7 +187,7 @@ impl Device for Dfuse {
         [
             "Brickproof",
             "bootloader",
-            "00000000050C",
+            &self.serial,
             "@Internal Flash   /0x08000000/03*016Ka,01*016Kg,01*064Kg,07*128Kg",
             "@DCT Flash   /0x00000000/01*016Kg",
         ]

@@ -17,12 +17,18 @@ const READ: u16 = 1;
 pub struct TinyI2c<B> {
     bus: B,
     status: u8,
+    serial: String,
 }
 
 impl<B> TinyI2c<B> {
     /// With these parts on its bus.
     pub fn new(bus: B) -> Self {
-        Self { bus, status: 0 }
+        Self { bus, status: 0, serial: "virtual".to_owned() }
+    }
+
+    /// The same, with this serial number.
+    pub fn with_serial(self, serial: &str) -> Self {
+        Self { serial: serial.to_owned(), ..self }
     }
 
     /// The parts on its bus.
@@ -41,7 +47,7 @@ impl<B: I2c + Send> Device for TinyI2c<B> {
     }
 
     fn strings(&self) -> Vec<String> {
-        ["Brickproof", "i2c-tiny-usb", "virtual"].map(str::to_owned).to_vec()
+        ["Brickproof", "i2c-tiny-usb", &self.serial].map(str::to_owned).to_vec()
     }
 
     fn control(&mut self, setup: Setup, data: &[u8]) -> Result<Vec<u8>, Stall> {

@@ -1,0 +1,77 @@
+//! A station around a paced board, as USB devices: an adapter for its lines, one for its sensors, its console, its supply, its probe, and
+//! the bootloader of another board.
+//!
+//! Boundary: wiring, one module per device that is more than a wire. The devices' own protocols are in [`crate::devices`].
+
+mod bus;
+mod console;
+mod lines;
+mod monitor;
+mod supply;
+
+use std::sync::{Arc, Mutex};
+
+use brickproof_units::{Resistance, Voltage};
+use brickproof_virtual_board::nrf::Pin;
+
+use crate::board::Hand;
+use crate::devices::cp2112::Cp2112;
+use crate::devices::dfuse::Dfuse;
+use crate::devices::tiny_i2c::TinyI2c;
+use crate::usbip::Device;
+
+pub use lines::{MODE, POWER, RADIO, RESET};
+pub use monitor::ADDRESS as MONITOR_ADDRESS;
+
+/// How a station is wired.
+#[derive(Clone, Debug)]
+pub struct StationConfig {
+    /// Ends the serial number of every device, and tells two stations apart.
+    pub serial: String,
+    /// The MODE button, pressed while low.
+    pub mode: Pin,
+    /// High while the modem draws its current.
+    pub radio: Pin,
+    /// What the load switch switches.
+    pub usb: Voltage,
+    /// The shunt of the monitor in the board's input.
+    pub shunt: Resistance,
+}
+
+impl StationConfig {
+    /// A station of `lantern-nrf51`, fed with 5 V, with the usual shunt of a breakout board (recalled).
+    pub fn lantern_nrf51(serial: &str) -> Self {
+        Self {
+            serial: serial.to_owned(),
+            mode: Pin::p0(17),
+            radio: Pin::p0(16),
+            usb: Voltage::new(5_000_000),
+            shunt: Resistance::new(100_000),
+        }
+    }
+}
+
+/// A device of a station.
+#[derive(Clone)]
+pub struct StationDevice {
+    /// What it is called.
+    pub name: &'static str,
+    /// The device.
+    pub device: Arc<Mutex<dyn Device>>,
+}
+
+/// The names of a station's devices, in the order in which [`devices`] makes them.
+pub const NAMES: [&str; 5] = ["lines", "bus", "console", "supply", "dfu"];
+
+/// The devices of a station whose board this hand is on.
+pub fn devices(hand: &Hand, config: &StationConfig) -> Vec<StationDevice> {
+    let serial = config.serial.as_str();
+    let devices: [Arc<Mutex<dyn Device>>; NAMES.len()] = [
+        Arc::new(Mutex::new(Cp2112::wired(lines::BoardLines::new(hand.clone(), config), serial))),
+        Arc::new(Mutex::new(TinyI2c::new(bus::BoardBus::new(hand.clone(), config.shunt)).with_serial(serial))),
+        Arc::new(Mutex::new(console::Console::new(hand.clone(), serial))),
+        Arc::new(Mutex::new(supply::BenchSupply::new(hand.clone(), serial))),
+        Arc::new(Mutex::new(Dfuse::new().with_serial(serial))),
+    ];
+    NAMES.into_iter().zip(devices).map(|(name, device)| StationDevice { name, device }).collect()
+}
