@@ -3,6 +3,7 @@
 //! Boundary: the life of the board on one clock. It boots when its supply is good, runs, is reset, loses its power and comes back;
 //! what it emits is taken from it, stamped. It knows no scenario and no verdict.
 
+mod debugged;
 mod life;
 mod load;
 #[cfg(test)]
@@ -20,9 +21,11 @@ use crate::nrf::{
 use crate::supply::{Achieved, Fault, FaultId, Passage, Source, Supply, SupplyEvent, SupplyProfile};
 
 pub use crate::nrf::ResetCause;
+pub(crate) use debugged::Refused;
 pub use life::{BoardState, LifeEvent, LifeRecord};
 pub use load::{Consumption, WiredPin};
 
+use debugged::Debugger;
 use life::{Life, ResetLine};
 use load::FlashRide;
 
@@ -148,6 +151,7 @@ pub struct Board {
     console_rate: Baud,
     records: Records,
     boots: u64,
+    debugger: Debugger,
     log: Vec<LifeRecord>,
 }
 
@@ -164,7 +168,7 @@ impl Board {
         let heaviest_load = profile.heaviest_load.max(load::heaviest(consumption, &pins));
         let mut supply = Supply::new(SupplyProfile { heaviest_load, ..profile });
         supply.connect(Instant::START, source);
-        // No debugger is attached: BKPT faults and a lock-up resets the chip.
+        // No debugger is attached yet: BKPT faults and a lock-up resets the chip.
         let core = Core::new(CoreOptions { halting_debug: false, ..chip.core() });
         Ok(Self {
             core,
@@ -184,6 +188,7 @@ impl Board {
             console_rate,
             records,
             boots: 0,
+            debugger: Debugger::default(),
             log: Vec::new(),
         })
     }
@@ -211,6 +216,13 @@ impl Board {
             }
             let bound = end.min(self.next_supply_cycle());
             match self.life {
+                // Only a debugger begins a flash operation that the core does not wait for.
+                Life::Starting { .. } | Life::Held { .. } | Life::SystemOff
+                    if self.soc.flash().under_way().is_some() =>
+                {
+                    self.ride_flash(bound);
+                    self.report_load();
+                }
                 Life::Running => {
                     if self.run_chip(bound) == Some(Stop::Asleep) && bound == u64::MAX {
                         return Pause::Quiet;
@@ -432,25 +444,28 @@ impl Board {
             let stop = self.core.run(&mut self.soc, bound);
             // Every store of ARMv6-M is one halfword long.
             self.begin_ride(self.core.pc().wrapping_sub(2));
-            self.act_on(stop, bound);
-            Some(stop)
+            Some(self.act_on(stop, bound))
         };
         self.report_load();
         stop
     }
 
-    fn act_on(&mut self, stop: Stop, bound: u64) {
+    /// Acts on what stopped the core. Answers what it comes to.
+    fn act_on(&mut self, stop: Stop, bound: u64) -> Stop {
         match stop {
-            Stop::Reached | Stop::Breakpoint(_) => {}
+            Stop::Reached | Stop::Debugged => {}
+            Stop::Breakpoint(_) => self.core.halt_at_breakpoint(&mut self.soc),
             Stop::Halted(Halt::Paused) => self.look(),
             Stop::Halted(Halt::Reset) => self.begin_reset(ResetCause::Watchdog),
             Stop::Halted(Halt::PowerLost) => self.life = Life::Off,
+            Stop::Lockup { .. } if self.debugger.is_present() => return self.stay_locked_up(bound),
             Stop::Lockup { .. } => self.begin_reset(ResetCause::Lockup),
             Stop::ResetRequested => self.begin_reset(ResetCause::Software),
             // For ever, if no end was asked for: then time stands still, so that whoever wakes the core finds it now and not never.
             Stop::Asleep if bound == u64::MAX => {}
             Stop::Asleep => self.core.clock.cycle = bound,
         }
+        stop
     }
 
     /// The chip paused for the board: finds out why.

@@ -101,6 +101,8 @@ pub enum Activity {
     Asleep,
     /// Waiting in WFI or WFE with SCR.SLEEPDEEP set.
     DeeplyAsleep,
+    /// Halted by a debugger.
+    Halted,
 }
 
 /// The chip around a core. Addresses 0xE000_0000 to 0xE00F_FFFF (the private peripheral bus) belong to the core and are never passed
@@ -136,7 +138,7 @@ pub trait Bus {
         None
     }
 
-    /// The core fell asleep or woke up, at `clock.cycle`.
+    /// The core fell asleep, woke up, was halted or let go, at `clock.cycle`.
     fn activity_changed(&mut self, activity: Activity, clock: &mut Clock) {
         let _ = (activity, clock);
     }

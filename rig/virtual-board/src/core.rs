@@ -8,6 +8,7 @@
 //! silicon, so levels that differ only in the third are one here), and unaligned accesses fault.
 
 mod code;
+mod debug;
 pub mod encoding;
 mod exceptions;
 mod execute;
@@ -21,7 +22,7 @@ use self::{
     code::{CodeCache, DecodedPage},
     exceptions::{FIRST_INTERRUPT, HARD_FAULT, Number, bit},
     execute::{Exit, Running},
-    processor::{Processor, Sleep},
+    processor::{Processor, SYSTEM_CONTROL_SPACE, Sleep},
 };
 use crate::bus::{Activity, Bus, Clock, Halt, Width};
 
@@ -73,8 +74,10 @@ pub enum Stop {
     Halted(Halt),
     /// The program wrote AIRCR.SYSRESETREQ.
     ResetRequested,
-    /// The core sleeps and nothing is ever due that could wake it.
+    /// The core sleeps, or a debugger has halted it, and nothing is ever due that could wake it.
     Asleep,
+    /// A debugger's breakpoint unit, step or vector catch has just halted the core. Running again lets time pass while it is halted.
+    Debugged,
 }
 
 /// The core. Plain data: a clone goes on from the same instruction to the same end.
@@ -96,6 +99,8 @@ impl Core {
     /// the instruction count go on. With no vector table to read the core is locked up.
     pub fn reset<B: Bus>(&mut self, bus: &mut B) {
         self.processor.reset();
+        self.processor.debug.note_reset();
+        self.processor.exceptions.withhold_interrupts(self.processor.debug.masks_interrupts());
         self.clock.call_attention();
         let mut vector = |address| bus.read(address, Width::Word, &mut self.clock);
         match (vector(0), vector(4)) {
@@ -109,11 +114,17 @@ impl Core {
                 self.processor.registers.write(Register::General(15), LOCKUP_ADDRESS);
             }
         }
+        if self.processor.debug.catches_reset() {
+            self.halt(bus, debug::DFSR_VCATCH);
+        }
     }
 
     /// Runs until the clock reaches `until_cycle` or something stops the core. How a run is cut into pieces makes no difference to
     /// what happens in it.
     pub fn run<B: Bus>(&mut self, bus: &mut B, until_cycle: u64) -> Stop {
+        if self.processor.debug.is_watching() {
+            return self.run_watched(bus, until_cycle);
+        }
         let (mut running, code) = self.lend(bus);
         loop {
             if let Some(stop) = running.settle() {
@@ -174,10 +185,8 @@ impl Core {
 
     /// Reads a word of the system control space (0xE000_E000 to 0xE000_EFFF), as a debugger does; `None` outside it or unaligned.
     pub fn read_system(&mut self, address: u32) -> Option<u32> {
-        if !address.is_multiple_of(4) {
-            return None;
-        }
-        self.processor.read_private(address, &mut self.clock).ok()
+        let is_there = address.is_multiple_of(4) && SYSTEM_CONTROL_SPACE.contains(&address);
+        is_there.then(|| self.processor.read_system(address, &mut self.clock))
     }
 
     /// What the core is doing.
@@ -202,6 +211,7 @@ impl Core {
 impl Processor {
     fn activity(&self) -> Activity {
         match self.sleep {
+            _ if self.debug.is_halted() => Activity::Halted,
             Sleep::Awake => Activity::Awake,
             _ if self.sleeps_deeply() => Activity::DeeplyAsleep,
             _ => Activity::Asleep,
@@ -297,7 +307,7 @@ impl<B: Bus> Running<'_, B> {
 
     fn preempt(&mut self, number: Number) -> Option<Stop> {
         match self.enter_exception(number) {
-            Ok(()) => None,
+            Ok(()) => self.caught_fault(),
             Err(execute::LockedUp) => self.lock_up(),
         }
     }
@@ -329,7 +339,7 @@ impl<B: Bus> Running<'_, B> {
             return self.lock_up();
         }
         match self.take_exception(HARD_FAULT, return_code) {
-            Ok(()) => None,
+            Ok(()) => self.caught_fault(),
             Err(execute::LockedUp) => self.lock_up(),
         }
     }

@@ -7,6 +7,7 @@
 pub mod board;
 pub mod bus;
 pub mod core;
+pub mod debug;
 pub mod flash;
 pub mod led;
 pub mod nrf;

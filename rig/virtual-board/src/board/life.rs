@@ -95,11 +95,14 @@ impl Board {
     /// Pulls the RESET line low. The chip is in reset until it is released.
     pub fn press_reset(&mut self) {
         self.reset_line = ResetLine::Pressed;
+        self.hold(ResetCause::Pin);
+    }
+
+    /// Keeps a chip with power in reset.
+    pub(super) fn hold(&mut self, cause: ResetCause) {
         if !matches!(self.life, Life::Off | Life::Cut) {
-            self.record(LifeEvent::Reset(ResetCause::Pin));
-            self.tear_flash();
-            self.soc.reset(ResetCause::Pin, &mut self.core.clock);
-            self.life = Life::Held { cause: ResetCause::Pin };
+            self.enter_reset(cause);
+            self.life = Life::Held { cause };
             self.follow_reset();
         }
     }
@@ -107,7 +110,15 @@ impl Board {
     /// Lets the RESET line go.
     pub fn release_reset(&mut self) {
         self.reset_line = ResetLine::Released;
-        if let Life::Held { cause } = self.life {
+        self.start_if_let_go();
+    }
+
+    /// Starts a chip that nothing holds in reset any more.
+    pub(super) fn start_if_let_go(&mut self) {
+        if let Life::Held { cause } = self.life
+            && self.reset_line == ResetLine::Released
+            && !self.debugger.holds_reset()
+        {
             self.start_after(RESET_TIME, cause);
         }
     }
@@ -160,16 +171,24 @@ impl Board {
 
     fn lose_power(&mut self) {
         self.soc.lose_power(self.core.clock.cycle);
+        self.core.forget_debugger();
+        self.debugger.lose_power();
         self.power_fail = None;
     }
 
     /// A reset other than by power begins.
     pub(super) fn begin_reset(&mut self, cause: ResetCause) {
+        self.enter_reset(cause);
+        self.start_after(RESET_TIME, cause);
+        self.follow_reset();
+    }
+
+    fn enter_reset(&mut self, cause: ResetCause) {
         self.record(LifeEvent::Reset(cause));
         self.tear_flash();
         self.soc.reset(cause, &mut self.core.clock);
-        self.start_after(RESET_TIME, cause);
-        self.follow_reset();
+        self.core.begin_reset();
+        self.latch_protection();
     }
 
     /// A pin that meets its SENSE condition wakes the chip from System OFF, also if it met it before.
@@ -188,6 +207,7 @@ impl Board {
     pub(super) fn boot(&mut self, cause: ResetCause) {
         if cause == ResetCause::PowerOn {
             self.soc.reset(cause, &mut self.core.clock);
+            self.latch_protection();
             self.follow_reset();
         }
         self.boots += 1;

@@ -35,7 +35,8 @@ impl Consumption {
 
     pub(super) const fn core(&self, activity: Activity) -> Current {
         match activity {
-            Activity::Awake => self.awake,
+            // A halted core is clocked, and the debug logic with it (assumed to draw the same).
+            Activity::Awake | Activity::Halted => self.awake,
             Activity::Asleep | Activity::DeeplyAsleep => self.asleep,
         }
     }

@@ -34,6 +34,8 @@ pub(super) struct Exceptions {
     pending: u64,
     active: u64,
     enabled: u64,
+    /// What a debugger lets pass (DHCSR.C_MASKINTS).
+    unmasked: u64,
     /// The exceptions at each configurable level. Every configurable exception is in exactly one.
     levels: [u64; LEVELS],
     /// The interrupt lines when last looked at.
@@ -47,6 +49,7 @@ impl Exceptions {
             pending: 0,
             active: 0,
             enabled: bit(NMI) | bit(HARD_FAULT) | system,
+            unmasked: u64::MAX,
             levels: [INTERRUPTS | system, 0, 0, 0],
             lines: 0,
         }
@@ -101,7 +104,7 @@ impl Exceptions {
     /// The enabled exception that would be taken first, whether or not it may be now. Of equals, the lowest number.
     #[inline]
     pub(super) fn most_urgent(&self) -> Option<(Number, Priority)> {
-        let candidates = self.pending & self.enabled;
+        let candidates = self.pending & self.enabled & self.unmasked;
         if candidates == 0 {
             return None;
         }
@@ -147,6 +150,11 @@ impl Exceptions {
             *mask &= !bit(number);
         }
         self.levels[usize::from(level) % LEVELS] |= bit(number);
+    }
+
+    /// Withholds PendSV, SysTick and the interrupts, or no longer (DDI 0419 C1.6.3, DHCSR.C_MASKINTS).
+    pub(super) fn withhold_interrupts(&mut self, withhold: bool) {
+        self.unmasked = if withhold { !(INTERRUPTS | bit(PEND_SV) | bit(SYS_TICK)) } else { u64::MAX };
     }
 
     /// The enabled interrupts, bit 0 for interrupt 0.

@@ -4,6 +4,7 @@
 
 use super::{
     CoreOptions, bits_if,
+    debug::Debug,
     exceptions::{Exceptions, FIRST_INTERRUPT, NMI, Number, PEND_SV, SV_CALL, SYS_TICK, bit},
     registers::RegisterFile,
     systick::SysTick,
@@ -11,8 +12,8 @@ use super::{
 use crate::bus::{BusFault, Clock};
 
 /// The private peripheral bus, with everything the core answers to itself.
-const PRIVATE_BUS: std::ops::Range<u32> = 0xE000_0000..0xE010_0000;
-const SYSTEM_CONTROL_SPACE: std::ops::Range<u32> = 0xE000_E000..0xE000_F000;
+pub(super) const PRIVATE_BUS: std::ops::Range<u32> = 0xE000_0000..0xE010_0000;
+pub(super) const SYSTEM_CONTROL_SPACE: std::ops::Range<u32> = 0xE000_E000..0xE000_F000;
 
 // Register offsets in the system control space (DDI 0419 B3.2.2, B3.3.2, B3.4.2).
 const SYST_CSR: u32 = 0x010;
@@ -70,6 +71,7 @@ pub(super) enum Sleep {
 #[derive(Clone, Debug)]
 pub(super) struct Processor {
     pub(super) options: CoreOptions,
+    pub(super) debug: Debug,
     pub(super) registers: RegisterFile,
     pub(super) exceptions: Exceptions,
     pub(super) systick: SysTick,
@@ -90,6 +92,7 @@ impl Processor {
     pub(super) fn new(options: CoreOptions) -> Self {
         Processor {
             options,
+            debug: Debug::default(),
             registers: RegisterFile::new(),
             exceptions: Exceptions::new(),
             systick: SysTick::new(),
@@ -103,11 +106,10 @@ impl Processor {
         }
     }
 
-    /// Everything as after reset but what outlasts it: the options and the count of instructions.
+    /// Everything as after reset but what outlasts it: the options, the debug registers and the count of instructions.
     pub(super) fn reset(&mut self) {
-        let instructions = self.instructions;
-        *self = Processor::new(self.options);
-        self.instructions = instructions;
+        *self =
+            Processor { debug: self.debug.clone(), instructions: self.instructions, ..Processor::new(self.options) };
     }
 
     /// Pends the exceptions in `mask`; with SEVONPEND that is an event.
@@ -145,16 +147,21 @@ impl Processor {
         self.exceptions.execution_priority(self.registers.primask)
     }
 
-    /// Reads a word of the address space the core owns (0xE000_0000 and up).
+    /// Reads a word of the address space the core owns (0xE000_0000 and up), as a program does.
     pub(super) fn read_private(&mut self, address: u32, clock: &mut Clock) -> Result<u32, BusFault> {
         self.check_private(address)?;
         if !SYSTEM_CONTROL_SPACE.contains(&address) {
-            // Watchpoint, breakpoint and ROM table units: none fitted.
+            // Watchpoint, breakpoint and ROM table units are only a debugger's on a Cortex-M0, and so are the debug registers.
             return Ok(0);
         }
+        Ok(self.read_system(address, clock))
+    }
+
+    /// Reads a word of the system control space, whoever asks.
+    pub(super) fn read_system(&mut self, address: u32, clock: &mut Clock) -> u32 {
         // What is read may depend on a SysTick that wrapped since the core last looked.
         self.advance_systick(clock.cycle);
-        Ok(match address & 0xFFF {
+        match address & 0xFFF {
             offset @ (SYST_CSR | SYST_RVR | SYST_CVR | SYST_CALIB) => self.read_systick(offset, clock.cycle),
             NVIC_ISER | NVIC_ICER => self.exceptions.enabled_interrupts(),
             NVIC_ISPR | NVIC_ICPR => self.exceptions.pending_interrupts(),
@@ -169,15 +176,20 @@ impl Processor {
             SHPR3 => self.read_levels(PEND_SV - 2, 0b1100),
             SHCSR => bits_if(self.exceptions.is_pending(SV_CALL), SHCSR_SVCALLPENDED),
             _ => 0,
-        })
+        }
     }
 
-    /// Writes a word of the address space the core owns (0xE000_0000 and up).
+    /// Writes a word of the address space the core owns (0xE000_0000 and up), as a program does.
     pub(super) fn write_private(&mut self, address: u32, value: u32, clock: &mut Clock) -> Result<(), BusFault> {
         self.check_private(address)?;
-        if !SYSTEM_CONTROL_SPACE.contains(&address) {
-            return Ok(());
+        if SYSTEM_CONTROL_SPACE.contains(&address) {
+            self.write_system(address, value, clock);
         }
+        Ok(())
+    }
+
+    /// Writes a word of the system control space, whoever asks.
+    pub(super) fn write_system(&mut self, address: u32, value: u32, clock: &mut Clock) {
         self.advance_systick(clock.cycle);
         clock.call_attention();
         match address & 0xFFF {
@@ -197,7 +209,6 @@ impl Processor {
             SHCSR => self.exceptions.withdraw(bit(SV_CALL)),
             _ => {}
         }
-        Ok(())
     }
 
     /// Only privileged code reaches the private bus; above it is nothing.

@@ -60,6 +60,20 @@ pub struct Registers {
     pub control: u32,
 }
 
+impl Registers {
+    /// One of them.
+    pub fn of(&self, register: Register) -> u32 {
+        match register {
+            Register::General(number) => self.general[usize::from(number % 16)],
+            Register::Xpsr => self.xpsr,
+            Register::Msp => self.msp,
+            Register::Psp => self.psp,
+            Register::Primask => self.primask,
+            Register::Control => self.control,
+        }
+    }
+}
+
 #[derive(Clone, Debug)]
 pub(super) struct RegisterFile {
     /// R13 is the stack pointer in use. R15 is the address of the next instruction between instructions, and what the

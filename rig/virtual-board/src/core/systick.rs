@@ -18,6 +18,8 @@ enum Counter {
     ZeroAt(u64),
     /// Enabled, with nothing to reload: it stays at zero.
     Spent,
+    /// Enabled, and zero after so many cycles, once the core is no longer halted by a debugger.
+    Frozen(u64),
 }
 
 #[derive(Clone, Debug)]
@@ -39,7 +41,7 @@ impl SysTick {
     pub(super) fn next_event(&self) -> u64 {
         match self.counter {
             Counter::ZeroAt(cycle) => cycle,
-            Counter::Held(_) | Counter::Spent => u64::MAX,
+            Counter::Held(_) | Counter::Spent | Counter::Frozen(_) => u64::MAX,
         }
     }
 
@@ -75,8 +77,10 @@ impl SysTick {
         let enable = value & CSR_ENABLE != 0;
         match (self.counter, enable) {
             (Counter::Held(value), true) => self.start(value, now),
-            (Counter::ZeroAt(_) | Counter::Spent, false) => self.counter = Counter::Held(self.value(now)),
-            (Counter::Held(_), false) | (Counter::ZeroAt(_) | Counter::Spent, true) => {}
+            (Counter::ZeroAt(_) | Counter::Spent | Counter::Frozen(_), false) => {
+                self.counter = Counter::Held(self.value(now));
+            }
+            (Counter::Held(_), false) | (Counter::ZeroAt(_) | Counter::Spent | Counter::Frozen(_), true) => {}
         }
     }
 
@@ -96,11 +100,8 @@ impl SysTick {
         match self.counter {
             Counter::Held(value) => value,
             Counter::Spent => 0,
-            Counter::ZeroAt(zero) => {
-                let left = zero.saturating_sub(now);
-                // The cycle on which the counter is reloaded still shows zero.
-                if left > u64::from(self.reload) { 0 } else { left as u32 }
-            }
+            Counter::ZeroAt(zero) => self.shown(zero.saturating_sub(now)),
+            Counter::Frozen(left) => self.shown(left),
         }
     }
 
@@ -109,8 +110,28 @@ impl SysTick {
         self.reached_zero = false;
         match self.counter {
             Counter::Held(_) => self.counter = Counter::Held(0),
-            Counter::ZeroAt(_) | Counter::Spent => self.start(0, now),
+            Counter::ZeroAt(_) | Counter::Spent | Counter::Frozen(_) => self.start(0, now),
         }
+    }
+
+    /// The core is halted by a debugger: the counter stands still (DDI 0419 B3.3.1). What it has come to must have been taken by
+    /// [`SysTick::advance`].
+    pub(super) fn freeze(&mut self, now: u64) {
+        if let Counter::ZeroAt(zero) = self.counter {
+            self.counter = Counter::Frozen(zero.saturating_sub(now));
+        }
+    }
+
+    /// The core goes on, and the counter from where it stood.
+    pub(super) fn thaw(&mut self, now: u64) {
+        if let Counter::Frozen(left) = self.counter {
+            self.counter = Counter::ZeroAt(now + left);
+        }
+    }
+
+    fn shown(&self, left: u64) -> u32 {
+        // The cycle on which the counter is reloaded still shows zero.
+        if left > u64::from(self.reload) { 0 } else { left as u32 }
     }
 
     fn start(&mut self, value: u32, now: u64) {

@@ -37,6 +37,8 @@ pub enum ResetCause {
     Lockup,
     /// A pin woke the chip from System OFF.
     WakeFromOff,
+    /// A debugger woke the chip from System OFF.
+    DebugInterface,
 }
 
 impl ResetCause {
@@ -48,6 +50,7 @@ impl ResetCause {
             Self::Software => 1 << 2,
             Self::Lockup => 1 << 3,
             Self::WakeFromOff => 1 << 16,
+            Self::DebugInterface => 1 << 18,
         }
     }
 
@@ -61,13 +64,13 @@ impl ResetCause {
 
     /// Whether a watchdog that runs is stopped. System OFF stops it by itself, as it stops the clock that the watchdog counts.
     pub(crate) fn stops_watchdog(self) -> bool {
-        self.reaches_retained_registers() || self == Self::WakeFromOff
+        self.reaches_retained_registers() || matches!(self, Self::WakeFromOff | Self::DebugInterface)
     }
 
     /// Whether GPIO keeps its configuration. It does through System OFF, where it also wakes the chip; that a part should lose it is
     /// an anomaly (nRF52840 errata, 81).
     pub(crate) fn keeps_pins(self) -> bool {
-        self == Self::WakeFromOff
+        matches!(self, Self::WakeFromOff | Self::DebugInterface)
     }
 }
 

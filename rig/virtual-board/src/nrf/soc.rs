@@ -375,6 +375,11 @@ impl Soc {
         self.power_warned = false;
     }
 
+    /// Whether UICR.APPROTECT keeps debuggers out. Only the nRF52840 has it; what the nRF51 has instead (UICR.RBPCONF) is not modelled.
+    pub(crate) fn is_protected(&mut self) -> bool {
+        self.chip == Chip::Nrf52840 && self.flash.read_uicr(0x208) & 0xFF == 0
+    }
+
     /// Feeds the console with a byte whose start bit comes at the cycle `start`; answers the cycle at which it has arrived.
     pub(crate) fn feed_console(&mut self, start: u64, value: u8, rate: Baud, clock: &mut Clock) -> u64 {
         let end = self.uart.feed(start, value, rate);
@@ -640,8 +645,8 @@ impl Soc {
 
     fn read_flash_controller(&self, offset: u32) -> u32 {
         match offset {
-            // READY and READYNEXT: the core stalls while the controller is busy, so it never sees otherwise.
-            0x400 | 0x408 => 1,
+            // READY and READYNEXT: the core stalls while the controller is busy, so that only a debugger sees otherwise.
+            0x400 | 0x408 => u32::from(self.flash.under_way().is_none()),
             0x504 => match self.flash_mode {
                 FlashMode::Read => 0,
                 FlashMode::Write => 1,
@@ -750,11 +755,20 @@ fn port_register(address: u32) -> Option<(usize, u32)> {
 }
 
 /// What the vendor's ROM table says to the start-up code of the nRF51 SDK, which asks whether the part is of an early revision that
-/// needs its peripherals powered by hand. These are the answers of a third-revision part (recalled from system_nrf51.c).
+/// needs its peripherals powered by hand. These are the answers of a third-revision part (recalled from system_nrf51.c), with Nordic's
+/// name (JEP106 0x144) for debuggers, which begin to look here.
 fn vendor_rom(address: u32) -> u32 {
     match address {
+        // The one entry: the ROM table of the core, at 0xE00F_F000.
+        0xF000_0000 => 0xF00F_F003,
+        0xF000_0FD0 => 0x02,
         0xF000_0FE0 => 0x01,
-        0xF000_0FE8 => 0x70,
+        0xF000_0FE4 => 0x40,
+        0xF000_0FE8 => 0x7C,
+        0xF000_0FF0 => 0x0D,
+        0xF000_0FF4 => 0x10,
+        0xF000_0FF8 => 0x05,
+        0xF000_0FFC => 0xB1,
         _ => 0,
     }
 }

@@ -1,7 +1,6 @@
 //! WDT: resets the chip unless every enabled reload register is written in time.
 //!
-//! Boundary: counting and reloading; the reset itself is the chip's. The option to pause while the core is halted by a debugger has
-//! no effect here. Source: nRF51 reference manual v3.0, WDT.
+//! Boundary: counting and reloading; the reset itself is the chip's. Source: nRF51 reference manual v3.0, WDT.
 
 use crate::bus::Activity;
 use crate::nrf::peripheral::{EventSet, Events, NEVER, NONE, Peripheral, event};
@@ -10,6 +9,8 @@ use crate::nrf::time::CoreRate;
 const TIMEOUT: EventSet = event(0x100);
 const RELOAD: u32 = 0x6E52_4635;
 const RUN_IN_SLEEP: u32 = 1;
+const RUN_WHEN_HALTED: u32 = 1 << 3;
+const ALWAYS: u32 = RUN_IN_SLEEP | RUN_WHEN_HALTED;
 /// From the TIMEOUT event to the reset: two cycles of the 32768 Hz clock.
 const GRACE_TICKS: u64 = 2;
 
@@ -57,15 +58,19 @@ impl Watchdog {
         self.phase != Phase::Stopped
     }
 
-    /// Whether it matters to it that the core sleeps.
+    /// Whether it matters to it that the core sleeps or is halted.
     pub(crate) fn heeds_sleep(&self) -> bool {
-        self.is_running() && self.config & RUN_IN_SLEEP == 0
+        self.is_running() && self.config & ALWAYS != ALWAYS
     }
 
-    /// The core fell asleep or woke up.
+    /// The core fell asleep, woke up, was halted or let go.
     pub(crate) fn activity_changed(&mut self, activity: Activity, at: u64) {
         let now = self.rate.low_frequency_ticks(at);
-        let pauses = self.config & RUN_IN_SLEEP == 0 && activity != Activity::Awake;
+        let pauses = match activity {
+            Activity::Awake => false,
+            Activity::Asleep | Activity::DeeplyAsleep => self.config & RUN_IN_SLEEP == 0,
+            Activity::Halted => self.config & RUN_WHEN_HALTED == 0,
+        };
         self.phase = match self.phase {
             Phase::Running { expires } if pauses => Phase::Paused { ticks_left: expires.saturating_sub(now) },
             Phase::Paused { ticks_left } if !pauses => Phase::Running { expires: now + ticks_left },
