@@ -40,11 +40,11 @@ impl Identity {
             0x0A0 => u32::MAX,
             0x0A4 => self.device_address[0],
             0x0A8 => self.device_address[1] & 0xFFFF,
-            // No factory code in region 0, RAM in two blocks of 8 KiB (so that RAMSTATUS shows two); CONFIGID is that of a
-            // third-revision part (recalled).
+            // No factory code in region 0, RAM in two blocks of 8 KiB (so that RAMSTATUS shows two); CONFIGID is one by which probe-rs
+            // knows an nRF51822_xxAA (its targets/nRF51_Series.yaml).
             0x034 if nrf51 => 2,
             0x038 if nrf51 => ram / 2,
-            0x05C if nrf51 => 0x0000_0083,
+            0x05C if nrf51 => 0x0000_008F,
             // PART, VARIANT (AAC0), PACKAGE (QIAA), RAM and FLASH in KiB.
             0x100 if !nrf51 => 0x0005_2840,
             0x104 if !nrf51 => 0x4141_4330,

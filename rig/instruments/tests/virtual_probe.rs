@@ -1,0 +1,224 @@
+//! Stock probe-rs on the virtual board: what it does to real silicon, with its own flash algorithms on the emulated core.
+//!
+//! Boundary: probe-rs is the other end, as a library; the debug port and the probes are the virtual board's. A board's time passes by its
+//! transfers, so that nothing here waits for a clock but probe-rs's own pauses.
+
+#[path = "virtual_probe/cable.rs"]
+mod cable;
+
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::time::Duration;
+
+use brickproof_units::Span;
+use brickproof_virtual_board::board::{Board, BoardConfig, LifeEvent, ResetCause};
+use brickproof_virtual_board::debug::BlackMagic;
+use brickproof_virtual_board::nrf::Chip;
+use cable::Bench;
+use probe_rs::config::TargetSelector;
+use probe_rs::flashing::{DownloadOptions, FlashProgress, erase_all};
+use probe_rs::probe::list::Lister;
+use probe_rs::probe::{DebugProbeSelector, Probe, WireProtocol};
+use probe_rs::{CoreStatus, HaltReason, MemoryInterface as _, Permissions, Session};
+
+const LANTERN: &[u8] = include_bytes!("../../../fixtures/firmware/images/lantern-heal-full.bin");
+const CHIPS: [(Chip, &str); 2] = [(Chip::Nrf51822, "nRF51822_xxAA"), (Chip::Nrf52840, "nRF52840_xxAA")];
+/// A debugger in no hurry: then an erase is over after a few looks.
+const PER_TRANSFER: Span = Span::micros(500);
+
+/// A board with nothing in its flash.
+fn blank(chip: Chip) -> Board {
+    let mut board = Board::new(BoardConfig::new(chip), &[]).unwrap();
+    board.run_until(board.now() + Span::millis(100));
+    board
+}
+
+fn flash(session: &mut Session, image: &[u8]) {
+    let mut loader = session.target().flash_loader();
+    loader.add_data(0, image).unwrap();
+    let mut options = DownloadOptions::default();
+    options.verify = true;
+    loader.commit(session, options).unwrap();
+}
+
+fn contents(board: &Board, len: usize) -> Vec<u8> {
+    let mut bytes = vec![0; len];
+    board.flash().read_raw(0, &mut bytes).unwrap();
+    bytes
+}
+
+fn console(board: &mut Board) -> String {
+    board.take_console().iter().map(|byte| char::from(byte.value)).collect()
+}
+
+/// Flashes a blank board, lets it run, and looks at what it then is.
+fn flash_and_run(session: &mut Session, device_id: [u32; 2]) {
+    let mut read = [0; 2];
+    session.core(0).unwrap().read_32(0x1000_0060, &mut read).unwrap();
+    assert_eq!(read, device_id);
+    flash(session, LANTERN);
+    session.core(0).unwrap().reset().unwrap();
+}
+
+fn assert_boots(board: &mut Board) {
+    assert!(contents(board, LANTERN.len()) == LANTERN, "the flash differs");
+    board.run_until(board.now() + Span::secs(2));
+    let printed = console(board);
+    assert!(printed.contains("[app] INFO: lantern 1.0.0 heal-full"), "{printed:?}");
+}
+
+#[test]
+fn a_blank_board_is_flashed_and_boots() {
+    for (chip, name) in CHIPS {
+        let bench = Bench::new(blank(chip), PER_TRANSFER);
+        let mut session = bench.probe().attach(name, Permissions::default()).unwrap();
+        let device_id = bench.board(|board| board.soc().device_id());
+        flash_and_run(&mut session, device_id);
+        bench.board(assert_boots);
+    }
+}
+
+#[test]
+fn black_magic_over_tcp_flashes_a_blank_board() {
+    for (chip, name) in CHIPS {
+        let bench = Bench::new(blank(chip), PER_TRANSFER);
+        let device_id = bench.board(|board| board.soc().device_id());
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let place = listener.local_addr().unwrap();
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let (mut stream, _) = listener.accept().unwrap();
+                stream.set_nodelay(true).unwrap();
+                let (mut probe, mut buffer) = (BlackMagic::new(), [0; 4096]);
+                while let Ok(count @ 1..) = stream.read(&mut buffer) {
+                    let answer = bench.with(|leash| probe.receive(&buffer[..count], leash));
+                    if stream.write_all(&answer).is_err() {
+                        return;
+                    }
+                }
+            });
+            let selector = DebugProbeSelector {
+                vendor_id: 0x1D50,
+                product_id: 0x6018,
+                interface: None,
+                serial_number: Some(place.to_string()),
+            };
+            let mut probe: Probe = Lister::new().open(selector).unwrap();
+            probe.select_protocol(WireProtocol::Swd).unwrap();
+            let mut session = probe.attach(name, Permissions::default()).unwrap();
+            flash_and_run(&mut session, device_id);
+        });
+        bench.board(assert_boots);
+    }
+}
+
+#[test]
+fn the_chip_is_recognised_without_its_name() {
+    for (chip, name) in CHIPS {
+        let bench = Bench::new(blank(chip), PER_TRANSFER);
+        let session = bench.probe().attach(TargetSelector::Auto, Permissions::default()).unwrap();
+        assert_eq!(session.target().name, name);
+    }
+}
+
+#[test]
+fn attaching_under_reset_halts_before_the_first_instruction() {
+    for (chip, name) in CHIPS {
+        let board = Board::new(BoardConfig::new(chip), LANTERN).unwrap();
+        let bench = Bench::new(board, PER_TRANSFER);
+        bench.board(|board| board.run_until(board.now() + Span::millis(100)));
+        let mut session = bench.probe().attach_under_reset(name, Permissions::default()).unwrap();
+        let mut core = session.core(0).unwrap();
+        assert!(matches!(core.status().unwrap(), CoreStatus::Halted(_)));
+        let start = u32::from_le_bytes(LANTERN[4..8].try_into().unwrap()) & !1;
+        let pc: u32 = core.read_core_reg(core.program_counter()).unwrap();
+        assert_eq!(pc, start);
+        core.run().unwrap();
+        drop(core);
+        bench.board(|board| {
+            assert!(board.take_life_log().iter().any(|record| record.event == LifeEvent::Boot(ResetCause::Pin)));
+            board.run_until(board.now() + Span::secs(1));
+            let printed = console(board);
+            assert!(printed.contains("[app] INFO: lantern 1.0.0 heal-full"), "{printed:?}");
+            assert!(printed.contains("reset 0x00000001"), "it does not say that the pin reset it: {printed:?}");
+        });
+    }
+}
+
+#[test]
+fn a_breakpoint_stops_before_its_instruction_and_a_step_executes_it() {
+    for (chip, name) in CHIPS {
+        let bench = Bench::new(Board::new(BoardConfig::new(chip), LANTERN).unwrap(), PER_TRANSFER);
+        bench.board(|board| board.run_until(board.now() + Span::millis(100)));
+        let mut session = bench.probe().attach(name, Permissions::default()).unwrap();
+        let mut core = session.core(0).unwrap();
+        let stopped = core.reset_and_halt(Duration::from_millis(100)).unwrap();
+        let next = core.step().unwrap();
+        assert_ne!(next.pc, stopped.pc);
+        core.reset_and_halt(Duration::from_millis(100)).unwrap();
+        core.set_hw_breakpoint(next.pc).unwrap();
+        core.run().unwrap();
+        // `run` steps once before it lets go, so the breakpoint is met at the second instruction from the start or not at all.
+        core.wait_for_core_halted(Duration::from_millis(500)).unwrap();
+        let pc: u32 = core.read_core_reg(core.program_counter()).unwrap();
+        assert_eq!(u64::from(pc), next.pc);
+        assert!(matches!(core.status().unwrap(), CoreStatus::Halted(HaltReason::Breakpoint(_) | HaltReason::Multiple)));
+    }
+}
+
+#[test]
+fn memory_is_read_and_written_at_any_width_and_a_hole_is_an_error() {
+    for (chip, name) in CHIPS {
+        let bench = Bench::new(blank(chip), PER_TRANSFER);
+        let mut session = bench.probe().attach(name, Permissions::default()).unwrap();
+        let mut core = session.core(0).unwrap();
+        let bytes: Vec<u8> = (0..3001u32).map(|n| (n * 7) as u8).collect();
+        core.write_8(0x2000_0101, &bytes).unwrap();
+        let mut read = vec![0; bytes.len()];
+        core.read_8(0x2000_0101, &mut read).unwrap();
+        assert!(read == bytes);
+        core.write_16(0x2000_0002, &[0xBEEF]).unwrap();
+        assert_eq!(core.read_word_16(0x2000_0002).unwrap(), 0xBEEF);
+        assert!(core.read_word_32(0x7000_0000).is_err());
+        assert_eq!(core.read_word_16(0x2000_0002).unwrap(), 0xBEEF, "the error is over");
+    }
+}
+
+#[test]
+fn everything_is_erased() {
+    for (chip, name) in CHIPS {
+        let bench = Bench::new(Board::new(BoardConfig::new(chip), LANTERN).unwrap(), PER_TRANSFER);
+        bench.board(|board| board.run_until(board.now() + Span::millis(100)));
+        let mut session = bench.probe().attach(name, Permissions::default()).unwrap();
+        erase_all(&mut session, &mut FlashProgress::empty(), false).unwrap();
+        bench.board(|board| assert!(contents(board, LANTERN.len()).iter().all(|byte| *byte == 0xFF)));
+    }
+}
+
+#[test]
+fn a_locked_chip_is_opened_only_by_erasing_it() {
+    let locked = || {
+        let mut board = Board::new(BoardConfig::new(Chip::Nrf52840), LANTERN).unwrap();
+        board.write_flash(0x1000_1208, &[0, 0xFF, 0xFF, 0xFF]).unwrap();
+        board.run_until(board.now() + Span::millis(100));
+        Bench::new(board, PER_TRANSFER)
+    };
+    let bench = locked();
+    let refused = bench.probe().attach("nRF52840_xxAA", Permissions::default());
+    assert!(matches!(refused, Err(probe_rs::Error::MissingPermissions(_) | probe_rs::Error::Arm(_))));
+    bench.board(|board| assert!(contents(board, LANTERN.len()) == LANTERN, "refused, and yet erased"));
+    let bench = locked();
+    let mut session = bench.probe().attach("nRF52840_xxAA", Permissions::default().allow_erase_all()).unwrap();
+    assert_eq!(session.core(0).unwrap().read_word_32(0).unwrap(), u32::MAX);
+}
+
+#[test]
+fn a_board_without_power_does_not_answer() {
+    let mut board = Board::new(BoardConfig::new(Chip::Nrf51822), LANTERN).unwrap();
+    let bench = {
+        board.connect(brickproof_virtual_board::supply::Source::None);
+        board.run_until(board.now() + Span::secs(2));
+        Bench::new(board, PER_TRANSFER)
+    };
+    assert!(bench.probe().attach("nRF51822_xxAA", Permissions::default()).is_err());
+}
