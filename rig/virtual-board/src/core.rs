@@ -194,11 +194,13 @@ impl Core {
         self.processor.activity()
     }
 
-    /// The cycle before which nothing happens by itself: this one, unless the core sleeps.
+    /// The cycle before which nothing happens by itself: this one, unless the core sleeps or is halted.
     pub fn next_due<B: Bus>(&self, bus: &B) -> u64 {
         match self.activity() {
             Activity::Awake => self.clock.cycle,
             Activity::Asleep | Activity::DeeplyAsleep => bus.next_event().min(self.processor.systick.next_event()),
+            // SysTick stands still with its core; the chip around it goes on.
+            Activity::Halted => bus.next_event(),
         }
     }
 
