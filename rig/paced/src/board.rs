@@ -5,10 +5,10 @@
 //! would have: lines, the console, the supply, the sensor above its light.
 
 use std::collections::VecDeque;
+use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
-use std::{io, mem};
 
 use brickproof_units::{Current, Instant, Span, Voltage};
 use brickproof_virtual_board::board::{Board, BoardState, Pause};
@@ -78,13 +78,23 @@ pub enum Button {
     Released,
 }
 
+/// Who may hold the RESET line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Holder {
+    /// The station's lines.
+    Lines,
+    /// The debug probe.
+    Probe,
+}
+
 struct Living {
     board: Board,
     wiring: Wiring,
     led: Led,
     sensor: SensorPart,
     feeds: Feeds,
-    reset: Button,
+    /// Those who hold the RESET line.
+    reset: [Button; 2],
     /// The instant of the kernel's clock at which the board's clock was at its start.
     born: Instant,
     /// When it has to be run again; never, if only a touch changes anything.
@@ -180,7 +190,7 @@ impl PacedBoard {
             wiring,
             led: Led::new(),
             feeds: Feeds::default(),
-            reset: Button::Released,
+            reset: [Button::Released; 2],
             due: start,
             pace: Pace::default(),
             ears: Vec::new(),
@@ -266,15 +276,16 @@ impl Hand {
         self.touch(|living| act(&mut living.board))
     }
 
-    /// Holds the RESET line to ground, or lets it go.
-    pub fn reset(&self, button: Button) {
+    /// Holds the RESET line to ground, or lets it go. It is low as long as anybody holds it.
+    pub fn reset(&self, holder: Holder, button: Button) {
         self.touch(|living| {
-            if mem::replace(&mut living.reset, button) == button {
-                return;
-            }
-            match button {
-                Button::Pressed => living.board.press_reset(),
-                Button::Released => living.board.release_reset(),
+            let level = |holders: &[Button]| holders.contains(&Button::Pressed);
+            let was_low = level(&living.reset);
+            living.reset[holder as usize] = button;
+            match (was_low, level(&living.reset)) {
+                (false, true) => living.board.press_reset(),
+                (true, false) => living.board.release_reset(),
+                _ => {}
             }
         });
     }
@@ -344,6 +355,11 @@ impl Hand {
     /// What the part answers.
     pub fn sensor(&self, address: u8, operations: &mut [Operation<'_>]) -> Result<(), ErrorKind> {
         self.touch(|living| living.sensor.transaction(address, operations))
+    }
+
+    /// Begins anew to count how late the board is.
+    pub fn begin_pace(&self) {
+        self.touch(|living| living.pace = Pace::default());
     }
 
     /// How late the board was, up to now.

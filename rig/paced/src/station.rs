@@ -8,20 +8,25 @@ mod console;
 mod lines;
 mod monitor;
 mod supply;
+mod wires;
 
 use std::sync::{Arc, Mutex};
 
 use brickproof_units::{Resistance, Voltage};
+use brickproof_virtual_board::debug;
 use brickproof_virtual_board::nrf::Pin;
 
 use crate::board::Hand;
+use crate::devices::cmsis_dap::CmsisDap;
 use crate::devices::cp2112::Cp2112;
+use crate::devices::descriptors::Identity;
 use crate::devices::dfuse::Dfuse;
 use crate::devices::tiny_i2c::TinyI2c;
 use crate::usbip::Device;
 
 pub use lines::{MODE, POWER, RADIO, RESET};
 pub use monitor::ADDRESS as MONITOR_ADDRESS;
+pub use wires::Wires;
 
 /// How a station is wired.
 #[derive(Clone, Debug)]
@@ -61,7 +66,7 @@ pub struct StationDevice {
 }
 
 /// The names of a station's devices, in the order in which [`devices`] makes them.
-pub const NAMES: [&str; 5] = ["lines", "bus", "console", "supply", "dfu"];
+pub const NAMES: [&str; 6] = ["lines", "bus", "console", "supply", "dfu", "probe"];
 
 /// The devices of a station whose board this hand is on.
 pub fn devices(hand: &Hand, config: &StationConfig) -> Vec<StationDevice> {
@@ -72,6 +77,14 @@ pub fn devices(hand: &Hand, config: &StationConfig) -> Vec<StationDevice> {
         Arc::new(Mutex::new(console::Console::new(hand.clone(), serial))),
         Arc::new(Mutex::new(supply::BenchSupply::new(hand.clone(), serial))),
         Arc::new(Mutex::new(Dfuse::new().with_serial(serial))),
+        Arc::new(Mutex::new(probe(hand, serial))),
     ];
     NAMES.into_iter().zip(devices).map(|(name, device)| StationDevice { name, device }).collect()
+}
+
+fn probe(hand: &Hand, serial: &str) -> CmsisDap {
+    // A number that pid.codes keeps for tests; tools know such a probe by its name.
+    let identity = Identity::new(0x1209, 0x0002, "virtual CMSIS-DAP", serial);
+    let (mut processor, mut wires) = (debug::CmsisDap::new(serial), Wires::new(hand.clone()));
+    CmsisDap::new(identity, Box::new(move |packet| processor.execute(packet, &mut wires)))
 }

@@ -246,7 +246,8 @@ impl Board {
     /// the core executes, and never if only a touch can wake it.
     pub fn next_due(&self) -> Instant {
         let cycle = match self.life {
-            Life::Running if self.soc.flash().under_way().is_some() => self.core.clock.cycle,
+            // Also one that a debugger began while the chip did not run.
+            _ if self.soc.flash().under_way().is_some() => self.core.clock.cycle,
             Life::Running => self.core.next_due(&self.soc),
             Life::Starting { due, .. } => due,
             Life::Off | Life::Cut | Life::Held { .. } | Life::SystemOff => u64::MAX,

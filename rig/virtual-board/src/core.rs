@@ -198,6 +198,7 @@ impl Core {
     pub fn next_due<B: Bus>(&self, bus: &B) -> u64 {
         match self.activity() {
             Activity::Awake => self.clock.cycle,
+            Activity::Halted => bus.next_event(),
             Activity::Asleep | Activity::DeeplyAsleep => bus.next_event().min(self.processor.systick.next_event()),
             // SysTick stands still with its core; the chip around it goes on.
             Activity::Halted => bus.next_event(),

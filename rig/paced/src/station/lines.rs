@@ -6,7 +6,7 @@ use brickproof_units::Voltage;
 use brickproof_virtual_board::nrf::{self, Drive, Pin};
 
 use super::StationConfig;
-use crate::board::{Button, Hand};
+use crate::board::{Button, Hand, Holder};
 use crate::devices::cp2112::FarSide;
 use crate::line::Level;
 
@@ -38,7 +38,10 @@ impl BoardLines {
 impl FarSide for BoardLines {
     fn driven(&mut self, pin: u8, level: Option<Level>) {
         match pin {
-            RESET => self.hand.reset(if level == Some(Level::Low) { Button::Pressed } else { Button::Released }),
+            RESET => {
+                let button = if level == Some(Level::Low) { Button::Pressed } else { Button::Released };
+                self.hand.reset(Holder::Lines, button);
+            }
             MODE => self.hand.set_pin(
                 self.mode,
                 match level {

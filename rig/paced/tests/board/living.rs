@@ -5,24 +5,12 @@
 use std::fmt::Write;
 use std::time::{Duration, Instant};
 
-use brickproof_paced::board::{Button, Ear, Hand, PacedBoard};
+use brickproof_paced::board::{Button, Ear, Hand, Holder};
 use brickproof_paced::news::News;
 use brickproof_units::{Span, Voltage};
-use brickproof_virtual_board::board::{Board, BoardConfig, BoardState};
-use brickproof_virtual_board::nrf::{Chip, Pin};
-use brickproof_virtual_board::supply::Source;
-use brickproof_virtual_board::wiring::Wiring;
+use brickproof_virtual_board::board::BoardState;
 
-const LANTERN: &[u8] = include_bytes!("../../../fixtures/firmware/images/lantern-heal-parse.bin");
-const USB: Voltage = Voltage::new(5_000_000);
-const PATIENCE: Duration = Duration::from_secs(20);
-
-fn start() -> PacedBoard {
-    let wiring = Wiring { light: [13, 14, 15].map(Pin::p0), modem: Some(Pin::p0(16)) };
-    let config = BoardConfig { source: Source::None, pins: wiring.pins(), ..BoardConfig::new(Chip::Nrf51822) };
-    let board = Board::new(config, LANTERN).expect("the image fits");
-    PacedBoard::start(board, wiring, 1).expect("there is a thread to be had")
-}
+use crate::{PATIENCE, USB, start};
 
 /// Reads what the board says, until it says `text` or the time is over.
 fn hear(ear: &Ear, text: &str) -> Result<String, String> {
@@ -53,11 +41,15 @@ fn it_boots_when_it_is_fed_and_again_when_it_is_reset() {
     let hand = board.hand();
     assert_eq!((hand.state(), hand.boots()), (BoardState::Off, 0));
     let ear = boots(&hand);
-    hand.reset(Button::Pressed);
+    hand.reset(Holder::Lines, Button::Pressed);
     assert_eq!(hand.state(), BoardState::InReset);
     // Held is held, however often it is said.
-    hand.reset(Button::Pressed);
-    hand.reset(Button::Released);
+    hand.reset(Holder::Lines, Button::Pressed);
+    // By whoever holds it last.
+    hand.reset(Holder::Probe, Button::Pressed);
+    hand.reset(Holder::Lines, Button::Released);
+    assert_eq!(hand.state(), BoardState::InReset);
+    hand.reset(Holder::Probe, Button::Released);
     hear(&ear, "[app] INFO: lantern").unwrap();
     assert_eq!(hand.boots(), 2);
     let reading = hand.read_supply();
@@ -129,7 +121,7 @@ fn a_whole_key_is_heard_at_the_rate_of_the_line() {
     let ear = boots(&hand);
     // While it erases a page it is deaf.
     hear(&ear, "~connect").unwrap();
-    let key = include_bytes!("../../../fixtures/keys/device-old.sec1.der");
+    let key = include_bytes!("../../../../fixtures/keys/device-old.sec1.der");
     let hex = key.iter().fold(String::new(), |mut hex, byte| {
         let _ = write!(hex, "{byte:02x}");
         hex

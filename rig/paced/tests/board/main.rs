@@ -1,0 +1,24 @@
+//! A paced board, held by its ends.
+
+mod living;
+mod serving;
+
+use std::time::Duration;
+
+use brickproof_paced::board::PacedBoard;
+use brickproof_units::Voltage;
+use brickproof_virtual_board::board::{Board, BoardConfig};
+use brickproof_virtual_board::nrf::{Chip, Pin};
+use brickproof_virtual_board::supply::Source;
+use brickproof_virtual_board::wiring::Wiring;
+
+const LANTERN: &[u8] = include_bytes!("../../../../fixtures/firmware/images/lantern-heal-parse.bin");
+const USB: Voltage = Voltage::new(5_000_000);
+const PATIENCE: Duration = Duration::from_secs(20);
+
+fn start() -> PacedBoard {
+    let wiring = Wiring { light: [13, 14, 15].map(Pin::p0), modem: Some(Pin::p0(16)) };
+    let config = BoardConfig { source: Source::None, pins: wiring.pins(), ..BoardConfig::new(Chip::Nrf51822) };
+    let board = Board::new(config, LANTERN).expect("the image fits");
+    PacedBoard::start(board, wiring, 1).expect("there is a thread to be had")
+}
