@@ -6,6 +6,7 @@ mod dfuse;
 mod gpiocdev;
 mod serial;
 mod tcs3472;
+mod virtual_station;
 
 use brickproof_instruments::{Deadline, Failure, Instrument, Kind, Settings};
 use brickproof_units::Span;
@@ -15,7 +16,10 @@ use crate::Mishap;
 
 /// Every test of the lane.
 pub fn all() -> Vec<Trial> {
-    [dfuse::all(), gpiocdev::all(), serial::all(), tcs3472::all()].into_iter().flatten().collect()
+    [dfuse::all(), gpiocdev::all(), serial::all(), tcs3472::all(), virtual_station::all()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 fn trial(name: &'static str, test: fn() -> Result<(), Mishap>) -> Trial {

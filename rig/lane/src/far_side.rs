@@ -1,0 +1,129 @@
+//! The virtual board on the host, as the guest sees it: devices that come through virtio-serial ports, and one port more by which the
+//! tests ask what no device tells.
+//!
+//! Boundary: plugging in, pulling out, asking. What is there is `brickproof-paced`'s.
+
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::thread::{self, JoinHandle};
+
+use brickproof_paced::far_side::{CONTROL, port_name};
+use brickproof_paced::relay::{self, Until};
+use brickproof_units::Span;
+
+use crate::Mishap;
+
+/// The far side, and what is plugged in of it. Pulls all of it when it is dropped.
+pub struct FarSide {
+    control: File,
+    plugged: Vec<(&'static str, JoinHandle<io::Result<()>>)>,
+}
+
+/// Plugs these devices into this kernel and keeps them there as long as the far side lives: for other programs.
+///
+/// # Errors
+///
+/// When there is no far side, or the first that ends says why.
+pub fn carry(names: &[String]) -> Result<(), Mishap> {
+    let mut far = FarSide { control: relay::virtio_port(&port_name(CONTROL))?, plugged: Vec::new() };
+    let mut carried = Vec::new();
+    for (port, name) in (0..).zip(names) {
+        let stream = relay::virtio_port(&port_name(name))?;
+        carried.push(thread::spawn(move || relay::kernel_side(stream, port, Until::Eof)));
+        far.ask(&format!("plug {name}"))?;
+    }
+    // Somebody else may want to ask.
+    drop(far);
+    for carried in carried {
+        carried.join().map_err(|_| "a relay panicked")??;
+    }
+    Ok(())
+}
+
+/// How late the board was, as the far side tells.
+#[derive(Clone, Copy, Debug)]
+pub struct Pace {
+    /// How many things were due.
+    pub count: u64,
+    /// Half of them were done earlier than this after they were due.
+    pub median: Span,
+    /// All but a hundredth of them.
+    pub p99: Span,
+    /// All of them.
+    pub latest: Span,
+}
+
+impl FarSide {
+    /// Plugs these devices into this kernel, each into a port of its own.
+    ///
+    /// # Errors
+    ///
+    /// When there is no far side, or it refuses.
+    pub fn plug(names: &[&'static str]) -> Result<Self, Mishap> {
+        let mut far = Self { control: relay::virtio_port(&port_name(CONTROL))?, plugged: Vec::new() };
+        for (port, name) in (0..).zip(names) {
+            let stream = relay::virtio_port(&port_name(name))?;
+            let carried = thread::spawn(move || relay::kernel_side(stream, port, Until::Unplugged));
+            far.plugged.push((name, carried));
+            far.ask(&format!("plug {name}"))?;
+        }
+        Ok(far)
+    }
+
+    /// Asks the far side.
+    ///
+    /// # Errors
+    ///
+    /// What it answers if that begins with `error: `.
+    pub fn ask(&mut self, question: &str) -> Result<String, Mishap> {
+        writeln!(self.control, "{question}")?;
+        let (mut answer, mut byte) = (Vec::new(), [0]);
+        loop {
+            self.control.read_exact(&mut byte)?;
+            if byte == *b"\n" {
+                break;
+            }
+            answer.extend(byte);
+        }
+        let answer = String::from_utf8(answer)?;
+        match answer.strip_prefix("error: ") {
+            Some(error) => Err(format!("the far side, asked to {question}: {error}").into()),
+            None => Ok(answer),
+        }
+    }
+
+    /// How often the board has booted.
+    ///
+    /// # Errors
+    ///
+    /// When the far side does not answer.
+    pub fn boots(&mut self) -> Result<u64, Mishap> {
+        Ok(self.ask("boots")?.parse()?)
+    }
+
+    /// How late the board was since `ask("begin")`.
+    ///
+    /// # Errors
+    ///
+    /// When the far side does not answer.
+    pub fn pace(&mut self) -> Result<Pace, Mishap> {
+        let answer = self.ask("pace")?;
+        let figures = answer.split(' ').map(str::parse).collect::<Result<Vec<u64>, _>>()?;
+        let [count, median, p99, latest] = *figures.as_slice() else {
+            return Err(format!("{answer:?} is no pace").into());
+        };
+        let [median, p99, latest] = [median, p99, latest].map(Span::nanos);
+        Ok(Pace { count, median, p99, latest })
+    }
+}
+
+impl Drop for FarSide {
+    fn drop(&mut self) {
+        for (name, carried) in std::mem::take(&mut self.plugged) {
+            // A test that failed has failed already, and the next one will find what is still there.
+            if self.ask(&format!("unplug {name}")).is_ok() {
+                let _ = carried.join();
+            }
+        }
+    }
+}
