@@ -216,17 +216,17 @@ impl Board {
             }
             let bound = end.min(self.next_supply_cycle());
             match self.life {
+                Life::Running => {
+                    if self.run_chip(bound) == Some(Stop::Asleep) && bound == u64::MAX {
+                        return Pause::Quiet;
+                    }
+                }
                 // Only a debugger begins a flash operation that the core does not wait for.
                 Life::Starting { .. } | Life::Held { .. } | Life::SystemOff
                     if self.soc.flash().under_way().is_some() =>
                 {
                     self.ride_flash(bound);
                     self.report_load();
-                }
-                Life::Running => {
-                    if self.run_chip(bound) == Some(Stop::Asleep) && bound == u64::MAX {
-                        return Pause::Quiet;
-                    }
                 }
                 Life::Starting { due, cause } => {
                     self.core.clock.cycle = bound.min(due);
@@ -452,6 +452,7 @@ impl Board {
     }
 
     /// Acts on what stopped the core. Answers what it comes to.
+    #[inline]
     fn act_on(&mut self, stop: Stop, bound: u64) -> Stop {
         match stop {
             Stop::Reached | Stop::Debugged => {}
@@ -470,6 +471,7 @@ impl Board {
     }
 
     /// The chip paused for the board: finds out why.
+    #[inline]
     fn look(&mut self) {
         let power_fail = self.soc.power_fail_threshold();
         if power_fail != self.power_fail {
@@ -515,6 +517,7 @@ impl Board {
     }
 
     /// Lets a flash operation go on, at most to `bound`, while the core stalls.
+    #[inline]
     fn ride_flash(&mut self, bound: u64) {
         let Some(under_way) = self.soc.flash().under_way() else { return };
         let aimed = self.aim.filter(|cut| cut.operation == under_way.index).map(|cut| cut.at);

@@ -214,7 +214,7 @@ impl Core {
 impl Processor {
     fn activity(&self) -> Activity {
         match self.sleep {
-            _ if self.debug.is_halted() => Activity::Halted,
+            Sleep::Awake if self.debug.is_halted() => Activity::Halted,
             Sleep::Awake => Activity::Awake,
             _ if self.sleeps_deeply() => Activity::DeeplyAsleep,
             _ => Activity::Asleep,
@@ -243,7 +243,7 @@ impl Processor {
 
 impl<B: Bus> Running<'_, B> {
     /// Looks at everything outside the instruction stream: devices that are due, halts, interrupt lines.
-    #[inline]
+    #[inline(always)]
     fn settle(&mut self) -> Option<Stop> {
         if self.bus.next_event() <= self.clock.cycle {
             self.bus.tick(self.clock);
@@ -293,7 +293,7 @@ impl<B: Bus> Running<'_, B> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn readiness(&mut self) -> Readiness {
         if self.processor.sleep != Sleep::Awake {
             if !self.processor.wakes() {
@@ -308,6 +308,7 @@ impl<B: Bus> Running<'_, B> {
         if self.processor.registers.thumb { Readiness::Ready } else { Readiness::NotThumb }
     }
 
+    #[inline(always)]
     fn preempt(&mut self, number: Number) -> Option<Stop> {
         match self.enter_exception(number) {
             Ok(()) => self.caught_fault(),
@@ -315,6 +316,7 @@ impl<B: Bus> Running<'_, B> {
         }
     }
 
+    #[inline(always)]
     fn sleep_until(&mut self, due: u64) -> Option<Stop> {
         if due == u64::MAX {
             return Some(Stop::Asleep);

@@ -79,6 +79,10 @@ pub(super) struct Debug {
     comparators: [u32; MOST_COMPARATORS],
     /// Some comparator may match.
     armed: bool,
+    /// The core is to be looked at between instructions, which follows from the above; and whether HardFault is caught, which follows from
+    /// C_DEBUGEN and DEMCR. Both are asked for often.
+    watching: bool,
+    catching_fault: bool,
     reset_seen: bool,
     retired: u64,
 }
@@ -91,7 +95,7 @@ impl Debug {
     /// Whether the core must be looked at between instructions.
     #[inline]
     pub(super) fn is_watching(&self) -> bool {
-        self.halted || self.armed || self.stepping || self.order != Order::Nothing
+        self.watching
     }
 
     pub(super) fn masks_interrupts(&self) -> bool {
@@ -104,8 +108,10 @@ impl Debug {
         self.demcr & VC_CORERESET != 0 || self.order == Order::Halt
     }
 
-    pub(super) fn catches_fault(&self) -> bool {
-        self.control & C_DEBUGEN != 0 && self.demcr & VC_HARDERR != 0
+    /// Works out anew what follows from the rest.
+    fn conclude(&mut self) {
+        self.watching = self.halted || self.armed || self.stepping || self.order != Order::Nothing;
+        self.catching_fault = self.control & C_DEBUGEN != 0 && self.demcr & VC_HARDERR != 0;
     }
 
     /// The core is being reset. C_HALT, C_STEP and C_MASKINTS do not outlast that (recalled from ARMv8-M; ARMv6-M leaves it open).
@@ -121,6 +127,7 @@ impl Debug {
         self.stepping = false;
         self.caught_early = false;
         self.reset_seen = true;
+        self.conclude();
     }
 
     fn write_control(&mut self, value: u32, options: &mut CoreOptions) {
@@ -140,6 +147,7 @@ impl Debug {
             _ => Order::Go,
         };
         self.caught_early &= self.order == Order::Nothing;
+        self.rearm();
     }
 
     fn read_control(&mut self, status: u32, instructions: u64) -> u32 {
@@ -159,6 +167,7 @@ impl Debug {
     fn rearm(&mut self) {
         let any = self.comparators.iter().any(|comparator| comparator & 1 != 0);
         self.armed = any && self.breakpoints_enabled && self.control & C_DEBUGEN != 0;
+        self.conclude();
     }
 }
 
@@ -238,12 +247,14 @@ impl Core {
             DFSR => debug.dfsr &= !value,
             DHCSR => {
                 debug.write_control(value, &mut processor.options);
-                debug.rearm();
                 processor.exceptions.withhold_interrupts(processor.debug.masks_interrupts());
             }
             DCRSR => self.transfer_register(value),
             DCRDR => debug.dcrdr = value,
-            DEMCR => debug.demcr = value & DEMCR_BITS,
+            DEMCR => {
+                debug.demcr = value & DEMCR_BITS;
+                debug.conclude();
+            }
             // Bit 1 is the key.
             BREAKPOINT_CONTROL if value & 2 != 0 => {
                 debug.breakpoints_enabled = value & 1 != 0;
@@ -347,6 +358,7 @@ impl Core {
 
     /// Runs a core that must be looked at between instructions, or that is halted.
     #[cold]
+    #[inline(never)]
     pub(super) fn run_watched<B: Bus>(&mut self, bus: &mut B, until: u64) -> Stop {
         let (mut running, _) = self.lend(bus);
         running.obey();
@@ -380,6 +392,7 @@ impl<B: Bus> Running<'_, B> {
             }
             Order::Halt | Order::Go | Order::Step | Order::Nothing => {}
         }
+        self.processor.debug.conclude();
     }
 
     /// Enters Debug state. A core that sleeps wakes, and one that is locked up is no longer.
@@ -391,6 +404,7 @@ impl<B: Bus> Running<'_, B> {
         processor.debug.order = Order::Nothing;
         processor.debug.caught_early = processor.debug.control & C_DEBUGEN == 0;
         processor.debug.control &= !C_HALT;
+        processor.debug.conclude();
         processor.sleep = Sleep::Awake;
         processor.locked_up = false;
         processor.advance_systick(self.clock.cycle);
@@ -400,14 +414,20 @@ impl<B: Bus> Running<'_, B> {
 
     fn let_go(&mut self) {
         self.processor.debug.halted = false;
+        self.processor.debug.conclude();
         self.processor.systick.thaw(self.clock.cycle);
         self.bus.activity_changed(Activity::Awake, self.clock);
     }
 
     /// A vector catch of HardFault, just entered.
+    #[inline(always)]
     pub(super) fn caught_fault(&mut self) -> Option<Stop> {
-        let is_caught = self.processor.debug.catches_fault() && self.processor.registers.exception == HARD_FAULT;
-        is_caught.then(|| {
+        if self.processor.debug.catching_fault { self.catch_fault() } else { None }
+    }
+
+    #[cold]
+    fn catch_fault(&mut self) -> Option<Stop> {
+        (self.processor.registers.exception == HARD_FAULT).then(|| {
             self.halt(DFSR_VCATCH);
             Stop::Debugged
         })
@@ -445,7 +465,10 @@ impl<B: Bus> Running<'_, B> {
             return Some(Stop::Debugged);
         }
         // A step that ended in lock-up or at a BKPT has ended too.
-        self.processor.debug.stepping &= stop.is_none();
+        if is_stepping {
+            self.processor.debug.stepping = false;
+            self.processor.debug.conclude();
+        }
         stop
     }
 }

@@ -34,8 +34,9 @@ pub(super) struct Exceptions {
     pending: u64,
     active: u64,
     enabled: u64,
-    /// What a debugger lets pass (DHCSR.C_MASKINTS).
-    unmasked: u64,
+    /// Of those, what a debugger lets pass (DHCSR.C_MASKINTS).
+    admitted: u64,
+    withholds_interrupts: bool,
     /// The exceptions at each configurable level. Every configurable exception is in exactly one.
     levels: [u64; LEVELS],
     /// The interrupt lines when last looked at.
@@ -49,7 +50,8 @@ impl Exceptions {
             pending: 0,
             active: 0,
             enabled: bit(NMI) | bit(HARD_FAULT) | system,
-            unmasked: u64::MAX,
+            admitted: bit(NMI) | bit(HARD_FAULT) | system,
+            withholds_interrupts: false,
             levels: [INTERRUPTS | system, 0, 0, 0],
             lines: 0,
         }
@@ -104,7 +106,7 @@ impl Exceptions {
     /// The enabled exception that would be taken first, whether or not it may be now. Of equals, the lowest number.
     #[inline]
     pub(super) fn most_urgent(&self) -> Option<(Number, Priority)> {
-        let candidates = self.pending & self.enabled & self.unmasked;
+        let candidates = self.pending & self.admitted;
         if candidates == 0 {
             return None;
         }
@@ -154,7 +156,13 @@ impl Exceptions {
 
     /// Withholds PendSV, SysTick and the interrupts, or no longer (DDI 0419 C1.6.3, DHCSR.C_MASKINTS).
     pub(super) fn withhold_interrupts(&mut self, withhold: bool) {
-        self.unmasked = if withhold { !(INTERRUPTS | bit(PEND_SV) | bit(SYS_TICK)) } else { u64::MAX };
+        self.withholds_interrupts = withhold;
+        self.admit();
+    }
+
+    fn admit(&mut self) {
+        let withheld = if self.withholds_interrupts { INTERRUPTS | bit(PEND_SV) | bit(SYS_TICK) } else { 0 };
+        self.admitted = self.enabled & !withheld;
     }
 
     /// The enabled interrupts, bit 0 for interrupt 0.
@@ -164,10 +172,12 @@ impl Exceptions {
 
     pub(super) fn enable_interrupts(&mut self, mask: u32) {
         self.enabled |= u64::from(mask) << FIRST_INTERRUPT;
+        self.admit();
     }
 
     pub(super) fn disable_interrupts(&mut self, mask: u32) {
         self.enabled &= !(u64::from(mask) << FIRST_INTERRUPT);
+        self.admit();
     }
 
     /// The pending interrupts, bit 0 for interrupt 0.
