@@ -3,6 +3,8 @@
 //! Boundary: probe-rs is the other end, as a library; the debug port and the probes are the virtual board's. A board's time passes by its
 //! transfers, so that nothing here waits for a clock but probe-rs's own pauses.
 
+#![expect(clippy::unwrap_used, reason = "a test that meets what it does not expect has failed, in its helpers too")]
+
 #[path = "virtual_probe/cable.rs"]
 mod cable;
 
