@@ -31,7 +31,7 @@ const HOUSE: &[(&str, &[&str])] = &[
         "brickproof-sim",
         &["trial", "virtual-board", "firmware", "scenario", "console", "light", "keys", "cloud", "units"],
     ),
-    ("brickproof-lane", &["instruments", "paced", "virtual-board", "units"]),
+    ("brickproof-lane", &["ends", "instruments", "paced", "virtual-board", "units"]),
     ("brickproof-paced", &["virtual-board", "units"]),
     (
         "brickproof-bench",
@@ -48,7 +48,8 @@ const HOUSE: &[(&str, &[&str])] = &[
     ("brickproof-light", &["units"]),
     ("brickproof-keys", &["units"]),
     ("brickproof-units", &[]),
-    // A test oracle; it stands beside the house, in `fixtures/`.
+    // What tests are held against; it stands beside the house, in `fixtures/`.
+    ("brickproof-ends", &[]),
     ("brickproof-oracle", &[]),
 ];
 

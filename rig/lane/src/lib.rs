@@ -4,8 +4,11 @@
 //! `brickproof-instruments` do something, and compares with what the kernel or the device saw. It judges no board. Building and booting
 //! the guest is the business of `run` beside this folder.
 
+pub mod adapter;
 pub mod far_side;
 pub mod gpio_sim;
+pub mod pads;
+pub mod rail;
 pub mod trials;
 pub mod wires;
 

@@ -7,27 +7,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use brickproof_ends::{Device, Then};
 use brickproof_instruments::{Deadline, Factory, Failure, Instrument, Kind, Settings, Supply, driver};
 use brickproof_units::Span;
 use serialport::{SerialPort, TTYPort};
-
-/// What a device does next.
-pub(crate) enum Then {
-    /// It stays.
-    Stay,
-    /// It is unplugged.
-    Unplug,
-}
-
-/// A device: bytes in, bytes out.
-pub(crate) trait Device: Send + 'static {
-    /// Takes what arrived, says what it has to say.
-    fn hear(&mut self, bytes: &[u8], say: &mut dyn Write) -> io::Result<Then>;
-    /// Called when nothing arrives: what it sends by itself.
-    fn idle(&mut self, _say: &mut dyn Write) -> io::Result<Then> {
-        Ok(Then::Stay)
-    }
-}
 
 /// A running device; it ends with this.
 pub(crate) struct Running {

@@ -4,234 +4,34 @@
 //! `BRICKPROOF_REQUIRE_ORACLES=1`, as in the gate, that is a failure. A kernel without sch_netem cannot delay: there it is checked that the
 //! driver says so, and that is said loudly too.
 
-use std::fs::File;
-use std::io::{self, ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
-use std::os::fd::AsFd;
-use std::process::Command;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, mpsc};
-use std::thread::{self, JoinHandle};
+use std::io::Read;
 use std::time::{Duration, Instant};
 
+use brickproof_ends::network::{BLOCKED, Lab, OTHER, connect, connect_to, echo, serve_tcp, tcp, told};
 use brickproof_instruments::{
     Block, FailureKind, Fate, Firewall, Flow, Instrument, Kind, Settings, Transport, Value, driver,
 };
 use brickproof_units::Span;
-use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 use crate::ends::soon;
 
-const CLOUD: &str = "10.66.2.2";
-/// CoAP over DTLS, and MQTT over TLS.
-const BLOCKED: u16 = 5684;
-const OTHER: u16 = 8883;
-/// Longer than any answer within one kernel takes, on a busy host too.
-const PATIENCE: Duration = Duration::from_millis(400);
-
-/// A board and its neighbour, each on an interface of the gateway, and a cloud behind it.
-struct Lab {
-    prefix: String,
-    stop: Arc<AtomicBool>,
-    servers: Vec<JoinHandle<()>>,
+/// `None`, loudly, where there cannot be one.
+fn lab() -> Option<Lab> {
+    let made = Lab::new();
+    if let Err(missing) = &made {
+        let required = std::env::var("BRICKPROOF_REQUIRE_ORACLES").is_ok_and(|value| value == "1");
+        assert!(!required, "no network namespaces and BRICKPROOF_REQUIRE_ORACLES is 1: {missing}");
+        eprintln!("NOT TESTED: the gateway, for want of root, ip, tc or nft: {missing}");
+    }
+    made.ok()
 }
 
-fn sh(script: &str) -> Result<String, String> {
-    let output = Command::new("sh").args(["-ec", script]).output().map_err(|error| error.to_string())?;
-    match output.status.success() {
-        true => Ok(String::from_utf8_lossy(&output.stdout).into_owned()),
-        false => Err(format!("{script}: {}", String::from_utf8_lossy(&output.stderr))),
-    }
+fn settings(lab: &Lab) -> Settings {
+    Settings::new().with("interface", Value::Text("lan0".to_owned())).with("namespace", Value::Text(lab.name("gw")))
 }
 
-impl Lab {
-    /// `None`, loudly, where there cannot be one.
-    fn new() -> Option<Self> {
-        static LABS: AtomicU32 = AtomicU32::new(0);
-        let prefix = format!("bpt{}x{}", std::process::id(), LABS.fetch_add(1, Ordering::Relaxed));
-        let probe = sh(&format!("nft --version && tc -V && ip netns add {prefix}gw"));
-        if let Err(missing) = probe {
-            let required = std::env::var("BRICKPROOF_REQUIRE_ORACLES").is_ok_and(|value| value == "1");
-            assert!(!required, "no network namespaces and BRICKPROOF_REQUIRE_ORACLES is 1: {missing}");
-            eprintln!("NOT TESTED: the gateway, for want of root, ip, tc or nft: {missing}");
-            return None;
-        }
-        let mut lab = Self { prefix, stop: Arc::default(), servers: Vec::new() };
-        let p = &lab.prefix;
-        let inside = |name: &str, address: &str, gateway: &str, at: &str| {
-            format!(
-                "ip netns add {p}{name}
-                 ip -n {p}gw link add {at} type veth peer name eth0 netns {p}{name}
-                 ip -n {p}gw addr add {gateway}/24 dev {at}
-                 ip -n {p}gw link set {at} up
-                 ip -n {p}{name} addr add {address}/24 dev eth0
-                 ip -n {p}{name} link set eth0 up
-                 ip -n {p}{name} route add default via {gateway}\n"
-            )
-        };
-        let script = [
-            inside("board", "10.66.1.2", "10.66.1.1", "lan0"),
-            inside("cloud", CLOUD, "10.66.2.1", "wan0"),
-            inside("other", "10.66.3.2", "10.66.3.1", "lan1"),
-            format!("ip netns exec {p}gw sh -c 'echo 1 >/proc/sys/net/ipv4/ip_forward'"),
-        ];
-        sh(&script.concat()).expect("root makes networks");
-        for port in [BLOCKED, OTHER] {
-            lab.serve("cloud", move |serving| serve_tcp(CLOUD, port, serving));
-        }
-        lab.serve("cloud", |serving| serve_udp(BLOCKED, serving));
-        Some(lab)
-    }
-
-    fn name(&self, of: &str) -> String {
-        format!("{}{of}", self.prefix)
-    }
-
-    /// Runs a server in one of the namespaces; it listens when this returns.
-    fn serve(&mut self, of: &str, server: impl FnOnce(Serving) + Send + 'static) {
-        let (name, stop) = (self.name(of), Arc::clone(&self.stop));
-        let (ready, is_ready) = mpsc::channel();
-        self.servers.push(thread::spawn(move || {
-            enter(&name);
-            server(Serving { ready, stop });
-        }));
-        is_ready.recv().expect("it listens");
-    }
-
-    /// Does something on a thread in one of the namespaces.
-    fn inside<T: Send>(&self, of: &str, act: impl FnOnce() -> T + Send) -> T {
-        let name = self.name(of);
-        thread::scope(|scope| {
-            let inside = scope.spawn(move || {
-                enter(&name);
-                act()
-            });
-            inside.join().expect("what is asked inside does not panic")
-        })
-    }
-
-    fn settings(&self) -> Settings {
-        Settings::new()
-            .with("interface", Value::Text("lan0".to_owned()))
-            .with("namespace", Value::Text(self.name("gw")))
-    }
-
-    fn gateway(&self) -> Box<dyn Firewall> {
-        open(&self.settings()).expect("the gateway is there")
-    }
-
-    fn in_gateway(&self, command: &str) -> String {
-        sh(&format!("ip netns exec {} {command}", self.name("gw"))).expect("the gateway is there")
-    }
-
-    /// What becomes of each flow from the board or its neighbour: TCP to either port, UDP.
-    fn flows(&self, of: &str) -> String {
-        self.inside(of, || format!("tcp {}, other tcp {}, udp {}", tcp(BLOCKED), tcp(OTHER), udp(BLOCKED)))
-    }
-}
-
-impl Drop for Lab {
-    fn drop(&mut self) {
-        self.stop.store(true, Ordering::Relaxed);
-        for server in self.servers.drain(..) {
-            let ended = server.join();
-            assert!(ended.is_ok() || thread::panicking(), "a server panicked");
-        }
-        for of in ["board", "cloud", "other", "gw"] {
-            let removed = sh(&format!("ip netns delete {}", self.name(of)));
-            assert!(removed.is_ok() || thread::panicking(), "{removed:?}");
-        }
-    }
-}
-
-fn enter(namespace: &str) {
-    let file = File::open(format!("/run/netns/{namespace}")).expect("it was made");
-    move_into_link_name_space(file.as_fd(), Some(LinkNameSpaceType::Network)).expect("root may");
-}
-
-struct Serving {
-    ready: mpsc::Sender<()>,
-    stop: Arc<AtomicBool>,
-}
-
-impl Serving {
-    fn goes_on(&self) -> bool {
-        thread::sleep(Duration::from_millis(2));
-        !self.stop.load(Ordering::Relaxed)
-    }
-}
-
-fn serve_tcp(at: &str, port: u16, serving: Serving) {
-    let listener = TcpListener::bind((at, port)).expect("the port is free");
-    listener.set_nonblocking(true).expect("sockets can");
-    serving.ready.send(()).expect("somebody waits");
-    let mut open: Vec<TcpStream> = Vec::new();
-    while serving.goes_on() {
-        if let Ok((stream, _)) = listener.accept() {
-            stream.set_nonblocking(true).expect("sockets can");
-            open.push(stream);
-        }
-        for stream in &mut open {
-            let mut buffer = [0; 64];
-            if let Ok(read @ 1..) = stream.read(&mut buffer) {
-                let _ = stream.write_all(&buffer[..read]);
-            }
-        }
-    }
-}
-
-fn serve_udp(port: u16, serving: Serving) {
-    let socket = UdpSocket::bind((CLOUD, port)).expect("the port is free");
-    socket.set_nonblocking(true).expect("sockets can");
-    serving.ready.send(()).expect("somebody waits");
-    while serving.goes_on() {
-        let mut buffer = [0; 64];
-        if let Ok((read, from)) = socket.recv_from(&mut buffer) {
-            let _ = socket.send_to(&buffer[..read], from);
-        }
-    }
-}
-
-fn told(result: io::Result<()>) -> &'static str {
-    match result {
-        Ok(()) => "works",
-        Err(error) => match error.kind() {
-            ErrorKind::TimedOut | ErrorKind::WouldBlock => "vanishes",
-            ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset => "is refused",
-            _ => panic!("{error}"),
-        },
-    }
-}
-
-fn connect(port: u16) -> io::Result<TcpStream> {
-    connect_to(CLOUD, port)
-}
-
-fn connect_to(at: &str, port: u16) -> io::Result<TcpStream> {
-    let address: SocketAddr = format!("{at}:{port}").parse().expect("it is one");
-    let stream = TcpStream::connect_timeout(&address, PATIENCE)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    Ok(stream)
-}
-
-fn echo(stream: &mut TcpStream) -> io::Result<()> {
-    stream.write_all(b"ping")?;
-    stream.read_exact(&mut [0; 4])
-}
-
-fn tcp(port: u16) -> &'static str {
-    told(connect(port).and_then(|mut stream| echo(&mut stream)))
-}
-
-fn udp(port: u16) -> &'static str {
-    let exchange = || {
-        let socket = UdpSocket::bind("0.0.0.0:0")?;
-        socket.connect((CLOUD, port))?;
-        socket.set_read_timeout(Some(PATIENCE))?;
-        socket.send(b"ping")?;
-        socket.recv(&mut [0; 8]).map(|_| ())
-    };
-    told(exchange())
+fn gateway_of(lab: &Lab) -> Box<dyn Firewall> {
+    open(&settings(lab)).expect("the gateway is there")
 }
 
 fn open(settings: &Settings) -> Result<Box<dyn Firewall>, brickproof_instruments::Failure> {
@@ -247,8 +47,8 @@ fn block(transport: Option<Transport>, port: Option<u16>, fate: Fate) -> Block {
 
 #[test]
 fn flows_are_dropped_and_refused_and_the_neighbours_are_not() {
-    let Some(lab) = Lab::new() else { return };
-    let mut gateway = lab.gateway();
+    let Some(lab) = lab() else { return };
+    let mut gateway = gateway_of(&lab);
     let mut seen = vec![format!("nothing blocked: {}", lab.flows("board"))];
     for (name, block) in [
         ("tcp 5684 dropped", block(Some(Transport::Tcp), Some(BLOCKED), Fate::Dropped)),
@@ -278,8 +78,8 @@ fn flows_are_dropped_and_refused_and_the_neighbours_are_not() {
 
 #[test]
 fn a_connection_that_stands_is_cut_too_and_comes_back() {
-    let Some(lab) = Lab::new() else { return };
-    let mut gateway = lab.gateway();
+    let Some(lab) = lab() else { return };
+    let mut gateway = gateway_of(&lab);
     lab.inside("board", || {
         let mut stream = connect(BLOCKED).unwrap();
         echo(&mut stream).unwrap();
@@ -296,9 +96,9 @@ fn a_connection_that_stands_is_cut_too_and_comes_back() {
 #[test]
 fn a_peer_on_the_gateway_itself_is_blocked_too() {
     const GATEWAY: &str = "10.66.1.1";
-    let Some(mut lab) = Lab::new() else { return };
+    let Some(mut lab) = lab() else { return };
     lab.serve("gw", |serving| serve_tcp(GATEWAY, BLOCKED, serving));
-    let mut gateway = lab.gateway();
+    let mut gateway = gateway_of(&lab);
     for (blocks, expected) in [
         (vec![], "works"),
         (vec![block(None, Some(BLOCKED), Fate::Dropped)], "vanishes"),
@@ -312,12 +112,12 @@ fn a_peer_on_the_gateway_itself_is_blocked_too() {
 
 #[test]
 fn one_board_of_several_behind_an_interface_is_blocked() {
-    let Some(lab) = Lab::new() else { return };
+    let Some(lab) = lab() else { return };
     let blocks = [block(None, None, Fate::Dropped)];
-    let mut absent = open(&lab.settings().with("address", Value::Text("10.66.1.99".to_owned()))).unwrap();
+    let mut absent = open(&settings(&lab).with("address", Value::Text("10.66.1.99".to_owned()))).unwrap();
     absent.block(&blocks, soon()).unwrap();
     assert_eq!(lab.inside("board", || tcp(OTHER)), "works");
-    let mut present = open(&lab.settings().with("address", Value::Text("10.66.1.2".to_owned()))).unwrap();
+    let mut present = open(&settings(&lab).with("address", Value::Text("10.66.1.2".to_owned()))).unwrap();
     present.block(&blocks, soon()).unwrap();
     assert_eq!(lab.inside("board", || tcp(OTHER)), "vanishes");
     absent.make_safe(soon()).unwrap();
@@ -327,10 +127,10 @@ fn one_board_of_several_behind_an_interface_is_blocked() {
 
 #[test]
 fn other_peoples_tables_are_as_they_were_and_ours_are_gone() {
-    let Some(lab) = Lab::new() else { return };
+    let Some(lab) = lab() else { return };
     lab.in_gateway("nft 'table inet lab { chain forward { type filter hook forward priority 0; policy accept; tcp dport 1 drop; }; }'");
     let before = lab.in_gateway("nft list ruleset");
-    let mut gateway = lab.gateway();
+    let mut gateway = gateway_of(&lab);
     gateway.block(&[block(None, None, Fate::Rejected)], soon()).unwrap();
     assert!(lab.in_gateway("nft list ruleset").contains("brickproof_lan0"));
     gateway.make_safe(soon()).unwrap();
@@ -340,15 +140,15 @@ fn other_peoples_tables_are_as_they_were_and_ours_are_gone() {
     gateway.block(&[block(None, None, Fate::Dropped)], soon()).unwrap();
     drop(gateway);
     assert_eq!(lab.inside("board", || tcp(OTHER)), "vanishes");
-    drop(lab.gateway());
+    drop(gateway_of(&lab));
     assert_eq!(lab.inside("board", || tcp(OTHER)), "works");
     assert_eq!(lab.in_gateway("nft list ruleset"), before);
 }
 
 #[test]
 fn what_goes_to_the_board_is_delayed() {
-    let Some(lab) = Lab::new() else { return };
-    let mut gateway = lab.gateway();
+    let Some(lab) = lab() else { return };
+    let mut gateway = gateway_of(&lab);
     let by = Span::millis(150);
     let round_trip = |of| {
         lab.inside(of, || {
@@ -371,10 +171,10 @@ fn what_goes_to_the_board_is_delayed() {
 
 #[test]
 fn somebody_elses_shaping_is_left_alone() {
-    let Some(lab) = Lab::new() else { return };
+    let Some(lab) = lab() else { return };
     lab.in_gateway("tc qdisc replace dev lan0 root handle 7: pfifo limit 77");
     let before = lab.in_gateway("tc qdisc show dev lan0");
-    let mut gateway = lab.gateway();
+    let mut gateway = gateway_of(&lab);
     let failure = gateway.delay(Span::millis(10), soon()).unwrap_err();
     assert!(matches!(failure.kind(), FailureKind::Busy(_)), "{failure}");
     gateway.make_safe(soon()).unwrap();
@@ -383,15 +183,15 @@ fn somebody_elses_shaping_is_left_alone() {
 
 #[test]
 fn an_interface_or_a_namespace_that_is_not_there_is_missing() {
-    let Some(lab) = Lab::new() else { return };
+    let Some(lab) = lab() else { return };
     for settings in [
-        lab.settings().with("interface", Value::Text("lan9".to_owned())),
-        lab.settings().with("namespace", Value::Text("no-such-namespace".to_owned())),
+        settings(&lab).with("interface", Value::Text("lan9".to_owned())),
+        settings(&lab).with("namespace", Value::Text("no-such-namespace".to_owned())),
     ] {
         let failure = open(&settings).err().expect("it is not there");
         assert!(matches!(failure.kind(), FailureKind::Missing(_)), "{failure}");
     }
-    let mut gateway = lab.gateway();
+    let mut gateway = gateway_of(&lab);
     lab.in_gateway("ip link delete lan0");
     let failure = gateway.block(&[block(None, None, Fate::Dropped)], soon()).unwrap_err();
     assert!(matches!(failure.kind(), FailureKind::Missing(_)), "a block that hits nobody is none: {failure}");

@@ -1,120 +1,16 @@
 //! The driver of the PPK2 against a simulated one on a pty, whose wire bytes follow ppk2-api-python. Never seen on the device.
 
-use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
-use std::thread;
-use std::time::{Duration, Instant};
 
+use brickproof_ends::ppk2::{Kit, Ppk2};
 use brickproof_instruments::{Deadline, FailureKind, Kind, Output, Settings, Supply, Switch, Value, driver};
 use brickproof_units::{Current, Span, Voltage};
 
-use crate::ends::{Device as End, Running, Then, behind_pty, open_supply, soon};
-
-#[derive(Default)]
-struct Kit {
-    /// Commands in order, as it understood them.
-    heard: Vec<String>,
-    millivolts: u32,
-    source: bool,
-    on: bool,
-    streaming: bool,
-    counter: u32,
-    /// These samples get lost on their way, counted over its whole life.
-    lose: Vec<u32>,
-    sent: u32,
-    /// It is unplugged after so many samples.
-    unplug_after: Option<u32>,
-    /// It stops in the middle of its metadata.
-    mute: bool,
-    metadata: &'static str,
-}
-
-/// Metadata with an ideal range 2: a step of the converter is 1.8 V / 163840 over one ohm.
-const METADATA: &str =
-    "Calibrated: 1\nR0: 1000\nR1: 100\nR2: 1\nR3: 1\nR4: 0.05\nGS2: 0\nGI2: 1\nO2: 0\nUG2: 1\nHW: 9173\nIA: 56\nEND";
-
-struct Simulated {
-    kit: Arc<Mutex<Kit>>,
-    pending: Vec<u8>,
-    last: Instant,
-}
-
-impl Simulated {
-    /// As many samples as are due, 100 in a millisecond.
-    fn stream(&mut self, say: &mut dyn Write) -> io::Result<Then> {
-        let mut kit = self.kit.lock().unwrap();
-        let due = if kit.streaming { (self.last.elapsed().as_micros() / 10).min(500) } else { 0 };
-        self.last = Instant::now();
-        let mut bytes = Vec::new();
-        for _ in 0..due {
-            // 4 * 500 steps: 21.973 mA where the output is on.
-            let adc = if kit.on { 500 } else { 0 };
-            let word = adc | 2 << 14 | (kit.counter & 63) << 18 | 0x5A << 24;
-            kit.counter += 1;
-            kit.sent += 1;
-            if kit.unplug_after.is_some_and(|after| kit.sent > after) {
-                say.write_all(&bytes)?;
-                say.write_all(&word.to_le_bytes()[..2])?;
-                thread::sleep(Duration::from_millis(20));
-                return Ok(Then::Unplug);
-            }
-            if !kit.lose.contains(&kit.sent) {
-                bytes.extend(word.to_le_bytes());
-            }
-        }
-        say.write_all(&bytes)?;
-        Ok(Then::Stay)
-    }
-}
-
-impl End for Simulated {
-    fn hear(&mut self, bytes: &[u8], say: &mut dyn Write) -> io::Result<Then> {
-        self.pending.extend(bytes);
-        {
-            let mut kit = self.kit.lock().unwrap();
-            loop {
-                let (length, heard) = match self.pending[..] {
-                    [0x06, ..] => (1, "average start".to_owned()),
-                    [0x07, ..] => (1, "average stop".to_owned()),
-                    [0x0C, state, ..] => (2, format!("running {state}")),
-                    [0x0D, high, low, ..] => {
-                        kit.millivolts = (u32::from(high) - 3) * 256 + u32::from(low) - 32 + 800;
-                        (3, format!("regulator {high} {low}"))
-                    }
-                    [0x11, mode, ..] => (2, format!("mode {mode}")),
-                    [0x19, ..] => (1, "metadata".to_owned()),
-                    [] | [0x0C | 0x0D | 0x11, ..] => break,
-                    [other, ..] => (1, format!("unknown {other:#x}")),
-                };
-                match heard.as_str() {
-                    "average start" => {
-                        (kit.streaming, self.last) = (true, Instant::now());
-                    }
-                    "average stop" => kit.streaming = false,
-                    "running 0" => kit.on = false,
-                    "running 1" => kit.on = true,
-                    "mode 2" => kit.source = true,
-                    "metadata" if kit.mute => say.write_all(&kit.metadata.as_bytes()[..20])?,
-                    "metadata" => say.write_all(kit.metadata.as_bytes())?,
-                    _ => {}
-                }
-                kit.heard.push(heard);
-                self.pending.drain(..length);
-            }
-        }
-        self.stream(say)
-    }
-
-    fn idle(&mut self, say: &mut dyn Write) -> io::Result<Then> {
-        self.stream(say)
-    }
-}
+use crate::ends::{Running, behind_pty, open_supply, soon};
 
 fn simulated(kit: Kit) -> (Arc<Mutex<Kit>>, Running) {
-    let metadata = if kit.metadata.is_empty() { METADATA } else { kit.metadata };
-    let kit = Arc::new(Mutex::new(Kit { metadata, ..kit }));
-    let end = behind_pty(Simulated { kit: Arc::clone(&kit), pending: Vec::new(), last: Instant::now() });
-    (kit, end)
+    let (kit, device) = Ppk2::new(kit);
+    (kit, behind_pty(device))
 }
 
 fn settings(end: &Running) -> Settings {

@@ -1,234 +1,21 @@
 //! The driver of bench supplies against instruments whose parser, number formats and error queue other people wrote (the `scpi` crate),
 //! over real TCP and a real pty, and against ends that answer late, in part, or with something else.
 
-use std::collections::VecDeque;
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
+use brickproof_ends::scpi::{Instrument, Supplied, Wrong};
+use brickproof_ends::{Device as End, Then};
 use brickproof_instruments::{Deadline, Failure, FailureKind, Output, Settings, Supply, Switch, Value};
 use brickproof_units::{Baud, Current, Span, Voltage};
 use scpi::error::{Error, ErrorCode};
-use scpi::parser::format::Character;
-use scpi::tree::prelude::*;
-use scpi::{Branch, Leaf, Root, cmd_both, cmd_nquery, cmd_qonly};
 
-use crate::ends::{Device as End, Running, Then, behind_pty, behind_tcp, open_supply, soon};
+use crate::ends::{Running, behind_pty, behind_tcp, open_supply, soon};
 
-/// A supply with two outputs. Its board's capacitor keeps `residue` volts when it is switched off.
-#[derive(Clone, Debug, Default)]
-struct Supplied {
-    volts: [f64; 2],
-    amperes: [f64; 2],
-    on: [bool; 2],
-    selected: usize,
-    residue: f64,
-    /// Set and forgotten: a knob that is stuck.
-    stuck: Option<f64>,
-    errors: VecDeque<Error>,
-    /// Every line that it was told.
-    heard: Vec<String>,
-    /// The highest voltage that ever was at an output.
-    highest: f64,
-}
-
-impl Supplied {
-    fn at(&self) -> f64 {
-        if self.on[self.selected] { self.volts[self.selected] } else { self.residue }
-    }
-
-    fn settle(&mut self) {
-        self.highest = self.highest.max(self.at());
-    }
-}
-
-impl Device for Supplied {
-    fn handle_error(&mut self, error: Error) {
-        self.errors.push_back(error);
-    }
-}
-
-type Said = scpi::error::Result<()>;
-
-struct Identity;
-impl Command<Supplied> for Identity {
-    cmd_qonly!();
-    fn query(&self, _: &mut Supplied, _: &mut Context, _: Parameters, mut resp: ResponseUnit) -> Said {
-        resp.data(Character(b"ACME,PS2,SN0042,1.0")).finish()
-    }
-}
-
-struct Clear;
-impl Command<Supplied> for Clear {
-    cmd_nquery!();
-    fn event(&self, device: &mut Supplied, _: &mut Context, _: Parameters) -> Said {
-        device.errors.clear();
-        Ok(())
-    }
-}
-
-struct NextError;
-impl Command<Supplied> for NextError {
-    cmd_qonly!();
-    fn query(&self, device: &mut Supplied, _: &mut Context, _: Parameters, mut resp: ResponseUnit) -> Said {
-        let error = device.errors.pop_front().unwrap_or(Error::new(ErrorCode::NoError));
-        resp.data(error).finish()
-    }
-}
-
-struct Select;
-impl Command<Supplied> for Select {
-    cmd_both!();
-    fn event(&self, device: &mut Supplied, _: &mut Context, mut params: Parameters) -> Said {
-        let channel: usize = params.next_data()?;
-        if !(1..=2).contains(&channel) {
-            return Err(ErrorCode::DataOutOfRange.into());
-        }
-        device.selected = channel - 1;
-        Ok(())
-    }
-    fn query(&self, device: &mut Supplied, _: &mut Context, _: Parameters, mut resp: ResponseUnit) -> Said {
-        resp.data(device.selected + 1).finish()
-    }
-}
-
-struct Volts;
-impl Command<Supplied> for Volts {
-    cmd_both!();
-    fn event(&self, device: &mut Supplied, _: &mut Context, mut params: Parameters) -> Said {
-        let volts: f64 = params.next_data()?;
-        if !(0.0..=30.0).contains(&volts) {
-            return Err(ErrorCode::DataOutOfRange.into());
-        }
-        device.volts[device.selected] = device.stuck.unwrap_or(volts);
-        device.settle();
-        Ok(())
-    }
-    fn query(&self, device: &mut Supplied, _: &mut Context, _: Parameters, mut resp: ResponseUnit) -> Said {
-        resp.data(device.volts[device.selected]).finish()
-    }
-}
-
-struct Amperes;
-impl Command<Supplied> for Amperes {
-    cmd_both!();
-    fn event(&self, device: &mut Supplied, _: &mut Context, mut params: Parameters) -> Said {
-        let amperes: f64 = params.next_data()?;
-        if !(0.0..=3.0).contains(&amperes) {
-            return Err(ErrorCode::DataOutOfRange.into());
-        }
-        device.amperes[device.selected] = amperes;
-        Ok(())
-    }
-    fn query(&self, device: &mut Supplied, _: &mut Context, _: Parameters, mut resp: ResponseUnit) -> Said {
-        resp.data(device.amperes[device.selected]).finish()
-    }
-}
-
-struct Outputs;
-impl Command<Supplied> for Outputs {
-    cmd_both!();
-    fn event(&self, device: &mut Supplied, _: &mut Context, mut params: Parameters) -> Said {
-        device.on[device.selected] = params.next_data()?;
-        device.settle();
-        Ok(())
-    }
-    fn query(&self, device: &mut Supplied, _: &mut Context, _: Parameters, mut resp: ResponseUnit) -> Said {
-        resp.data(device.on[device.selected]).finish()
-    }
-}
-
-struct MeasureVolts;
-impl Command<Supplied> for MeasureVolts {
-    cmd_qonly!();
-    fn query(&self, device: &mut Supplied, _: &mut Context, _: Parameters, mut resp: ResponseUnit) -> Said {
-        resp.data(device.at()).finish()
-    }
-}
-
-struct MeasureAmperes;
-impl Command<Supplied> for MeasureAmperes {
-    cmd_qonly!();
-    fn query(&self, device: &mut Supplied, _: &mut Context, _: Parameters, mut resp: ResponseUnit) -> Said {
-        resp.data(if device.on[device.selected] { 0.025 } else { 0.0 }).finish()
-    }
-}
-
-const TREE: Node<Supplied> = Root![
-    Leaf!(b"*IDN" => &Identity),
-    Leaf!(b"*CLS" => &Clear),
-    Leaf!(b"VOLTage" => &Volts),
-    Leaf!(b"CURRent" => &Amperes),
-    Leaf!(b"OUTPut" => &Outputs),
-    Branch![b"INSTrument"; Leaf!(b"NSELect" => &Select)],
-    Branch![b"MEASure"; Leaf!(b"VOLTage" => &MeasureVolts), Leaf!(b"CURRent" => &MeasureAmperes)],
-    Branch![b"SYSTem"; Leaf!(b"ERRor" => &NextError)]
-];
-
-/// What goes wrong with the answer to a line.
-#[derive(Clone, Copy)]
-enum Wrong {
-    /// It comes, but this much later.
-    Late(Duration),
-    /// These bytes instead, and no end of line of their own.
-    Instead(&'static [u8]),
-    /// These bytes, and then the plug is pulled.
-    Unplugged(&'static [u8]),
-}
-
-/// Lines in, lines out, with one fault for the n-th time that a line begins so.
-struct Lines {
-    supplied: Arc<Mutex<Supplied>>,
-    wrong: Option<(&'static str, usize, Wrong)>,
-    pending: Vec<u8>,
-}
-
-impl End for Lines {
-    fn hear(&mut self, bytes: &[u8], say: &mut dyn Write) -> io::Result<Then> {
-        self.pending.extend_from_slice(bytes);
-        while let Some(end) = self.pending.iter().position(|&byte| byte == b'\n') {
-            let line: Vec<u8> = self.pending.drain(..=end).collect();
-            let mut answer = Vec::new();
-            {
-                let mut supplied = self.supplied.lock().unwrap();
-                supplied.heard.push(String::from_utf8_lossy(&line).trim().to_owned());
-                let _ = TREE.run(&line, &mut *supplied, &mut Context::default(), &mut answer);
-            }
-            match self.fault(&line) {
-                None => say.write_all(&answer)?,
-                Some(Wrong::Late(late)) => {
-                    thread::sleep(late);
-                    say.write_all(&answer)?;
-                }
-                Some(Wrong::Instead(bytes)) => say.write_all(bytes)?,
-                Some(Wrong::Unplugged(bytes)) => {
-                    say.write_all(bytes)?;
-                    say.flush()?;
-                    // Long enough for the bytes to be read before the hang-up overtakes them.
-                    thread::sleep(Duration::from_millis(50));
-                    return Ok(Then::Unplug);
-                }
-            }
-        }
-        Ok(Then::Stay)
-    }
-}
-
-impl Lines {
-    fn fault(&mut self, line: &[u8]) -> Option<Wrong> {
-        let (begins, times, wrong) = self.wrong.as_mut()?;
-        if !line.starts_with(begins.as_bytes()) {
-            return None;
-        }
-        *times = times.checked_sub(1)?;
-        (*times == 0).then_some(*wrong)
-    }
-}
-
-fn device(wrong: Option<(&'static str, usize, Wrong)>, supplied: Supplied) -> (Arc<Mutex<Supplied>>, Lines) {
-    let supplied = Arc::new(Mutex::new(supplied));
-    (Arc::clone(&supplied), Lines { supplied, wrong, pending: Vec::new() })
+fn device(wrong: Option<(&'static str, usize, Wrong)>, supplied: Supplied) -> (Arc<Mutex<Supplied>>, Instrument) {
+    Instrument::new(wrong, supplied)
 }
 
 fn settings(at: &str) -> Settings {
@@ -400,7 +187,7 @@ fn nobody_there_is_missing() {
 }
 
 /// Opens, lets one fault happen to a measurement, and tells the failure; then the next one must be right again.
-fn with_a_fault(wrong: Wrong, put: impl FnOnce(Lines) -> Running) -> Failure {
+fn with_a_fault(wrong: Wrong, put: impl FnOnce(Instrument) -> Running) -> Failure {
     let (_, device) = device(Some(("MEAS:VOLT?", 1, wrong)), Supplied { residue: 0.75, ..Supplied::default() });
     let end = put(device);
     let mut supply = open(&end);

@@ -62,13 +62,13 @@ fn lines(settings: &Settings) -> Result<Box<dyn Lines>, Failure> {
 }
 
 /// An adapter whose pins can be pulled while they are let go.
-struct Adapter {
+pub(super) struct Adapter {
     pins: Arc<Mutex<Cp2112>>,
     plugged: Plugged,
 }
 
 impl Adapter {
-    fn plug() -> Result<Self, Mishap> {
+    pub(super) fn plug() -> Result<Self, Mishap> {
         let pins = Arc::new(Mutex::new(Cp2112::default()));
         let plugged = vhci::plug(1, pins.clone())?;
         let adapter = Self { pins, plugged };
@@ -76,7 +76,7 @@ impl Adapter {
         Ok(adapter)
     }
 
-    fn open(&self, drive: &[(&str, &str)]) -> Result<Box<dyn Lines>, Failure> {
+    pub(super) fn open(&self, drive: &[(&str, &str)]) -> Result<Box<dyn Lines>, Failure> {
         lines(&settings(drive, &[]).with("chip", Value::Text("cp2112_gpio".to_owned())))
     }
 
@@ -84,7 +84,16 @@ impl Adapter {
         self.pins.lock().unwrap_or_else(PoisonError::into_inner).pull(pin, pull);
     }
 
-    fn level(&self, pin: u8) -> Level {
+    /// Its pins, for what is wired to them.
+    pub(super) fn pins(&self) -> Arc<Mutex<Cp2112>> {
+        Arc::clone(&self.pins)
+    }
+
+    pub(super) fn pull_plug(&mut self) -> Result<(), Mishap> {
+        Ok(self.plugged.pull()?)
+    }
+
+    pub(super) fn level(&self, pin: u8) -> Level {
         self.pins.lock().unwrap_or_else(PoisonError::into_inner).level(pin)
     }
 }

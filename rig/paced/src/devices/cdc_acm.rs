@@ -49,6 +49,11 @@ impl CdcAcm {
         self.news.tell();
     }
 
+    /// How much of what was sent the host has not taken yet, in bytes.
+    pub fn backlog(&self) -> usize {
+        self.outgoing.len()
+    }
+
     /// Takes what the host sent.
     pub fn take_received(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.received)

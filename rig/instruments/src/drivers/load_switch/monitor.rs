@@ -5,7 +5,7 @@
 //! and SBOS547. The crates `ina219` and `ina226` would serve one part each, with a calibration that nobody needs here.
 
 use brickproof_units::{Current, Resistance, Span, Voltage};
-use embedded_hal::i2c::{Error, ErrorKind, I2c};
+use embedded_hal::i2c::{Error, ErrorKind, I2c, NoAcknowledgeSource};
 
 use crate::failure::FailureKind;
 
@@ -132,8 +132,11 @@ impl<B: I2c> Monitor<B> {
 
 fn kind(error: &impl Error, address: u8) -> FailureKind {
     match error.kind() {
+        ErrorKind::NoAcknowledge(NoAcknowledgeSource::Data) | ErrorKind::Bus | ErrorKind::Other => {
+            // So linux-embedded-hal calls ENODEV and EIO, which is what the kernel says of an adapter that was unplugged.
+            FailureKind::Gone(format!("{error:?}"))
+        }
         ErrorKind::NoAcknowledge(_) => FailureKind::Missing(format!("nobody answers at address {address:#04x}")),
-        ErrorKind::Other => FailureKind::Gone(format!("{error:?}")),
         other => FailureKind::Answer(other.to_string()),
     }
 }
