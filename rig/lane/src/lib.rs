@@ -2,7 +2,7 @@
 //!
 //! Boundary: the far side of the kernel. It plugs simulated devices in (GPIO chips, the USB devices of `brickproof-paced`), has a driver of
 //! `brickproof-instruments` do something, and compares with what the kernel or the device saw. It judges no board. Building and booting
-//! the guest is the business of `run` beside this folder.
+//! the guest is the business of `run` and `run-pi` beside this folder.
 
 pub mod adapter;
 pub mod far_side;

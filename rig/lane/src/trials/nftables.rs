@@ -70,15 +70,15 @@ fn delays_what_goes_to_the_board() -> Result<(), Mishap> {
             echo(&mut stream).map(|()| before.elapsed())
         })
     };
-    let by = Duration::from_millis(250);
-    gateway.delay(Span::millis(250), soon())?;
+    let by = Duration::from_millis(120);
+    gateway.delay(Span::millis(120), soon())?;
     let (board, other) = (round_trip("board")?, round_trip("other")?);
     note(&format!("there and back: {board:?} for the board, {other:?} for its neighbour"));
     same("the board's is delayed", board >= by, true)?;
     same("its neighbour's is not", other < by, true)?;
     gateway.delay(Span::ZERO, soon())?;
     same("the delay is over", round_trip("board")? < by, true)?;
-    gateway.delay(Span::millis(250), soon())?;
+    gateway.delay(Span::millis(120), soon())?;
     gateway.make_safe(soon())?;
     same("making safe ends it too", round_trip("board")? < by, true)
 }

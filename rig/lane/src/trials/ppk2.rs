@@ -51,7 +51,11 @@ fn sets_switches_and_measures() -> Result<(), Mishap> {
     supply.set(VOLTS, soon())?;
     supply.switch(Switch::On, soon())?;
     comes_to(&kit, true)?;
-    same("what it regulates", (lock(&kit).millivolts, lock(&kit).source), (3_300, true))?;
+    let regulated = {
+        let kit = lock(&kit);
+        (kit.millivolts, kit.source)
+    };
+    same("what it regulates, as the source", regulated, (3_300, true))?;
     same("what it measured", supply.measure(soon())?.current, Some(TAKEN))?;
     supply.switch(Switch::Off, soon())?;
     comes_to(&kit, false)?;
@@ -90,11 +94,13 @@ fn plugged_in_again_it_asks_for_its_voltage() -> Result<(), Mishap> {
     adapter.pull()?;
     let failure = supply.measure(soon()).err().ok_or("an unplugged kit was measured")?;
     same("gone", matches!(failure.kind(), FailureKind::Gone(_)), true)?;
+    // It lives on its plug.
+    lock(&kit).on = false;
     adapter.plug_in_again()?;
     let failure = supply.switch(Switch::On, soon()).err().ok_or("it was switched on at a voltage that nobody set")?;
     note(&failure.to_string());
     same("refused", matches!(failure.kind(), FailureKind::Refused(_)), true)?;
-    comes_to(&kit, false)?;
+    same("and not switched on", lock(&kit).on, false)?;
     supply.set(VOLTS, soon())?;
     supply.switch(Switch::On, soon())?;
     comes_to(&kit, true)
