@@ -34,7 +34,7 @@ impl Rail {
 
     fn look(&mut self) -> (u16, u16) {
         const BOARD_TAKES: u16 = 25;
-        let pins = self.pins.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut pins = self.pins.lock().unwrap_or_else(PoisonError::into_inner);
         let (power, short) = (pins.level(POWER) == Level::High, pins.level(SHORT) == Level::High);
         self.shorted |= power && short;
         match (power, short) {
