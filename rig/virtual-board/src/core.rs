@@ -200,8 +200,6 @@ impl Core {
             Activity::Awake => self.clock.cycle,
             Activity::Halted => bus.next_event(),
             Activity::Asleep | Activity::DeeplyAsleep => bus.next_event().min(self.processor.systick.next_event()),
-            // SysTick stands still with its core; the chip around it goes on.
-            Activity::Halted => bus.next_event(),
         }
     }
 
