@@ -3,6 +3,7 @@
 //! Boundary: the loop and its order. What is observed is told to the trial as it comes, each thing with its own instant and how sure that
 //! is; what is due is decided a little late, so that what was observed in time has been told by then.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use brickproof_cloud::{Behaviour, Cloud, CloudConfig, CloudEvent};
@@ -11,14 +12,16 @@ use brickproof_firmware::{Firmware, PUBLISHED};
 use brickproof_instruments::Failure;
 use brickproof_light::Calibration;
 use brickproof_scenario::plan::{CloudBehaviour, Plan};
-use brickproof_trial::{Achieved, Command, CommandError, Observation, Stamp, Trial};
+use brickproof_trial::{Achieved, ActionId, Command, CommandError, Observation, Stamp, Trial};
 use brickproof_units::{Instant, Span};
 use tokio::sync::{mpsc, watch};
+use tokio::task::AbortHandle;
 
 use crate::asking::ask;
 use crate::clock::Clock;
-use crate::hands::{Hands, News, in_words};
-use crate::senses::{self, Senses};
+use crate::hands::{Hands, News, Ready, Unready, in_words};
+use crate::provision::Retired;
+use crate::senses::{self, Sense, Senses};
 use crate::state::StateError;
 use crate::station::{ACTION, OpenStation};
 
@@ -76,8 +79,22 @@ pub async fn run(station: &Arc<OpenStation>, job: &Job, stop: watch::Receiver<St
         trial.observe(Stamp::exact(clock.now()), Observation::InstrumentFailed(in_words(failure)));
     }
     let peer = station.file().cloud.map(|_| Peer::new(&job.plan, job.seed));
-    let run = Run { trial, hands, inbox, peer, senses: None, retired: None, stop };
-    Ok(run.to_the_end().await)
+    let run = Run {
+        trial,
+        hands,
+        inbox,
+        peer,
+        senses: None,
+        told: BTreeMap::new(),
+        seen: BTreeMap::new(),
+        count: 0,
+        woken: None,
+        open: BTreeSet::new(),
+        provisioning: None,
+        retired: None,
+        stop,
+    };
+    Ok(run.finish().await)
 }
 
 /// What the sensor sees of a board without power.
@@ -107,12 +124,22 @@ struct Run {
     inbox: mpsc::UnboundedReceiver<News>,
     peer: Option<Peer>,
     senses: Option<Senses>,
+    /// Up to when everything that a sense saw has been told.
+    told: BTreeMap<Sense, Instant>,
+    /// What was seen and not yet told to the trial, in the order of its instants.
+    seen: BTreeMap<(Instant, u64), (Stamp, Observation)>,
+    count: u64,
+    /// What the trial was woken for last.
+    woken: Option<Instant>,
+    /// What was asked for and not answered.
+    open: BTreeSet<ActionId>,
+    provisioning: Option<(ActionId, AbortHandle)>,
     retired: Option<Arc<str>>,
     stop: watch::Receiver<Stop>,
 }
 
 impl Run {
-    async fn to_the_end(mut self) -> Outcome {
+    async fn finish(mut self) -> Outcome {
         let clock = self.hands.clock;
         let mut stopping = Stop::No;
         loop {
@@ -121,82 +148,172 @@ impl Run {
                 stopping = if stopping == Stop::No { Stop::Soon } else { Stop::Now };
                 self.trial.abort("interrupted");
             }
-            self.carry_out();
+            self.settle();
             let Some(wake) = self.trial.next_wake() else { break };
             let due = self.peer.as_ref().and_then(Peer::next_due).unwrap_or(Instant::NEVER);
+            // A trial that was woken in vain waits for something to be seen.
+            let waits = self.woken != Some(wake) && self.is_told(wake);
             tokio::select! {
                 biased;
                 // Whoever held the other end is gone: nobody will ask for a stop any more.
                 Ok(()) = self.stop.changed() => {}
-                Some(news) = self.inbox.recv() => self.take(news).await,
+                Some(news) = self.inbox.recv() => self.take(news),
                 () = clock.until(due) => self.send_due(),
-                () = clock.until(wake + LATE) => self.trial.wake(wake),
+                () = clock.until(wake + LATE), if waits => {}
             }
         }
-        if let Some(senses) = self.senses {
+        if let Some(senses) = self.senses.take() {
             senses.stop().await;
         }
-        self.hands.stop().await;
+        self.hands.clone().stop().await;
+        self.answer_what_is_open();
         Outcome { trial: self.trial, retired: self.retired }
     }
 
+    /// Tells the trial what was seen, and wakes it, as far as that can be done without telling it of something later first: what is
+    /// stamped after an instant at which something is due waits until that is decided.
+    fn settle(&mut self) {
+        loop {
+            self.carry_out();
+            let Some(wake) = self.trial.next_wake() else { return };
+            if let Some(entry) = self.seen.first_entry()
+                && (entry.key().0 <= wake || self.woken == Some(wake))
+            {
+                let (stamp, observation) = entry.remove();
+                self.observe(stamp, observation);
+            } else if self.woken != Some(wake) && self.hands.clock.now() >= wake + LATE && self.is_told(wake) {
+                self.woken = Some(wake);
+                self.trial.wake(wake);
+            } else {
+                return;
+            }
+        }
+    }
+
+    /// Whether everything has been told that was seen by then. An instrument that hangs must fail before the board is judged without it; it
+    /// does, because whoever asks it waits no longer than it must.
+    fn is_told(&self, at: Instant) -> bool {
+        self.trial.is_decided() || self.told.values().all(|told| *told >= at)
+    }
+
+    fn observe(&mut self, stamp: Stamp, observation: Observation) {
+        if let Observation::Answered { id, .. } = &observation {
+            self.open.remove(id);
+        }
+        self.trial.observe(stamp, observation);
+    }
+
     fn carry_out(&mut self) {
+        if self.trial.is_decided() {
+            self.hands.decided();
+            if let Some((id, task)) = self.provisioning.take() {
+                task.abort();
+                self.observe(self.now(), Observation::Answered { id, result: Err(ended("make the board ready")) });
+            }
+        }
         while let Some(action) = self.trial.poll_action() {
+            let (id, provisions) = (action.id, action.command == Command::Provision);
+            self.open.insert(id);
+            if provisions && self.trial.is_decided() {
+                self.observe(self.now(), Observation::Answered { id, result: Err(ended("make the board ready")) });
+                continue;
+            }
             if let (Command::Cloud(setting), Some(peer)) = (&action.command, &mut self.peer) {
                 peer.cloud.set_behaviour(behaviour(setting.behaviour));
                 peer.cloud.set_latency(setting.latency);
             }
-            self.hands.carry_out(action);
+            let task = self.hands.carry_out(action);
+            if let (true, Some(task)) = (provisions, task) {
+                self.provisioning = Some((id, task));
+            }
         }
     }
 
-    async fn take(&mut self, news: News) {
+    fn now(&self) -> Stamp {
+        Stamp::exact(self.hands.clock.now())
+    }
+
+    /// What the trial asked for and did not wait for to the end.
+    fn answer_what_is_open(&mut self) {
+        while let Ok(news) = self.inbox.try_recv() {
+            self.take(news);
+        }
+        for (stamp, observation) in std::mem::take(&mut self.seen).into_values() {
+            if matches!(observation, Observation::Answered { .. }) {
+                self.observe(stamp, observation);
+            }
+        }
+        for id in std::mem::take(&mut self.open) {
+            self.observe(self.now(), Observation::Answered { id, result: Err(ended("go on")) });
+        }
+    }
+
+    fn take(&mut self, news: News) {
         match news {
             News::Provisioned(id, ready) => {
-                let ready = match ready {
-                    Ok(words) => match Senses::begin(&self.hands).await {
-                        Ok(senses) => {
-                            self.senses = Some(senses);
-                            Ok(Achieved::Changed(words))
-                        }
-                        Err(failure) => Err(in_words(&failure)),
-                    },
-                    Err(retired) => {
-                        self.retired = Some(Arc::clone(&retired.0));
-                        Err(CommandError::Failed {
-                            instrument: format!("station {}", self.hands.station.name()).into(),
-                            asked: "make its board ready".into(),
-                            happened: retired.0,
-                        })
-                    }
-                };
-                let stamp = Stamp::exact(self.hands.clock.now());
-                self.trial.observe(stamp, Observation::Answered { id, result: ready });
+                if self.provisioning.take_if(|(asked, _)| *asked == id).is_some() {
+                    let result = self.begin(ready);
+                    self.keep(self.now(), Observation::Answered { id, result });
+                }
             }
+            News::UpTo(sense, at) => {
+                // None before the board is ready: nothing is judged until then.
+                if let Some(told) = self.told.get_mut(&sense) {
+                    *told = at.max(*told);
+                }
+            }
+            News::LeftUnsafe(why) => self.retired = Some(why),
             News::Seen(stamp, Observation::Console(bytes)) => {
                 let events = self.peer.as_mut().map(|peer| peer.hear(stamp.at, &bytes)).unwrap_or_default();
-                self.trial.observe(stamp, Observation::Console(bytes));
+                self.keep(stamp, Observation::Console(bytes));
                 for (at, event) in events {
                     if let CloudEvent::KeyOffered { new, .. } = &event {
                         self.hands.issued(*new);
                     }
-                    self.trial.observe(Stamp { at, ..stamp }, Observation::Cloud(event));
+                    self.keep(Stamp { at, ..stamp }, Observation::Cloud(event));
                 }
             }
-            News::Seen(stamp, observation) => self.trial.observe(stamp, observation),
+            News::Seen(stamp, observation) => self.keep(stamp, observation),
+        }
+    }
+
+    fn keep(&mut self, stamp: Stamp, observation: Observation) {
+        self.seen.insert((stamp.at, self.count), (stamp, observation));
+        self.count += 1;
+    }
+
+    fn begin(&mut self, ready: Result<Ready, Unready>) -> Result<Achieved, CommandError> {
+        match ready {
+            Ok(Ready { words, senses }) => {
+                self.senses = Some(senses);
+                self.told = Senses::all(&self.hands).map(|sense| (sense, Instant::START)).collect();
+                Ok(Achieved::Changed(words))
+            }
+            Err(Unready::Blind(error)) => Err(error),
+            Err(Unready::Retired(Retired(why))) => {
+                self.retired = Some(Arc::clone(&why));
+                Err(CommandError::Failed {
+                    instrument: format!("station {}", self.hands.station.name()).into(),
+                    asked: "make its board ready".into(),
+                    happened: why,
+                })
+            }
         }
     }
 
     fn send_due(&mut self) {
         let Some(peer) = &mut self.peer else { return };
-        for bytes in peer.take_due(self.hands.clock.now()) {
-            let hands = self.hands.clone();
-            self.hands.begin(async move {
-                if let Err(failure) = hands.write_console(bytes).await {
-                    hands.tell_failure(&failure);
-                }
-            });
+        // In one piece: tasks of their own might overtake each other.
+        let bytes = peer.take_due(self.hands.clock.now()).concat();
+        if bytes.is_empty() {
+            return;
         }
+        let hands = self.hands.clone();
+        self.hands.begin(async move {
+            if let Err(failure) = hands.write_console(bytes).await {
+                hands.tell_failure(&failure);
+            }
+        });
     }
 }
 
@@ -241,6 +358,14 @@ impl Peer {
     fn take_due(&mut self, now: Instant) -> Vec<Vec<u8>> {
         let due = self.outbox.partition_point(|(due, _)| *due <= now);
         self.outbox.drain(..due).map(|(_, bytes)| bytes).collect()
+    }
+}
+
+fn ended(asked: &str) -> CommandError {
+    CommandError::Failed {
+        instrument: "the station".into(),
+        asked: asked.into(),
+        happened: "the trial ended before that was done".into(),
     }
 }
 

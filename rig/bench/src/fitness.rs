@@ -10,6 +10,7 @@ use brickproof_scenario::plan::{
 };
 use brickproof_units::{Span, Voltage};
 
+use crate::cut::CARRIES;
 use crate::file::{Driver, Station};
 
 /// Why a station cannot run a plan.
@@ -247,6 +248,13 @@ impl Found<'_> {
         };
         if let Some(hold) = hold.filter(|hold| *hold < shortest) {
             let why = format!("its supply ({word}) cuts the power for {shortest} at least, and {hold} is asked for");
+            self.report(line, why);
+        }
+        if let Some(hold) = hold.filter(|hold| *hold < CARRIES) {
+            let why = format!(
+                "its supply ({word}) sees the board's input and not what is left behind it: after a cut of {hold} nothing would tell \
+                 whether the board stopped, after {CARRIES} or more it has"
+            );
             self.report(line, why);
         }
         let latency = capabilities.timing.latency;

@@ -13,15 +13,16 @@ use brickproof_scenario::plan::{CloudBehaviour, CloudSetting, Fault, Plan, Suppl
 use brickproof_trial::{
     Achieved, Action, ActionId, Command, CommandError, Injection, Observation, ShapeAchieved, Stamp,
 };
-use brickproof_units::{Span, Voltage};
+use brickproof_units::{Instant, Span, Voltage};
 use tokio::sync::{mpsc, watch};
-use tokio::task::JoinSet;
+use tokio::task::{AbortHandle, JoinSet};
 
 use crate::asking::ask;
 use crate::clock::Clock;
-use crate::cut::Cut;
+use crate::cut::{CARRIES, Cut, READINGS};
 use crate::fitness::offer;
-use crate::provision::{self, provision, rail_of};
+use crate::provision::{self, Retired, provision, rail_of};
+use crate::senses::{Sense, Senses};
 use crate::station::{ACTION, DARK, OpenStation, told};
 
 /// A console line at 115200 Bd takes a millisecond for eleven bytes; assumed to be enough for the slowest rate and a long line.
@@ -36,8 +37,28 @@ const DISCHARGE: Span = Span::secs(5);
 pub(crate) enum News {
     /// For the trial.
     Seen(Stamp, Observation),
-    /// The board is ready: from now on it may be looked at.
-    Provisioned(ActionId, Result<Arc<str>, provision::Retired>),
+    /// Everything that this sense saw up to then has been told.
+    UpTo(Sense, Instant),
+    /// The board is ready, and looked at from now on; or why it is not.
+    Provisioned(ActionId, Result<Ready, Unready>),
+    /// The station could not be made safe.
+    LeftUnsafe(Arc<str>),
+}
+
+/// A board on which a trial can begin.
+#[derive(Debug)]
+pub(crate) struct Ready {
+    /// What was done for it.
+    pub(crate) words: Arc<str>,
+    pub(crate) senses: Senses,
+}
+
+/// Why a trial cannot begin.
+#[derive(Debug)]
+pub(crate) enum Unready {
+    Retired(Retired),
+    /// Something with which it is to be looked at failed.
+    Blind(CommandError),
 }
 
 /// How the supply is to be read.
@@ -68,8 +89,12 @@ pub(crate) struct Hands {
     watched: Arc<watch::Sender<Watched>>,
     /// What is under way.
     tasks: Arc<Mutex<JoinSet<()>>>,
+    /// Nothing that was asked for before the trial was decided is of use any more.
+    decided: Arc<AtomicBool>,
     /// Whoever holds it has the supply for a while.
     pub(crate) supply_in_use: Arc<tokio::sync::Mutex<()>>,
+    /// Whoever holds it has the console for a while.
+    pub(crate) console_in_use: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Hands {
@@ -93,19 +118,34 @@ impl Hands {
             fed: Arc::default(),
             watched: Arc::new(watch::Sender::default()),
             tasks: Arc::default(),
+            decided: Arc::default(),
             supply_in_use: Arc::default(),
+            console_in_use: Arc::default(),
         }
     }
 
     /// Does something beside what else is under way.
-    pub(crate) fn begin(&self, task: impl Future<Output = ()> + Send + 'static) {
-        self.tasks.lock().unwrap_or_else(PoisonError::into_inner).spawn(task);
+    pub(crate) fn begin(&self, task: impl Future<Output = ()> + Send + 'static) -> AbortHandle {
+        let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+        // A trial of an hour does not keep what it did in its first minute.
+        while tasks.try_join_next().is_some() {}
+        tasks.spawn(task)
+    }
+
+    /// The trial is decided: what it began and would end by itself, a cut above all, ends now.
+    pub(crate) fn decided(&self) {
+        self.decided.store(true, Ordering::SeqCst);
     }
 
     /// Ends whatever is still under way: nothing of this trial may reach into the next.
     pub(crate) async fn stop(self) {
         let mut tasks = std::mem::take(&mut *self.tasks.lock().unwrap_or_else(PoisonError::into_inner));
         tasks.shutdown().await;
+    }
+
+    /// Whether the source is on by order.
+    pub(crate) fn is_fed(&self) -> bool {
+        self.fed.load(Ordering::SeqCst)
     }
 
     /// How the supply is to be read, from now on.
@@ -132,12 +172,24 @@ impl Hands {
         self.tell(self.now(), Observation::InstrumentFailed(in_words(failure)));
     }
 
+    /// Nothing is seen with it any more since then, which may be a while ago: what was not seen is not the board's fault.
+    pub(crate) fn fails_to_see(&self, sense: Sense, since: Instant, failure: &Failure) {
+        let stamp = Stamp { at: since, uncertainty: self.clock.now().since(since) };
+        self.tell(stamp, Observation::InstrumentFailed(in_words(failure)));
+        self.tell_up_to(sense, Instant::NEVER);
+    }
+
     fn answer(&self, id: ActionId, result: Result<Achieved, CommandError>) {
         self.tell(self.now(), Observation::Answered { id, result });
     }
 
-    /// Begins what is asked for; the answer comes as news.
-    pub(crate) fn carry_out(&self, action: Action) {
+    /// Everything that a sense saw up to now has been told.
+    pub(crate) fn tell_up_to(&self, sense: Sense, at: Instant) {
+        let _ = self.news.send(News::UpTo(sense, at));
+    }
+
+    /// Begins what is asked for; the answer comes as news. Answers with the task, if there has to be one.
+    pub(crate) fn carry_out(&self, action: Action) -> Option<AbortHandle> {
         let Action { id, command } = action;
         match command {
             // What is known at once is answered at once.
@@ -151,29 +203,39 @@ impl Hands {
             }
             Command::Cloud(setting) => self.answer(id, self.cloud(setting)),
             Command::MakeSafe => {
-                // Before anything else has a turn: a cut under way must end.
-                self.station.called_off.store(true, Ordering::SeqCst);
+                // Before anything else has a turn: nothing is switched on any more.
+                self.station.call_off();
                 let hands = self.clone();
-                self.begin(async move {
-                    let safe = hands.station.make_safe().await;
-                    hands.answer(id, safe.map(|()| Achieved::Done).map_err(|failures| all_in_words(&failures)));
-                });
+                return Some(self.begin(async move {
+                    let safe = hands.station.make_safe().await.map_err(|failures| all_in_words(&failures));
+                    if let Err(error) = &safe {
+                        let _ = hands.news.send(News::LeftUnsafe(error.to_string().into()));
+                    }
+                    hands.answer(id, safe.map(|()| Achieved::Done));
+                }));
             }
             Command::Provision => {
                 let hands = self.clone();
-                self.begin(async move {
-                    let ready = provision(&hands.station, &hands.firmware, hands.keys).await;
+                return Some(self.begin(async move {
+                    let ready = hands.make_ready().await;
                     let _ = hands.news.send(News::Provisioned(id, ready));
-                });
+                }));
             }
             command => {
                 let hands = self.clone();
-                self.begin(async move {
+                return Some(self.begin(async move {
                     let result = hands.act(command).await;
                     hands.answer(id, result);
-                });
+                }));
             }
         }
+        None
+    }
+
+    async fn make_ready(&self) -> Result<Ready, Unready> {
+        let words = provision(&self.station, &self.firmware, self.keys).await.map_err(Unready::Retired)?;
+        let senses = Senses::begin(self).await.map_err(|failure| Unready::Blind(in_words(&failure)))?;
+        Ok(Ready { words, senses })
     }
 
     fn watch(&self, change: impl FnOnce(&mut Watched)) {
@@ -213,6 +275,8 @@ impl Hands {
     }
 
     async fn feed(&self, setting: SupplySetting) -> Result<(), Failure> {
+        // A reading that waited behind the proof that off is off would seem not to come at all.
+        let _in_use = self.supply_in_use.lock().await;
         let output = match setting {
             SupplySetting::Off => {
                 self.fed.store(false, Ordering::SeqCst);
@@ -227,6 +291,8 @@ impl Hands {
         };
         self.station.power_on(output).await?;
         self.fed.store(true, Ordering::SeqCst);
+        // A fault may strike at once: that the rail had come up must be known by then.
+        self.watch(|_| {});
         Ok(())
     }
 
@@ -242,6 +308,7 @@ impl Hands {
     }
 
     pub(crate) async fn write_console(&self, bytes: Vec<u8>) -> Result<(), Failure> {
+        let _in_use = self.console_in_use.lock().await;
         let write = ask(self.station.console()?, "write to it", SENDING, move |console, deadline| {
             console.write(&bytes, deadline).map(drop)
         });
@@ -249,17 +316,9 @@ impl Hands {
     }
 
     async fn pulse(&self, line: Arc<str>, hold: Span) -> Result<(), Failure> {
-        let drive = |drive: Drive| {
-            let line = Arc::clone(&line);
-            let asked = format!("drive `{line}`");
-            async move {
-                let lines = self.station.lines()?;
-                ask(lines, &asked, ACTION, move |lines, deadline| lines.drive(&line, drive, deadline)).await
-            }
-        };
-        let began = drive(Drive::Asserted).await?;
+        let began = self.station.drive(&line, Drive::Asserted).await?;
         self.clock.until(self.clock.of(began.at) + hold).await;
-        drive(Drive::Released).await.map(drop)
+        self.station.drive(&line, Drive::Released).await.map(drop)
     }
 
     /// Has the board fed for the probe's sake if it is not, does something with its memory, and leaves it as it was: without power, or
@@ -267,17 +326,20 @@ impl Hands {
     async fn with_memory<R: Send + 'static>(
         &self,
         asked: &'static str,
+        within: Span,
         writes: Writes,
         act: impl FnOnce(&mut provision::Probed<'_>) -> Result<R, StoreError> + Send + 'static,
     ) -> Result<R, CommandError> {
         let words = |failure: Failure| in_words(&failure);
         let fed = self.fed.load(Ordering::SeqCst);
+        let in_use = if fed { None } else { Some(self.supply_in_use.lock().await) };
         if !fed {
             provision::feed(&self.station).await.map_err(words)?;
         }
-        let done = provision::with_memory(&self.station, asked, act).await.map_err(words)?;
+        let done = provision::with_memory(&self.station, asked, within, act).await.map_err(words)?;
         if !fed {
             self.station.power_off().await.map_err(words)?;
+            drop(in_use);
         } else if writes == Writes::Yes {
             provision::restart(&self.station).await.map_err(words)?;
         }
@@ -291,13 +353,15 @@ impl Hands {
     async fn corrupt(&self, slot: Slot, class: Corruption) -> Result<Achieved, CommandError> {
         let (keys, seed) = (self.keys, self.seed);
         let corrupt = move |memory: &mut provision::Probed<'_>| keys.corrupt(memory, slot, class, seed);
-        self.with_memory("damage a key slot", Writes::Yes, corrupt).await.map(Achieved::Changed)
+        self.with_memory("damage a key slot", provision::WRITING_A_SLOT, Writes::Yes, corrupt)
+            .await
+            .map(Achieved::Changed)
     }
 
     async fn read_slot(&self, slot: Slot) -> Result<Achieved, CommandError> {
         let (keys, issued) = (self.keys, *self.issued.lock().unwrap_or_else(PoisonError::into_inner));
         let read = move |memory: &mut provision::Probed<'_>| keys.read_slot(memory, slot, issued);
-        self.with_memory("read a key slot", Writes::No, read).await.map(Achieved::Slot)
+        self.with_memory("read a key slot", provision::READING, Writes::No, read).await.map(Achieved::Slot)
     }
 
     async fn inject(&self, injection: &Injection) -> Result<Achieved, CommandError> {
@@ -319,16 +383,27 @@ impl Hands {
             dark: DARK,
             discharge: DISCHARGE,
         };
-        let (hands, called_off) = (self.clone(), Arc::clone(&self.station.called_off));
+        let (hands, called_off, decided) = (self.clone(), self.station.calling_off(), Arc::clone(&self.decided));
         let within = BEFORE_A_CUT + hold.unwrap_or(DISCHARGE) + ACTION + ACTION + ACTION;
         let supply = self.station.supply().map_err(|failure| in_words(&failure))?;
         let made = ask(supply, "cut the power", within, move |supply, _| {
             let rail = |input| rail_of(hands.station.board(), input);
-            cut.make(supply, &called_off, rail, |reading| hands.tell_reading(&reading))
+            let ended = || called_off.load(Ordering::SeqCst) || decided.load(Ordering::SeqCst);
+            cut.make(supply, ended, rail, |reading| hands.tell_reading(&reading))
         });
         let made = made.await.map_err(|failure| in_words(&failure))?;
         if hold.is_none() {
             self.fed.store(false, Ordering::SeqCst);
+        } else if made.lowest < self.minimum && made.below + READINGS < CARRIES {
+            return Err(CommandError::Failed {
+                instrument: supply.device().to_owned().into(),
+                asked: "prove that the cut stopped the board".into(),
+                happened: format!(
+                    "its input was below {} for {}, and the board's capacitors may carry it for {CARRIES}",
+                    self.minimum, made.below
+                )
+                .into(),
+            });
         }
         Ok(Achieved::Injected(ShapeAchieved {
             began: self.clock.of(made.began.at),
@@ -344,6 +419,7 @@ impl Hands {
             let rail = rail_of(self.station.board(), voltage);
             let current = reading.current.unwrap_or_default();
             self.tell(self.clock.stamp(reading.moment), Observation::Supply { rail, current });
+            self.tell_up_to(Sense::Supply, self.clock.of(reading.moment.at));
         }
     }
 }

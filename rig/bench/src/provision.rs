@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use brickproof_firmware::{Firmware, KeyStore, Memory, ReadMemory, UICR};
+use brickproof_firmware::{Firmware, KeyStore, Memory, ReadMemory, StoreError, UICR};
 use brickproof_instruments::{Deadline, Drive, Failure, FailureKind, Kind, Output, Probe, Region};
 use brickproof_keys::lantern_layout::Area;
 use brickproof_scenario::board::{BoardProfile, InputLimits};
@@ -16,10 +16,14 @@ use brickproof_units::{Current, Span, Voltage};
 use crate::asking::ask;
 use crate::file::Identity;
 use crate::fitness::offer;
-use crate::station::{ACTION, OpenStation, told};
+use crate::station::{OpenStation, told};
 
 /// Programming and verifying a whole part, over a slow probe; assumed: 1 MiB at 30 KiB/s takes 35 s.
 const WRITING: Span = Span::secs(60);
+/// Attaching and reading some kilobytes, over a slow probe; assumed.
+pub(crate) const READING: Span = Span::secs(10);
+/// The same, and an erased page with its neighbours written back; assumed. A trial waits 30 s for it.
+pub(crate) const WRITING_A_SLOT: Span = Span::secs(20);
 /// A USB port's voltage: what is fed in for the probe's sake, if supply and board bear it.
 const USUAL_INPUT: Voltage = Voltage::new(5_000_000);
 /// How long a supply may take to come up.
@@ -76,19 +80,23 @@ impl Probed<'_> {
 pub(crate) async fn with_memory<R: Send + 'static>(
     station: &OpenStation,
     asked: &'static str,
-    act: impl FnOnce(&mut Probed<'_>) -> R + Send + 'static,
-) -> Result<R, Failure> {
-    let work = ask(station.probe()?, asked, WRITING, move |probe, deadline| {
+    within: Span,
+    act: impl FnOnce(&mut Probed<'_>) -> Result<R, StoreError> + Send + 'static,
+) -> Result<Result<R, StoreError>, Failure> {
+    let work = ask(station.probe()?, asked, within, move |probe, deadline| {
         let done = act(&mut Probed { probe, deadline });
-        probe.detach(deadline)?;
-        Ok(done)
+        match (probe.detach(deadline), &done) {
+            (Err(failure), Ok(_)) => Err(failure),
+            // The first failure tells more.
+            _ => Ok(done),
+        }
     });
     work.await
 }
 
 /// Lets the board begin anew: programming used its RAM.
 pub(crate) async fn restart(station: &OpenStation) -> Result<(), Failure> {
-    let work = ask(station.probe()?, "reset the board", WRITING, |probe, deadline| {
+    let work = ask(station.probe()?, "reset the board", READING, |probe, deadline| {
         probe.reset(deadline)?;
         probe.detach(deadline)
     });
@@ -123,9 +131,9 @@ impl Rung {
 
     const fn words(self) -> &'static str {
         match self {
-            Self::Reset => "a reset",
-            Self::PowerCycle => "a power cycle",
-            Self::LeaveBootloader => "leaving its bootloader",
+            Self::Reset => "after a reset",
+            Self::PowerCycle => "after a power cycle",
+            Self::LeaveBootloader => "after leaving its bootloader",
         }
     }
 }
@@ -136,20 +144,23 @@ pub(crate) struct Retired(pub(crate) Arc<str>);
 
 /// Provisions the board, up the ladder if need be; says what was written and what it took.
 pub(crate) async fn provision(station: &OpenStation, firmware: &Firmware, keys: KeyStore) -> Result<Arc<str>, Retired> {
-    let mut story = String::new();
+    let mut tried = String::new();
     let mut rungs = Rung::ALL.into_iter();
+    let mut after = "";
     loop {
         let unready = match attempt(station, firmware, keys).await {
-            Ok(done) => return Ok(format!("{done}{story}").into()),
+            Ok(done) if tried.is_empty() => return Ok(done.into()),
+            Ok(done) => return Ok(format!("{done} {after}; before that: {tried}").into()),
             Err(Unready::WrongBoard(failure)) => return Err(Retired(told(&failure).into())),
             Err(Unready::Failed(failure)) => failure,
         };
-        let _ = write!(story, "; {}", told(&unready));
+        let separator = if tried.is_empty() { "" } else { "; " };
+        let colon = if after.is_empty() { "" } else { ": " };
+        let _ = write!(tried, "{separator}{after}{colon}{}", told(&unready));
         let Some(rung) = next_rung(station, &mut rungs).await else {
-            let tried = story.trim_start_matches("; ");
             return Err(Retired(format!("its board could not be provisioned: {tried}").into()));
         };
-        let _ = write!(story, "; then, after {},", rung.words());
+        after = rung.words();
     }
 }
 
@@ -169,13 +180,9 @@ async fn next_rung(station: &OpenStation, rungs: &mut impl Iterator<Item = Rung>
 }
 
 async fn pulse_reset(station: &OpenStation) -> Result<(), Failure> {
-    let drive = |drive| {
-        let lines = station.lines();
-        async move { ask(lines?, "drive RESET", ACTION, move |lines, deadline| lines.drive("reset", drive, deadline)).await }
-    };
-    drive(Drive::Asserted).await?;
+    station.drive("reset", Drive::Asserted).await?;
     tokio::time::sleep(RESET_PULSE).await;
-    drive(Drive::Released).await.map(drop)
+    station.drive("reset", Drive::Released).await.map(drop)
 }
 
 async fn power_cycle(station: &OpenStation) -> Result<(), Failure> {
@@ -280,7 +287,7 @@ async fn right_board(station: &OpenStation) -> Result<(), Unready> {
 pub(crate) async fn identity(station: &OpenStation) -> Result<Identity, Failure> {
     let place = station.board().identity;
     let region = Region { address: place.address.0, length: place.length.0 };
-    let read = ask(station.probe()?, "read the board's unique id", WRITING, move |probe, deadline| {
+    let read = ask(station.probe()?, "read the board's unique id", READING, move |probe, deadline| {
         let bytes = probe.read(region, deadline)?;
         probe.detach(deadline)?;
         Ok(bytes)
@@ -290,7 +297,7 @@ pub(crate) async fn identity(station: &OpenStation) -> Result<Identity, Failure>
 
 /// An identity that the rig did not make is somebody's: it is kept before it is written over.
 async fn keep_strange_keys(station: &OpenStation, keys: KeyStore) -> Result<(), Failure> {
-    let read = ask(station.probe()?, "read the key areas", WRITING, move |probe, deadline| {
+    let read = ask(station.probe()?, "read the key areas", READING, move |probe, deadline| {
         let mut memory = Probed { probe, deadline };
         let areas = [Area::A, Area::B].map(|area| keys.read_area(&mut memory, area));
         areas

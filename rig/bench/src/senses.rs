@@ -23,12 +23,24 @@ use crate::station::ACTION;
 const LOOK: Span = Span::millis(10);
 /// How often a supply that is only watched is read: often enough that a rail that fails is not laid at the board's door.
 const WATCHING: Span = Span::millis(20);
+/// How often one is read that is coming up.
+const RISING: Span = Span::millis(1);
 /// A console that has been silent for so long has nothing left from before.
 const SILENT: Span = Span::millis(100);
 /// So many readings of a sensor may fail in a row: a bus may be disturbed by the very cut that is made beside it; assumed.
 const READINGS_LOST: u32 = 5;
 
+/// What a station sees with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Sense {
+    Console,
+    Light,
+    Edges,
+    Supply,
+}
+
 /// The tasks; they end with it.
+#[derive(Debug)]
 pub(crate) struct Senses {
     tasks: JoinSet<()>,
 }
@@ -51,10 +63,6 @@ impl Senses {
             })
             .await?;
         }
-        if let (Some(light), Some(phase)) = (&station.light, station.board().fastest_phase()) {
-            ask(light, "choose its integration time", ACTION, move |light, deadline| light.watch_for(phase, deadline))
-                .await?;
-        }
         let mut tasks = JoinSet::new();
         if station.console.is_some() {
             tasks.spawn(hear(hands.clone()));
@@ -71,6 +79,18 @@ impl Senses {
         Ok(Self { tasks })
     }
 
+    /// Which there are.
+    pub(crate) fn all(hands: &Hands) -> impl Iterator<Item = Sense> {
+        let station = &hands.station;
+        let there = [
+            (Sense::Console, station.console.is_some()),
+            (Sense::Light, station.light.is_some()),
+            (Sense::Edges, station.edges.is_some()),
+            (Sense::Supply, station.supply.is_some()),
+        ];
+        there.into_iter().filter_map(|(sense, there)| there.then_some(sense))
+    }
+
     /// Ends them, and waits for that.
     pub(crate) async fn stop(mut self) {
         self.tasks.shutdown().await;
@@ -81,13 +101,19 @@ impl Senses {
 async fn hear(hands: Hands) {
     let Some(console) = &hands.station.console else { return };
     loop {
-        match ask(console, "read from it", LOOK, |console, deadline| console.read(deadline)).await {
-            Ok(None) => {}
+        // Whoever writes has it for as long as that takes.
+        let in_use = hands.console_in_use.lock().await;
+        let began = hands.clock.now();
+        let read = ask(console, "read from it", ACTION, |console, _| console.read(Deadline::after(LOOK))).await;
+        drop(in_use);
+        match read {
+            Ok(None) => hands.tell_up_to(Sense::Console, began),
             Ok(Some(chunk)) => {
                 let stamp = Stamp { at: hands.clock.of(chunk.arrival.at), uncertainty: chunk.arrival.uncertainty };
                 hands.tell(stamp, Observation::Console(chunk.bytes.into()));
+                hands.tell_up_to(Sense::Console, began);
             }
-            Err(failure) => return hands.tell_failure(&failure),
+            Err(failure) => return hands.fails_to_see(Sense::Console, began, &failure),
         }
     }
 }
@@ -95,22 +121,29 @@ async fn hear(hands: Hands) {
 /// The light, until the sensor fails for good.
 async fn look(hands: Hands) {
     let Some(light) = &hands.station.light else { return };
-    let mut lost = 0;
+    let (mut lost, mut seen) = (0, hands.clock.now());
     loop {
         match ask(light, "see the light", ACTION, |light, deadline| light.sample(deadline)).await {
             Ok(exposure) => {
                 lost = 0;
                 let stamp = hands.clock.stamp(exposure.end);
+                seen = stamp.at;
                 hands.tell(stamp, Observation::Light(sample(stamp, &exposure)));
+                hands.tell_up_to(Sense::Light, stamp.at);
             }
             Err(failure) => {
                 lost += 1;
-                if lost == READINGS_LOST || matches!(failure.kind(), FailureKind::Gone(_) | FailureKind::Missing(_)) {
-                    return hands.tell_failure(&failure);
+                if lost == READINGS_LOST || !may_pass(failure.kind()) {
+                    return hands.fails_to_see(Sense::Light, seen, &failure);
                 }
             }
         }
     }
+}
+
+/// Whether the next attempt may succeed at once. One that hangs or is unplugged would only keep the trial waiting.
+fn may_pass(failure: &FailureKind) -> bool {
+    !matches!(failure, FailureKind::Gone(_) | FailureKind::Missing(_) | FailureKind::NoAnswer(_))
 }
 
 pub(crate) fn sample(stamp: Stamp, exposure: &Exposure) -> Sample {
@@ -122,14 +155,16 @@ pub(crate) fn sample(stamp: Stamp, exposure: &Exposure) -> Sample {
 async fn feel(hands: Hands) {
     let Some(edges) = &hands.station.edges else { return };
     loop {
-        match ask(edges, "wait for an edge", SILENT, |edges, deadline| edges.next(deadline)).await {
-            Ok(None) => {}
+        let began = hands.clock.now();
+        match ask(edges, "wait for an edge", ACTION, |edges, _| edges.next(Deadline::after(LOOK))).await {
+            Ok(None) => hands.tell_up_to(Sense::Edges, began),
             Ok(Some(edge)) => {
                 let stamp = hands.clock.stamp(edge.moment);
                 let direction = direction(&hands, &edge);
                 hands.tell(stamp, Observation::Edge { line: edge.line.as_str().into(), edge: direction });
+                hands.tell_up_to(Sense::Edges, stamp.at);
             }
-            Err(failure) => return hands.tell_failure(&failure),
+            Err(failure) => return hands.fails_to_see(Sense::Edges, began, &failure),
         }
     }
 }
@@ -158,6 +193,7 @@ async fn watch_rail(hands: Hands, mut watched: watch::Receiver<Watched>) {
     loop {
         let now = *watched.borrow_and_update();
         if now.minimum.is_none() && now.every.is_none() {
+            // Nobody asks yet.
             if watched.changed().await.is_err() {
                 return;
             }
@@ -165,6 +201,7 @@ async fn watch_rail(hands: Hands, mut watched: watch::Receiver<Watched>) {
         }
         // A cut under way tells its own readings.
         let in_use = hands.supply_in_use.lock().await;
+        let began = hands.clock.now();
         let reading = ask(supply, "measure", ACTION, |supply, deadline| supply.measure(deadline)).await;
         drop(in_use);
         match reading {
@@ -173,11 +210,14 @@ async fn watch_rail(hands: Hands, mut watched: watch::Receiver<Watched>) {
                 if passed || now.every.is_some() || now.wishes != wishes {
                     hands.tell_reading(&reading);
                 }
+                hands.tell_up_to(Sense::Supply, hands.clock.of(reading.moment.at));
                 wishes = now.wishes;
             }
-            Err(failure) => return hands.tell_failure(&failure),
+            Err(failure) => return hands.fails_to_see(Sense::Supply, began, &failure),
         }
-        let pause = Duration::from_nanos(now.every.unwrap_or(WATCHING).min(WATCHING).as_nanos());
+        let rises = hands.is_fed() && passage.below == Some(true);
+        let pause = now.every.unwrap_or(WATCHING).min(if rises { RISING } else { WATCHING });
+        let pause = Duration::from_nanos(pause.as_nanos());
         // A wish is heard at once.
         let _ = tokio::time::timeout(pause, watched.changed()).await;
     }

@@ -5,15 +5,17 @@
 
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
 
 use brickproof_instruments::{
-    Console, Deadline, Dfu, Edges, Factory, Failure, FailureKind, Firewall, Instrument, Kind, Light, Lines, Output,
-    Owner, Probe, Reading, Settings, Supply, Switch,
+    Console, Deadline, Dfu, Drive, Edges, Factory, Failure, FailureKind, Firewall, Instrument, Kind, Light, Lines,
+    Moment, Output, Owner, Probe, Reading, Settings, Supply, Switch,
 };
 use brickproof_scenario::board::BoardProfile;
 use brickproof_units::{Span, Voltage};
+use tokio::sync::oneshot;
 
 use crate::asking::ask;
 use crate::file::{self, Driver};
@@ -25,6 +27,8 @@ const OPENING: Span = Span::secs(10);
 pub(crate) const ACTION: Span = Span::secs(2);
 /// How long the capacitors of a board and its supply may take to empty; assumed.
 const DISCHARGE: Span = Span::secs(5);
+/// Switching the source off on the way to the safe state: it may have to wait for a proof that is under way.
+const SWITCHING_OFF: Span = Span::secs(7);
 /// A supply input below this is off: no transistor of the parts conducts there; assumed.
 pub(crate) const DARK: Voltage = Voltage::new(500_000);
 
@@ -42,8 +46,8 @@ pub struct OpenStation {
     pub(crate) probe: Option<Owner<dyn Probe>>,
     pub(crate) dfu: Option<Owner<dyn Dfu>>,
     pub(crate) firewall: Option<Owner<dyn Firewall>>,
-    /// Whatever is being done to the supply on purpose has to end now.
-    pub(crate) called_off: Arc<AtomicBool>,
+    /// Whether what is being done with the station has to end. Each use has its own: what an earlier one left in a queue stays called off.
+    called_off: Mutex<Arc<AtomicBool>>,
     state: StateFolder,
     journal: Journal,
     holder: Holder,
@@ -56,26 +60,32 @@ impl fmt::Debug for OpenStation {
     }
 }
 
-/// What was found and done when a station was opened that an earlier process had not left safe.
+/// What was found and done when a station was opened that an earlier process had not left safe, or tried to be made safe in vain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Restored {
     /// The station, with its bench.
     pub station: String,
     /// What the journal said; or why it could not be read.
     pub left_by: Result<Entry, String>,
+    /// Why it is not safe now; `None` if it is.
+    pub still_unsafe: Option<String>,
 }
 
 impl fmt::Display for Restored {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.left_by {
             Ok(Entry { holder, doing }) => {
-                write!(f, "{holder} ended without leaving {} safe, in {doing}: it is safe now", self.station)
+                write!(f, "{holder} ended without leaving {} safe, in {doing}", self.station)?;
             }
             Err(error) => write!(
                 f,
-                "somebody ended without leaving {} safe, and the journal cannot be read ({error}): it is safe now",
+                "somebody ended without leaving {} safe, and the journal cannot be read ({error})",
                 self.station
-            ),
+            )?,
+        }
+        match &self.still_unsafe {
+            None => f.write_str(": it is safe now"),
+            Some(why) => write!(f, ": it could not be made safe ({why})"),
         }
     }
 }
@@ -90,21 +100,26 @@ pub enum OpenError {
     #[error(transparent)]
     State(#[from] StateError),
     /// Instruments are not there, or do not work. Those that were opened have been made safe.
-    #[error("station {station}: {}", listed(failures))]
+    #[error("station {station}: {}{}", listed(failures), after(restored.as_deref()))]
     Instruments {
         /// The station, with its bench.
         station: String,
         /// Every one that failed.
         failures: Vec<Failure>,
+        /// What became of the station if an earlier process had not left it safe.
+        restored: Option<Box<Restored>>,
     },
-    /// It cannot be made safe.
-    #[error("station {station} cannot be made safe: {}", listed(failures))]
-    Unsafe {
-        /// The station, with its bench.
-        station: String,
-        /// Why.
-        failures: Vec<Failure>,
-    },
+    /// An earlier process left it unsafe, and it cannot be made safe.
+    #[error("{0}")]
+    Unsafe(Box<Restored>),
+}
+
+fn after(restored: Option<&Restored>) -> String {
+    restored.map(|restored| format!("; {restored}")).unwrap_or_default()
+}
+
+fn being_made_safe(device: &str, asked: &str) -> Failure {
+    Failure::new(device, asked, FailureKind::Refused("the station is being made safe".to_owned()))
 }
 
 /// Failures in one line, each with what to try.
@@ -150,27 +165,25 @@ impl OpenStation {
             probe: None,
             dfu: None,
             firewall: None,
-            called_off: Arc::default(),
+            called_off: Mutex::default(),
             state: state.clone(),
             journal,
             holder,
             _lock: lock,
         };
         let failures = opened.open_all().await;
-        // Whatever else is missing: what can be made safe is.
-        let made_safe = match left_over {
-            Some(_) => opened.make_safe().await,
-            None => Ok(()),
-        };
-        if !failures.is_empty() {
-            return Err(OpenError::Instruments { station: full_name, failures });
+        let mut restored = None;
+        if let Some(left_by) = left_over {
+            // Whatever else is missing: what can be made safe is.
+            let still_unsafe = opened.make_safe().await.err().map(|failures| listed(&failures));
+            restored = Some(Restored { station: full_name.clone(), left_by, still_unsafe });
         }
-        match made_safe {
-            Err(failures) => Err(OpenError::Unsafe { station: full_name, failures }),
-            Ok(()) => {
-                let restored = left_over.map(|left_by| Restored { station: full_name, left_by });
-                Ok((Arc::new(opened), restored))
+        match restored {
+            _ if !failures.is_empty() => {
+                Err(OpenError::Instruments { station: full_name, failures, restored: restored.map(Box::new) })
             }
+            Some(restored) if restored.still_unsafe.is_some() => Err(OpenError::Unsafe(Box::new(restored))),
+            restored => Ok((Arc::new(opened), restored)),
         }
     }
 
@@ -228,8 +241,18 @@ impl OpenStation {
     /// # Errors
     /// If it cannot be noted: then nothing must be driven.
     pub fn leave_safe_state(&self, doing: &str) -> Result<(), StateError> {
-        self.called_off.store(false, Ordering::SeqCst);
+        *self.called_off.lock().unwrap_or_else(PoisonError::into_inner) = Arc::default();
         self.journal.open(&Entry { holder: self.holder.clone(), doing: doing.to_owned() })
+    }
+
+    /// Tells whether what is being done with the station now has to end.
+    pub(crate) fn calling_off(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.called_off.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Has whatever is being done with the station end: from now on nothing is switched on or asserted.
+    pub(crate) fn call_off(&self) {
+        self.calling_off().store(true, Ordering::SeqCst);
     }
 
     /// Switches the source on with this output. The station must have left its safe state.
@@ -237,17 +260,34 @@ impl OpenStation {
     /// # Errors
     /// The supply's.
     pub async fn power_on(&self, output: Output) -> Result<(), Failure> {
-        let called_off = Arc::clone(&self.called_off);
+        let called_off = self.calling_off();
         ask(self.supply()?, "switch on", ACTION, move |supply, deadline| {
             if called_off.load(Ordering::SeqCst) {
-                let kind = FailureKind::Refused("the station is being made safe".to_owned());
-                return Err(Failure::new(supply.device(), "switch on", kind));
+                return Err(being_made_safe(supply.device(), "switch on"));
             }
             supply.set(output, deadline)?;
             supply.switch(Switch::On, deadline)
         })
         .await
         .map(drop)
+    }
+
+    /// Drives a line. The station must have left its safe state.
+    ///
+    /// # Errors
+    /// Those of the lines.
+    pub async fn drive(&self, line: &str, drive: Drive) -> Result<Moment, Failure> {
+        let (called_off, lines) = (self.calling_off(), self.lines()?);
+        let (device, asked) = (lines.device().to_owned(), format!("drive `{line}`"));
+        let line = line.to_owned();
+        ask(lines, &asked.clone(), ACTION, move |lines, deadline| {
+            // What is asserted behind the safe state's back would stay so.
+            if drive == Drive::Asserted && called_off.load(Ordering::SeqCst) {
+                return Err(being_made_safe(&device, &asked));
+            }
+            lines.drive(&line, drive, deadline)
+        })
+        .await
     }
 
     /// Switches the source off and measures that it is.
@@ -271,37 +311,54 @@ impl OpenStation {
     }
 
     /// Makes the station safe: ends what is being done on purpose, source off and measured off, lines released, the network open. All of it is
-    /// tried, whatever fails. Once it is done, nothing is left to be restored.
+    /// tried at the same time, whatever fails. Once it is done, nothing is left to be restored. It takes no longer than [`SWITCHING_OFF`] and
+    /// [`DISCHARGE`] together, and as long as an [`Owner`] waits beyond a deadline.
     ///
     /// # Errors
     /// Everything that failed.
     pub async fn make_safe(&self) -> Result<(), Vec<Failure>> {
-        self.called_off.store(true, Ordering::SeqCst);
-        let mut failures = Vec::new();
-        if let Some(supply) = &self.supply {
-            let off = ask(supply, "switch off", ACTION, |supply, deadline| supply.switch(Switch::Off, deadline)).await;
-            failures.extend(off.err());
-        }
-        if let Some(lines) = &self.lines {
-            let released =
-                ask(&**lines, "release all lines", ACTION, |lines, deadline| lines.make_safe(deadline)).await;
-            failures.extend(released.err());
-        }
-        if let Some(firewall) = &self.firewall {
-            let opened = ask(firewall, "let everything through", ACTION, |it, deadline| it.make_safe(deadline)).await;
-            failures.extend(opened.err());
-        }
-        if let (Some(supply), true) = (&self.supply, failures.is_empty() && self.measures_voltage()) {
-            let proven =
-                ask(supply, "measure that off is off", DISCHARGE, |supply, deadline| supply.prove_off(DARK, deadline));
-            failures.extend(proven.await.err());
-        }
+        self.call_off();
+        let (off, released, opened) = tokio::join!(self.take_power(), self.release_lines(), self.open_network());
+        let failures: Vec<Failure> = [off, released, opened].into_iter().filter_map(Result::err).collect();
         if failures.is_empty() {
             // A journal that stays has the next start make the station safe once more, which harms nobody.
             let _ = self.journal.close();
             return Ok(());
         }
         Err(failures)
+    }
+
+    async fn take_power(&self) -> Result<(), Failure> {
+        if !self.has(Kind::Supply) {
+            return Ok(());
+        }
+        let supply = self.supply()?;
+        ask(supply, "switch off", SWITCHING_OFF, |supply, deadline| supply.switch(Switch::Off, deadline)).await?;
+        if self.measures_voltage() {
+            ask(supply, "measure that off is off", DISCHARGE, |supply, deadline| supply.prove_off(DARK, deadline))
+                .await?;
+        }
+        Ok(())
+    }
+
+    async fn release_lines(&self) -> Result<(), Failure> {
+        if !self.has(Kind::Lines) {
+            return Ok(());
+        }
+        ask(self.lines()?, "release all lines", ACTION, |lines, deadline| lines.make_safe(deadline)).await
+    }
+
+    async fn open_network(&self) -> Result<(), Failure> {
+        if !self.has(Kind::Firewall) {
+            return Ok(());
+        }
+        let firewall = self.firewall.as_ref().ok_or_else(|| self.lacks(Kind::Firewall))?;
+        ask(firewall, "let everything through", ACTION, |it, deadline| it.make_safe(deadline)).await
+    }
+
+    /// Whether it should have one, open or not.
+    fn has(&self, kind: Kind) -> bool {
+        self.file.instruments.contains_key(&kind)
     }
 
     /// Keeps what a board's memory held, before it is written over.
@@ -330,7 +387,10 @@ impl OpenStation {
     }
 
     fn lacks(&self, kind: Kind) -> Failure {
-        let missing = FailureKind::Missing(format!("the bench file has no `{kind}` there"));
+        let missing = FailureKind::Missing(match self.has(kind) {
+            true => "it could not be opened".to_owned(),
+            false => format!("the bench file has no `{kind}` there"),
+        });
         Failure::new(format!("station {}", self.full_name), format!("use its {kind}"), missing)
     }
 }
@@ -342,13 +402,21 @@ async fn open_one(
     lines: Option<Arc<Owner<dyn Lines>>>,
 ) -> Result<Instrument, Failure> {
     let deadline = Deadline::after(OPENING);
-    let opening = tokio::task::spawn_blocking(move || match lines {
-        Some(lines) if factory.is_over_lines() => factory.open_over(lines, &settings, deadline),
-        _ => factory.open(&settings, deadline),
-    });
-    let patience = Owner::<dyn Lines>::patience(deadline);
     let device = || format!("{} {}", factory.kind(), factory.driver());
-    match tokio::time::timeout(patience, opening).await {
+    let (answer, opening) = oneshot::channel();
+    // Not one of the runtime's: a runtime waits at its end for all that it has.
+    let begun = thread::Builder::new().name("opening".to_owned()).spawn(move || {
+        let opened = match lines {
+            Some(lines) if factory.is_over_lines() => factory.open_over(lines, &settings, deadline),
+            _ => factory.open(&settings, deadline),
+        };
+        // Nobody listens any more if it came too late.
+        let _ = answer.send(opened);
+    });
+    if let Err(error) = begun {
+        return Err(Failure::system(device(), "be opened", error));
+    }
+    match tokio::time::timeout(Owner::<dyn Lines>::patience(deadline), opening).await {
         Ok(Ok(opened)) => opened,
         Ok(Err(_)) => {
             let gone = FailureKind::Gone("its driver ended".to_owned());

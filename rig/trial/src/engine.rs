@@ -207,6 +207,11 @@ impl Trial {
         }
     }
 
+    /// Whether it is decided how it ends, though the station may not be safe yet: whatever was still asked for before is of no use any more.
+    pub fn is_decided(&self) -> bool {
+        self.verdict.is_some()
+    }
+
     /// What was done and seen.
     pub fn timeline(&self) -> &Timeline {
         &self.timeline
