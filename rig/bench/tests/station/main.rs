@@ -1,0 +1,11 @@
+//! The bench driver on a station of real-time instruments without devices.
+//!
+//! Boundary: no kernel devices. Limits of time are wide, for computers that are busy with something else.
+
+mod failing;
+mod keeping;
+mod laws;
+mod model;
+mod passing;
+mod provisioning;
+mod stopping;
