@@ -16,7 +16,15 @@ use crate::Mishap;
 /// The far side, and what is plugged in of it. Pulls all of it when it is dropped.
 pub struct FarSide {
     control: File,
-    plugged: Vec<(&'static str, JoinHandle<io::Result<()>>)>,
+    plugged: Vec<Plug>,
+}
+
+/// A device and its port.
+struct Plug {
+    name: &'static str,
+    port: u32,
+    /// `None` once it was pulled.
+    carried: Option<JoinHandle<io::Result<()>>>,
 }
 
 /// Plugs these devices into this kernel and keeps them there as long as the far side lives: for other programs.
@@ -62,12 +70,41 @@ impl FarSide {
     pub fn plug(names: &[&'static str]) -> Result<Self, Mishap> {
         let mut far = Self { control: relay::virtio_port(&port_name(CONTROL))?, plugged: Vec::new() };
         for (port, name) in (0..).zip(names) {
-            let stream = relay::virtio_port(&port_name(name))?;
-            let carried = thread::spawn(move || relay::kernel_side(stream, port, Until::Unplugged));
-            far.plugged.push((name, carried));
-            far.ask(&format!("plug {name}"))?;
+            far.plug_into(port, name)?;
         }
         Ok(far)
+    }
+
+    fn plug_into(&mut self, port: u32, name: &'static str) -> Result<(), Mishap> {
+        let stream = relay::virtio_port(&port_name(name))?;
+        let carried = thread::spawn(move || relay::kernel_side(stream, port, Until::Unplugged));
+        self.plugged.push(Plug { name, port, carried: Some(carried) });
+        self.ask(&format!("plug {name}")).map(drop)
+    }
+
+    /// Pulls the plug of one of them.
+    ///
+    /// # Errors
+    ///
+    /// When it is not plugged in, or the kernel does not let go of it.
+    pub fn pull(&mut self, name: &str) -> Result<(), Mishap> {
+        self.ask(&format!("unplug {name}"))?;
+        let plug = self.plugged.iter_mut().find(|plug| plug.name == name);
+        if let Some(carried) = plug.and_then(|plug| plug.carried.take()) {
+            carried.join().map_err(|_| "its relay failed")??;
+        }
+        Ok(())
+    }
+
+    /// Plugs one that was pulled into its port again.
+    ///
+    /// # Errors
+    ///
+    /// As for [`FarSide::plug`].
+    pub fn plug_again(&mut self, name: &str) -> Result<(), Mishap> {
+        let place = self.plugged.iter().position(|plug| plug.name == name && plug.carried.is_none());
+        let Plug { name, port, .. } = self.plugged.remove(place.ok_or("it was not pulled")?);
+        self.plug_into(port, name)
     }
 
     /// Asks the far side.
@@ -119,7 +156,8 @@ impl FarSide {
 
 impl Drop for FarSide {
     fn drop(&mut self) {
-        for (name, carried) in std::mem::take(&mut self.plugged) {
+        for Plug { name, carried, .. } in std::mem::take(&mut self.plugged) {
+            let Some(carried) = carried else { continue };
             // A test that failed has failed already, and the next one will find what is still there.
             if self.ask(&format!("unplug {name}")).is_ok() {
                 let _ = carried.join();

@@ -2,6 +2,7 @@
 //!
 //! Boundary: the list. A test's name says driver and operation: what the harness prints is the table of what was seen working.
 
+mod bench;
 mod dfuse;
 mod gpiocdev;
 mod hub_port;
@@ -23,6 +24,7 @@ use crate::Mishap;
 /// Every test of the lane but those of [`of_a_pi`].
 pub fn all() -> Vec<Trial> {
     let all = [
+        bench::all(),
         dfuse::all(),
         gpiocdev::all(),
         hub_port::all(),

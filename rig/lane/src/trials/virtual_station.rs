@@ -87,7 +87,7 @@ fn load_switch(lines: &Arc<Owner<dyn Lines>>) -> Result<Box<dyn Supply>, Mishap>
 }
 
 /// The node of the adapter whose name begins so.
-fn bus(adapter: &str) -> Option<String> {
+pub(super) fn bus(adapter: &str) -> Option<String> {
     let name_of = |entry: &fs::DirEntry| fs::read_to_string(entry.path().join("name")).unwrap_or_default();
     let entries = fs::read_dir("/sys/bus/i2c/devices").ok()?.flatten();
     let found = entries.into_iter().find(|entry| name_of(entry).starts_with(adapter))?;
@@ -96,7 +96,7 @@ fn bus(adapter: &str) -> Option<String> {
 }
 
 /// The serial port of the USB device with that product number.
-fn serial_port(product: &str) -> Option<String> {
+pub(super) fn serial_port(product: &str) -> Option<String> {
     let of = |entry: &fs::DirEntry| fs::read_to_string(entry.path().join("device/../idProduct")).unwrap_or_default();
     let mut entries = fs::read_dir("/sys/class/tty").ok()?.flatten();
     let found = entries.find(|entry| of(entry).trim() == product)?;
