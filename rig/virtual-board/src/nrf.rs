@@ -7,7 +7,8 @@
 //! zero, ignores writes and does not fault.
 //!
 //! Of the nRF52840's NVMC two things are missing. The core stalls until an operation has ended also when it executes from RAM, where
-//! silicon would go on and poll READY or READYNEXT: here these always read as set. ERASEPAGEPARTIAL is ignored.
+//! silicon would go on and poll READY or READYNEXT: here it only ever sees them set, and a debugger sees them clear. ERASEPAGEPARTIAL
+//! is ignored.
 
 mod entropy;
 mod identity;
