@@ -9,7 +9,6 @@ use std::time::{Duration, Instant};
 
 use brickproof_instruments::{Deadline, Instrument, Kind, Region, Settings, Value, driver};
 use brickproof_paced::serve::{ServeOptions, serve};
-
 use brickproof_units::Span;
 
 use crate::{LANTERN, PATIENCE, USB, start};
