@@ -10,7 +10,7 @@ use brickproof_paced::news::News;
 use brickproof_units::{Span, Voltage};
 use brickproof_virtual_board::board::BoardState;
 
-use crate::{PATIENCE, USB, start};
+use crate::{BUSY, PATIENCE, USB, start, start_with};
 
 /// Reads what the board says, until it says `text` or the time is over.
 fn hear(ear: &Ear, text: &str) -> Result<String, String> {
@@ -48,6 +48,8 @@ fn it_boots_when_it_is_fed_and_again_when_it_is_reset() {
     // By whoever holds it last.
     hand.reset(Holder::Probe, Button::Pressed);
     hand.reset(Holder::Lines, Button::Released);
+    // Longer than it takes to come out of reset.
+    std::thread::sleep(Duration::from_millis(50));
     assert_eq!(hand.state(), BoardState::InReset);
     hand.reset(Holder::Probe, Button::Released);
     hear(&ear, "[app] INFO: lantern").unwrap();
@@ -133,12 +135,17 @@ fn a_whole_key_is_heard_at_the_rate_of_the_line() {
 
 #[test]
 fn a_board_that_nobody_feeds_is_left_alone_and_one_that_runs_is_not_run_all_the_time() {
-    let board = start();
+    let board = start_with(BUSY);
     let hand = board.hand();
     std::thread::sleep(Duration::from_millis(200));
     // Once, to find that nothing is due.
     assert!(hand.pace().count_of_due() <= 1, "{}", hand.pace());
-    boots(&hand);
+    hand.feed_from_usb(Some(USB));
+    let fed = Instant::now();
+    while hand.boots() == 0 {
+        assert!(fed.elapsed() < PATIENCE, "it boots");
+        std::thread::yield_now();
+    }
     let (before, began) = (hand.pace().count_of_due(), Instant::now());
     std::thread::sleep(Duration::from_millis(500));
     let (passes, most) = (hand.pace().count_of_due() - before, began.elapsed().as_micros() as u64 / 500 + 10);

@@ -16,9 +16,16 @@ const LANTERN: &[u8] = include_bytes!("../../../../fixtures/firmware/images/lant
 const USB: Voltage = Voltage::new(5_000_000);
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// A CPU that never rests.
+const BUSY: &[u8] = include_bytes!("../../../../fixtures/firmware/images/lantern-bench.bin");
+
 fn start() -> PacedBoard {
+    start_with(LANTERN)
+}
+
+fn start_with(image: &[u8]) -> PacedBoard {
     let wiring = Wiring { light: [13, 14, 15].map(Pin::p0), modem: Some(Pin::p0(16)) };
     let config = BoardConfig { source: Source::None, pins: wiring.pins(), ..BoardConfig::new(Chip::Nrf51822) };
-    let board = Board::new(config, LANTERN).expect("the image fits");
+    let board = Board::new(config, image).expect("the image fits");
     PacedBoard::start(board, wiring, 1).expect("there is a thread to be had")
 }
