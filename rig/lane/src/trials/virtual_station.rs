@@ -282,12 +282,16 @@ fn the_console_loses_nothing_either_way() -> Result<(), Mishap> {
     let mut switch = load_switch(&lines)?;
     switch.switch(Switch::On, soon())?;
     talk.until("~connect")?;
-    let (began, mut bytes) = (now(), 0);
+    let (began, mut bytes, mut uptime) = (now(), 0, 0);
     for _ in 0..ROUNDS {
         let answer = talk.ask("status", " uptime ")?;
         let answer = answer.lines().last().unwrap_or_default();
         let whole = answer.starts_with("status ") && answer.split(' ').count() == 6;
         same(&format!("{answer:?} is whole"), whole, true)?;
+        // A digit that is lost makes it smaller.
+        let later: u64 = answer.rsplit(' ').next().unwrap_or_default().parse()?;
+        same(&format!("{answer:?} comes after {uptime}"), later >= uptime, true)?;
+        uptime = later;
         bytes += answer.len() + 2;
     }
     let hex: String = KEY.iter().map(|byte| format!("{byte:02x}")).collect();
