@@ -89,6 +89,11 @@ impl Driver {
             Self::Real(factory, _) => factory.driver(),
         }
     }
+
+    /// Whether it works through the station's lines.
+    pub fn is_over_lines(&self) -> bool {
+        matches!(self, Self::Real(factory, _) if factory.is_over_lines())
+    }
 }
 
 impl fmt::Debug for Driver {

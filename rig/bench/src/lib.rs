@@ -1,12 +1,15 @@
 //! Bench and board YAML to stations, and trials on them: real instruments, real time.
 //!
 //! Boundary: one computer. [`mod@file`] is what stands in a bench file, and opens nothing; [`fitness`] tells whether a station can run a plan;
-//! [`OpenStation`] holds the instruments, the lock and the safe state; [`driver`] runs a trial on one. What a trial decides is
+//! [`OpenStation`] holds the instruments, the lock and the safe state; [`driver`] runs a trial on one, [`mod@check`] tells whether it works,
+//! and [`desk`] does one thing with it. What a trial decides is
 //! `brickproof-trial`'s.
 
 mod asking;
+pub mod check;
 mod clock;
 mod cut;
+pub mod desk;
 pub mod driver;
 pub mod file;
 pub mod fitness;
@@ -16,4 +19,5 @@ mod senses;
 pub mod state;
 mod station;
 
-pub use station::{OpenError, OpenStation, Restored};
+pub use brickproof_instruments::Failure;
+pub use station::{OpenError, OpenStation, Opened, Restored, told};

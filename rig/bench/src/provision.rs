@@ -94,6 +94,29 @@ pub(crate) async fn with_memory<R: Send + 'static>(
     work.await
 }
 
+/// Writes what differs of several contents, each with its address, and verifies it; answers with the bytes that were written of each group.
+pub(crate) async fn write_groups(
+    station: &OpenStation,
+    groups: Vec<Vec<(u32, Vec<u8>)>>,
+) -> Result<Vec<usize>, Failure> {
+    let work = ask(station.probe()?, "write to the board", WRITING, move |probe, deadline| {
+        let mut memory = Probed { probe, deadline };
+        let mut written = Vec::new();
+        for contents in groups {
+            let mut bytes_written = 0;
+            for (address, bytes) in contents.iter().filter(|(_, bytes)| !bytes.is_empty()) {
+                if memory.write_what_differs(*address, bytes)? {
+                    bytes_written += bytes.len();
+                }
+            }
+            written.push(bytes_written);
+        }
+        probe.detach(deadline)?;
+        Ok(written)
+    });
+    work.await
+}
+
 /// Lets the board begin anew: programming used its RAM.
 pub(crate) async fn restart(station: &OpenStation) -> Result<(), Failure> {
     let work = ask(station.probe()?, "reset the board", READING, |probe, deadline| {
@@ -105,11 +128,19 @@ pub(crate) async fn restart(station: &OpenStation) -> Result<(), Failure> {
 
 /// Why a board is not ready for a trial.
 #[derive(Debug)]
-enum Unready {
+pub(crate) enum Unready {
     /// Something did not work; it may another time.
     Failed(Failure),
     /// Another board sits there: nothing may be written to it, and no ladder helps.
     WrongBoard(Failure),
+}
+
+impl From<Unready> for Failure {
+    fn from(unready: Unready) -> Self {
+        match unready {
+            Unready::Failed(failure) | Unready::WrongBoard(failure) => failure,
+        }
+    }
 }
 
 impl From<Failure> for Unready {
@@ -231,7 +262,11 @@ async fn attempt(station: &OpenStation, firmware: &Firmware, keys: KeyStore) -> 
 
 /// Feeds the board, so that a probe can reach it, and waits until it runs.
 pub(crate) async fn feed(station: &OpenStation) -> Result<(), Failure> {
-    let output = usual_output(station);
+    feed_with(station, usual_output(station)).await
+}
+
+/// The same with this output.
+pub(crate) async fn feed_with(station: &OpenStation, output: Output) -> Result<(), Failure> {
     station.power_on(output).await?;
     let rises = Deadline::after(RISE);
     let minimum = station.board().input.minimum;
@@ -272,7 +307,7 @@ pub(crate) fn usual_output(station: &OpenStation) -> Output {
 }
 
 /// Holds the board to the station's `serial`, before anything is written to it.
-async fn right_board(station: &OpenStation) -> Result<(), Unready> {
+pub(crate) async fn right_board(station: &OpenStation) -> Result<(), Unready> {
     let Some(expected) = &station.file().serial else { return Ok(()) };
     let found = identity(station).await?;
     if found == *expected {
@@ -296,7 +331,7 @@ pub(crate) async fn identity(station: &OpenStation) -> Result<Identity, Failure>
 }
 
 /// An identity that the rig did not make is somebody's: it is kept before it is written over.
-async fn keep_strange_keys(station: &OpenStation, keys: KeyStore) -> Result<(), Failure> {
+pub(crate) async fn keep_strange_keys(station: &OpenStation, keys: KeyStore) -> Result<(), Failure> {
     let read = ask(station.probe()?, "read the key areas", READING, move |probe, deadline| {
         let mut memory = Probed { probe, deadline };
         let areas = [Area::A, Area::B].map(|area| keys.read_area(&mut memory, area));

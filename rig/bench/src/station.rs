@@ -32,6 +32,9 @@ const SWITCHING_OFF: Span = Span::secs(7);
 /// A supply input below this is off: no transistor of the parts conducts there; assumed.
 pub(crate) const DARK: Voltage = Voltage::new(500_000);
 
+/// What the journal says of a source that somebody wanted to stay on.
+const LEFT_ON: &str = "power on --stay";
+
 /// A station that is this process's, with its instruments open.
 pub struct OpenStation {
     /// What stands in the bench file.
@@ -51,7 +54,20 @@ pub struct OpenStation {
     state: StateFolder,
     journal: Journal,
     holder: Holder,
+    /// The source was left on for somebody, whoever has the station meanwhile.
+    source_stays: bool,
     _lock: Lock,
+}
+
+/// A station of which everything is open that is there.
+#[derive(Debug)]
+pub struct Opened {
+    /// The station.
+    pub station: Arc<OpenStation>,
+    /// What could not be opened, and why.
+    pub missing: Vec<(Kind, Failure)>,
+    /// What was done about an earlier process.
+    pub restored: Option<Restored>,
 }
 
 impl fmt::Debug for OpenStation {
@@ -128,7 +144,7 @@ pub(crate) fn listed(failures: &[Failure]) -> String {
 }
 
 /// A failure and what to try.
-pub(crate) fn told(failure: &Failure) -> String {
+pub fn told(failure: &Failure) -> String {
     match failure.help() {
         Some(help) => format!("{failure} ({help})"),
         None => failure.to_string(),
@@ -146,17 +162,75 @@ impl OpenStation {
         station: &file::Station,
         state: &StateFolder,
     ) -> Result<(Arc<Self>, Option<Restored>), OpenError> {
+        let Opened { station, missing, restored } = Self::open_what_is_there(bench, station, state).await?;
+        match restored {
+            _ if !missing.is_empty() => Err(OpenError::Instruments {
+                station: station.full_name.clone(),
+                failures: missing.into_iter().map(|(_, failure)| failure).collect(),
+                restored: restored.map(Box::new),
+            }),
+            Some(restored) if restored.still_unsafe.is_some() => Err(OpenError::Unsafe(Box::new(restored))),
+            restored => Ok((station, restored)),
+        }
+    }
+
+    /// As [`open`](Self::open), with what is there: what is missing is told and left out.
+    ///
+    /// # Errors
+    /// If the station is virtual or cannot be had.
+    pub async fn open_what_is_there(
+        bench: &str,
+        station: &file::Station,
+        state: &StateFolder,
+    ) -> Result<Opened, OpenError> {
+        let mut opened = Self::take_over(bench, station, state)?;
+        let left_over = opened.journal.left_over();
+        let missing = opened.open_all().await;
+        let mut restored = None;
+        if let Some(left_by) = left_over {
+            // Whatever else is missing: what can be made safe is.
+            let still_unsafe = opened.make_safe().await.err().map(|failures| listed(&failures));
+            restored = Some(Restored { station: opened.full_name.clone(), left_by, still_unsafe });
+        }
+        Ok(Opened { station: Arc::new(opened), missing, restored })
+    }
+
+    /// As [`open`](Self::open), for work on a board whose source was [left on](Self::leave_on): the supply is not touched and stays on
+    /// afterwards. `None` if no source was left on.
+    ///
+    /// # Errors
+    /// Everything that keeps the station from being used.
+    pub async fn open_beside_its_source(
+        bench: &str,
+        station: &file::Station,
+        state: &StateFolder,
+    ) -> Result<Option<Arc<Self>>, OpenError> {
+        let mut without = station.clone();
+        without.instruments.remove(&Kind::Supply);
+        let mut opened = Self::take_over(bench, &without, state)?;
+        if !matches!(opened.journal.left_over(), Some(Ok(entry)) if entry.doing == LEFT_ON) {
+            return Ok(None);
+        }
+        opened.source_stays = true;
+        let missing = opened.open_all().await;
+        if missing.is_empty() {
+            return Ok(Some(Arc::new(opened)));
+        }
+        let failures = missing.into_iter().map(|(_, failure)| failure).collect();
+        Err(OpenError::Instruments { station: opened.full_name, failures, restored: None })
+    }
+
+    /// The station under lock, with nothing open.
+    fn take_over(bench: &str, station: &file::Station, state: &StateFolder) -> Result<Self, OpenError> {
         let full_name = format!("{bench}/{}", station.name);
         if station.instruments.values().any(|driver| matches!(driver, Driver::Virtual)) {
             return Err(OpenError::Virtual(full_name));
         }
         let holder = Holder::this();
         let lock = state.lock(bench, &station.name, &holder)?;
-        let journal = state.journal(bench, &station.name);
-        let left_over = journal.left_over();
-        let mut opened = Self {
+        Ok(Self {
             file: station.clone(),
-            full_name: full_name.clone(),
+            full_name,
             lines: None,
             edges: None,
             console: None,
@@ -167,35 +241,22 @@ impl OpenStation {
             firewall: None,
             called_off: Mutex::default(),
             state: state.clone(),
-            journal,
+            journal: state.journal(bench, &station.name),
             holder,
+            source_stays: false,
             _lock: lock,
-        };
-        let failures = opened.open_all().await;
-        let mut restored = None;
-        if let Some(left_by) = left_over {
-            // Whatever else is missing: what can be made safe is.
-            let still_unsafe = opened.make_safe().await.err().map(|failures| listed(&failures));
-            restored = Some(Restored { station: full_name.clone(), left_by, still_unsafe });
-        }
-        match restored {
-            _ if !failures.is_empty() => {
-                Err(OpenError::Instruments { station: full_name, failures, restored: restored.map(Box::new) })
-            }
-            Some(restored) if restored.still_unsafe.is_some() => Err(OpenError::Unsafe(Box::new(restored))),
-            restored => Ok((Arc::new(opened), restored)),
-        }
+        })
     }
 
     /// Opens every instrument that can be opened, the lines first: a supply may be thrown by one of them.
-    async fn open_all(&mut self) -> Vec<Failure> {
+    async fn open_all(&mut self) -> Vec<(Kind, Failure)> {
         let mut failures = Vec::new();
         let drivers: Vec<_> = self.file.instruments.clone().into_iter().collect();
         for (kind, driver) in drivers {
             let Driver::Real(factory, settings) = driver else { continue };
             let opened = open_one(factory, settings, self.lines.clone()).await;
             if let Err(failure) = opened.and_then(|instrument| self.take(kind, instrument)) {
-                failures.push(failure);
+                failures.push((kind, failure));
             }
         }
         failures
@@ -242,7 +303,39 @@ impl OpenStation {
     /// If it cannot be noted: then nothing must be driven.
     pub fn leave_safe_state(&self, doing: &str) -> Result<(), StateError> {
         *self.called_off.lock().unwrap_or_else(PoisonError::into_inner) = Arc::default();
+        if self.source_stays {
+            // The journal says already that the station is not safe, and why.
+            return Ok(());
+        }
         self.journal.open(&Entry { holder: self.holder.clone(), doing: doing.to_owned() })
+    }
+
+    /// Whether its source stays on when this process ends and lets go of it.
+    ///
+    /// # Errors
+    /// That it would not.
+    pub fn can_leave_on(&self) -> Result<(), Failure> {
+        let supply = self.supply()?;
+        if self.file.instruments.get(&Kind::Supply).is_some_and(|driver| driver.is_over_lines()) {
+            let kind = FailureKind::Unsupported("its line is let go when the process that holds it ends".to_owned());
+            return Err(Failure::new(supply.device(), "stay on without a process", kind)
+                .with_help("leave this process running instead, without --stay"));
+        }
+        Ok(())
+    }
+
+    /// Notes that the source, which is on, is left on when this process ends, because somebody wants it so. Whoever opens the station next
+    /// makes it safe, unless they [open it beside its source](Self::open_beside_its_source).
+    ///
+    /// # Errors
+    /// If it cannot be noted, or the source would not stay on.
+    pub fn leave_on(&self) -> Result<(), OpenError> {
+        self.can_leave_on().map_err(|failure| OpenError::Instruments {
+            station: self.full_name.clone(),
+            failures: vec![failure],
+            restored: None,
+        })?;
+        Ok(self.journal.open(&Entry { holder: self.holder.clone(), doing: LEFT_ON.to_owned() })?)
     }
 
     /// Tells whether what is being done with the station now has to end.
@@ -320,6 +413,9 @@ impl OpenStation {
         self.call_off();
         let (off, released, opened) = tokio::join!(self.take_power(), self.release_lines(), self.open_network());
         let failures: Vec<Failure> = [off, released, opened].into_iter().filter_map(Result::err).collect();
+        if self.source_stays && failures.is_empty() {
+            return Ok(());
+        }
         if failures.is_empty() {
             // A journal that stays has the next start make the station safe once more, which harms nobody.
             let _ = self.journal.close();
@@ -366,7 +462,7 @@ impl OpenStation {
         self.state.keep_backup(&format!("{}.{what}", self.full_name.replace('/', ".")), bytes)
     }
 
-    fn measures_voltage(&self) -> bool {
+    pub(crate) fn measures_voltage(&self) -> bool {
         crate::fitness::offer(&self.file, Kind::Supply).is_some_and(|(capabilities, _)| capabilities.measures_voltage)
     }
 
@@ -384,6 +480,10 @@ impl OpenStation {
 
     pub(crate) fn probe(&self) -> Result<&Owner<dyn Probe>, Failure> {
         self.probe.as_ref().ok_or_else(|| self.lacks(Kind::Probe))
+    }
+
+    pub(crate) fn light(&self) -> Result<&Owner<dyn Light>, Failure> {
+        self.light.as_ref().ok_or_else(|| self.lacks(Kind::Light))
     }
 
     fn lacks(&self, kind: Kind) -> Failure {

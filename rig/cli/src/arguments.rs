@@ -5,6 +5,7 @@
 use std::path::PathBuf;
 
 use brickproof_scenario::Override;
+use brickproof_units::{Span, Voltage};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Runs scenarios against boards, injects the faults that brick products in the field, and says whether the firmware survived.
@@ -27,6 +28,14 @@ pub(crate) enum Command {
     Explain(Explain),
     /// Look after benches of real boards
     Bench(Bench),
+    /// Switch the source of a station
+    Power(Power),
+    /// Reset the board of a station
+    Reset(Reset),
+    /// Write firmware to the board of a station
+    Flash(Flash),
+    /// Talk to the board of a station
+    Console(Console),
 }
 
 /// Which scenarios, and with what.
@@ -144,6 +153,133 @@ pub(crate) struct Bench {
 pub(crate) enum BenchCommand {
     /// Show every mistake in bench files; open nothing, drive nothing
     Lint(BenchLint),
+    /// Drive every instrument, read it back, and say what works
+    Check(BenchCheck),
+    /// Force the safe state: source off, lines released, network open
+    MakeSafe(BenchMakeSafe),
+}
+
+/// Stations of a bench.
+#[derive(Debug, Args)]
+pub(crate) struct Stations {
+    /// The bench file
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// Only this station of it; may be given several times
+    #[arg(long, value_name = "STATION")]
+    pub(crate) station: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BenchCheck {
+    #[command(flatten)]
+    pub(crate) on: Stations,
+    /// Cut the power so often to measure how fast that comes; 0: not at all. If not given, 10 times, and only where the board can be held in
+    /// reset meanwhile
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(..=10_000))]
+    pub(crate) cuts: Option<u32>,
+    /// How findings are printed
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BenchMakeSafe {
+    #[command(flatten)]
+    pub(crate) on: Stations,
+}
+
+/// One station of a bench.
+#[derive(Debug, Args)]
+pub(crate) struct OneStation {
+    /// The bench file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) bench: PathBuf,
+    /// The station; needed if the bench has several
+    #[arg(long, value_name = "STATION")]
+    pub(crate) station: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Power {
+    #[command(subcommand)]
+    pub(crate) command: PowerCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PowerCommand {
+    /// Switch it on, until Ctrl-C. Console and probe are free for other tools meanwhile
+    On(PowerOn),
+    /// Switch it off, and measure that it is
+    Off(PowerOff),
+    /// Keep it off for a while, then as `on`
+    Cycle(PowerCycle),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PowerOn {
+    #[command(flatten)]
+    pub(crate) on: OneStation,
+    /// With this voltage; what the board usually gets if not given
+    #[arg(long, value_name = "V")]
+    pub(crate) voltage: Option<Voltage>,
+    /// Leave it on and end. `reset`, `flash` and `console` work on the board meanwhile; everything else makes the station safe first
+    #[arg(long)]
+    pub(crate) stay: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PowerOff {
+    #[command(flatten)]
+    pub(crate) on: OneStation,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PowerCycle {
+    #[command(flatten)]
+    pub(crate) then: PowerOn,
+    /// Off for this long
+    #[arg(long = "for", value_name = "TIME", default_value = "1s")]
+    pub(crate) off_for: Span,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Reset {
+    #[command(flatten)]
+    pub(crate) on: OneStation,
+    /// Hold it for this long
+    #[arg(long, value_name = "TIME", default_value = "100ms")]
+    pub(crate) hold: Span,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Flash {
+    #[command(flatten)]
+    pub(crate) on: OneStation,
+    /// A shipped name, or a .bin, .hex or .elf file
+    #[arg(value_name = "FIRMWARE")]
+    pub(crate) firmware: String,
+    /// Leave the keys on the board as they are
+    #[arg(long)]
+    pub(crate) no_keys: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Console {
+    #[command(flatten)]
+    pub(crate) on: OneStation,
+    /// Feed the board meanwhile
+    #[arg(long)]
+    pub(crate) power: bool,
+    /// Begin every line with the time since the beginning
+    #[arg(long)]
+    pub(crate) stamps: bool,
+    /// Keep what comes in this file too, private keys masked
+    #[arg(long, value_name = "FILE")]
+    pub(crate) log: Option<PathBuf>,
+    /// End after this long; with Ctrl-C if not given
+    #[arg(long = "for", value_name = "TIME")]
+    pub(crate) ends_after: Option<Span>,
 }
 
 #[derive(Debug, Args)]

@@ -3,7 +3,13 @@
 //! Boundary: each turns its arguments into calls and ends with an exit status or a problem.
 
 pub(crate) mod bench;
+pub(crate) mod check;
+pub(crate) mod console;
 pub(crate) mod explain;
+pub(crate) mod flash;
 pub(crate) mod lint;
+pub(crate) mod make_safe;
+pub(crate) mod power;
 pub(crate) mod replay;
+pub(crate) mod reset;
 pub(crate) mod run;

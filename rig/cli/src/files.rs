@@ -207,14 +207,18 @@ impl Found {
 
 /// The image that `plan` names, if its board has room for it.
 pub(crate) fn firmware_of(plan: &Plan) -> Result<Firmware, Problem> {
-    let name = &plan.firmware.0;
+    firmware_called(&plan.firmware.0, &plan.board)
+}
+
+/// The image of that name, a shipped one or a file, if that board has room for it.
+pub(crate) fn firmware_called(name: &str, board: &BoardProfile) -> Result<Firmware, Problem> {
     if Firmware::shipped(name).is_none() && !is_path(name) && !Path::new(name).exists() {
         return Err(Problem::Selection {
             what: format!("there is no firmware called `{name}`, and no such file"),
             help: suggestion("firmwares", name, Firmware::shipped_names().collect::<Vec<_>>().into_iter()),
         });
     }
-    firmware(name, &plan.board).map_err(|what| Problem::Selection {
+    firmware(name, board).map_err(|what| Problem::Selection {
         what,
         help: "give a raw image (.bin), Intel HEX (.hex) or an ELF file that was made for this board".to_owned(),
     })

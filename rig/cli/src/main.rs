@@ -22,6 +22,10 @@ fn main() -> ExitCode {
         Command::Lint(lint) => commands::lint::lint(&lint),
         Command::Explain(explain) => commands::explain::explain(&explain),
         Command::Bench(bench) => commands::bench::bench(&bench.command),
+        Command::Power(power) => commands::power::power(&power.command),
+        Command::Reset(reset) => commands::reset::reset(&reset),
+        Command::Flash(flash) => commands::flash::flash(&flash),
+        Command::Console(console) => commands::console::console(&console),
     };
     let exit = outcome.unwrap_or_else(|problem| output::problem(&problem));
     output::finish(exit).into()

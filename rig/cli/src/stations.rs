@@ -8,11 +8,12 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::Instant;
 
+use brickproof_bench::desk::{self, AtHand, Purpose, Source};
 use brickproof_bench::driver::{self, Stop};
 use brickproof_bench::file::{self, Bench, Driver, Station, World};
 use brickproof_bench::fitness::unfit;
 use brickproof_bench::state::StateFolder;
-use brickproof_bench::{OpenError, OpenStation};
+use brickproof_bench::{Failure, OpenError, OpenStation};
 use brickproof_report::Secrets;
 use brickproof_report::results::{self, Finished, FirmwareRef};
 use brickproof_scenario::plan::Plan;
@@ -20,15 +21,136 @@ use brickproof_scenario::{Library, suggestion};
 use brickproof_trial::{Achieved, Command, CommandError, Observation, Stamp, Trial};
 use tokio::sync::watch;
 
-use crate::arguments::Where;
+use crate::arguments::{OneStation, Where};
 use crate::commands::run::Job;
-use crate::exit::Problem;
+use crate::exit::{Exit, Problem};
 use crate::{files, output};
 
 /// Reads a bench file.
 pub(crate) fn read(path: &Path) -> Result<Bench, Problem> {
     let bytes = fs::read(path).map_err(|source| Problem::Unreadable { path: path.to_owned(), source })?;
     file::load(&files::label(path), bytes, &Library::built_in()).map_err(|mistakes| Problem::Mistakes(vec![mistakes]))
+}
+
+/// The station that was asked for, with the name of its bench; the only one if none was.
+pub(crate) fn one(on: &OneStation) -> Result<(String, Station), Problem> {
+    let wanted: Vec<String> = on.station.iter().cloned().collect();
+    let (bench, mut stations) = several(&on.bench, &wanted)?;
+    match (stations.pop(), stations.is_empty()) {
+        (Some(station), true) => Ok((bench, station)),
+        _ => Err(Problem::Selection {
+            what: format!("{} has several stations", on.bench.display()),
+            help: "say which with --station; `brickproof bench lint FILE` lists them".to_owned(),
+        }),
+    }
+}
+
+/// The stations that were asked for, with the name of their bench; all of it if none was. None of them is virtual.
+pub(crate) fn several(path: &Path, wanted: &[String]) -> Result<(String, Vec<Station>), Problem> {
+    let bench = read(path)?;
+    know(path, &bench, wanted)?;
+    let is_wanted = |station: &Station| wanted.is_empty() || wanted.contains(&station.name);
+    let stations: Vec<Station> = bench.stations.into_iter().filter(is_wanted).collect();
+    match stations.iter().find(|station| station.world == World::Virtual) {
+        Some(station) => Err(Problem::Selection {
+            what: format!("station {}/{} is virtual", bench.name, station.name),
+            help: "there is no instrument that could be driven; `brickproof run` runs scenarios on it".to_owned(),
+        }),
+        None => Ok((bench.name, stations)),
+    }
+}
+
+/// Refuses stations that the bench does not have.
+fn know(path: &Path, bench: &Bench, wanted: &[String]) -> Result<(), Problem> {
+    let known: Vec<&str> = bench.stations.iter().map(|station| station.name.as_str()).collect();
+    match wanted.iter().find(|name| !known.contains(&name.as_str())) {
+        None => Ok(()),
+        Some(unknown) => Err(Problem::Selection {
+            what: format!("{} has no station `{unknown}`", path.display()),
+            help: suggestion("stations", unknown, known.into_iter()),
+        }),
+    }
+}
+
+/// Has the tasks of a command run to their end, with the folder in which stations are remembered.
+pub(crate) fn block_on<R>(work: impl AsyncFnOnce(StateFolder) -> Result<R, Problem>) -> Result<R, Problem> {
+    let state = StateFolder::find().map_err(|error| Problem::Bench(vec![error.to_string()]))?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Problem::Bench(vec![format!("no threads are to be had: {error}")]))?;
+    let outcome = runtime.block_on(work(state));
+    // What hangs in a driver must not keep the command from ending.
+    runtime.shutdown_background();
+    outcome
+}
+
+/// What becomes of a station after an act.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Afterwards {
+    /// It is made safe.
+    Safe,
+    /// Its source stays on if the act succeeded.
+    Stays,
+}
+
+/// One station for one act of somebody at a desk.
+pub(crate) struct AtDesk {
+    pub(crate) station: Arc<OpenStation>,
+    pub(crate) source: Source,
+}
+
+impl AtDesk {
+    pub(crate) async fn open(
+        bench: &str,
+        station: &Station,
+        state: &StateFolder,
+        purpose: Purpose,
+    ) -> Result<Self, Problem> {
+        let opened = desk::open(bench, station, state, purpose).await;
+        let AtHand { station, restored, source } = opened.map_err(|error| Problem::Bench(vec![told(&error)]))?;
+        if let Some(restored) = restored {
+            output::note(&restored.to_string());
+        }
+        Ok(Self { station, source })
+    }
+
+    /// Has the act done under the journal, and makes the station safe after it.
+    pub(crate) async fn work(
+        &self,
+        doing: &str,
+        act: impl Future<Output = Result<Exit, Problem>>,
+        afterwards: Afterwards,
+    ) -> Result<Exit, Problem> {
+        self.station.leave_safe_state(doing).map_err(|error| Problem::Bench(vec![error.to_string()]))?;
+        let outcome = act.await;
+        if afterwards == Afterwards::Stays && matches!(outcome, Ok(Exit::Passed)) {
+            return outcome;
+        }
+        match (outcome, self.end().await) {
+            (outcome, Ok(())) => outcome,
+            (Ok(_), Err(problem)) => Err(problem),
+            (Err(first), Err(second)) => {
+                output::problem(&first);
+                Err(second)
+            }
+        }
+    }
+
+    /// Makes the station safe.
+    pub(crate) async fn end(&self) -> Result<(), Problem> {
+        let name = self.station.name();
+        self.station.make_safe().await.map_err(|failures| {
+            Problem::Bench(
+                failures.iter().map(|failure| format!("{name} is not known to be safe: {failure}")).collect(),
+            )
+        })
+    }
+}
+
+/// An instrument that did not do what it was asked, and what to try.
+pub(crate) fn failed(failure: &Failure) -> Problem {
+    Problem::Bench(vec![brickproof_bench::told(failure)])
 }
 
 /// The stations that were asked for, with the name of their bench.
@@ -43,13 +165,7 @@ impl Chosen {
     pub(crate) fn of(on: &Where) -> Result<Option<Self>, Problem> {
         let Some(path) = &on.bench else { return Ok(None) };
         let bench = read(path)?;
-        let known: Vec<&str> = bench.stations.iter().map(|station| station.name.as_str()).collect();
-        if let Some(unknown) = on.station.iter().find(|name| !known.contains(&name.as_str())) {
-            return Err(Problem::Selection {
-                what: format!("{} has no station `{unknown}`", path.display()),
-                help: suggestion("stations", unknown, known.into_iter()),
-            });
-        }
+        know(path, &bench, &on.station)?;
         let wanted = |station: &Station| on.station.is_empty() || on.station.contains(&station.name);
         let stations: Vec<Station> = bench.stations.into_iter().filter(wanted).collect();
         let worlds: Vec<World> = stations.iter().map(|station| station.world).collect();
@@ -138,14 +254,9 @@ pub(crate) fn run_all(
     secrets: &Secrets,
     finished: &mpsc::Sender<(usize, Finished)>,
 ) -> Result<Interrupted, Problem> {
-    let state = StateFolder::find().map_err(|error| Problem::Bench(vec![error.to_string()]))?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Problem::Bench(vec![format!("no threads are to be had: {error}")]))?;
     let waiting = jobs.iter().enumerate().map(|(index, job)| (index, chosen.fit_for(&job.plan))).collect();
     let queue = Arc::new(Queue { waiting: Mutex::new(waiting) });
-    let outcome = runtime.block_on(async {
+    block_on(async |state| {
         let stop = watch_signals();
         let opened = open(chosen, jobs, &state).await?;
         let mut problems = Vec::new();
@@ -180,10 +291,7 @@ pub(crate) fn run_all(
             leave_over(chosen, &queue, jobs, secrets, finished);
         }
         if problems.is_empty() { Ok(interrupted) } else { Err(Problem::Bench(problems)) }
-    });
-    // What hangs in a driver must not keep the command from ending.
-    runtime.shutdown_background();
-    outcome
+    })
 }
 
 /// Whether somebody ended the run early.

@@ -1,4 +1,5 @@
-//! `brickproof bench lint`: every mistake of bench files, with its line; nothing is opened and nothing is driven.
+//! `brickproof bench`: what can be done with whole benches. `lint` is here: every mistake of bench files, with its line; nothing is opened and
+//! nothing is driven.
 
 use std::fs;
 
@@ -6,12 +7,15 @@ use brickproof_bench::file::{self, Bench, Station};
 use brickproof_scenario::Library;
 
 use crate::arguments::{BenchCommand, BenchLint};
+use crate::commands::{check, make_safe};
 use crate::exit::{Exit, Problem};
 use crate::{files, output};
 
 pub(crate) fn bench(command: &BenchCommand) -> Result<Exit, Problem> {
     match command {
         BenchCommand::Lint(arguments) => lint(arguments),
+        BenchCommand::Check(arguments) => check::check(arguments),
+        BenchCommand::MakeSafe(arguments) => make_safe::make_safe(arguments),
     }
 }
 

@@ -1,0 +1,242 @@
+//! What a person does with one station: power, reset, flash, console, and the safe state by force.
+//!
+//! Boundary: single acts, each with the lock, the journal and the safe state of a trial. Only the instruments that an act needs are opened, so
+//! that other tools can have the rest; those that have a safe state are always among them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use brickproof_firmware::{Firmware, KeyStore, UICR};
+use brickproof_instruments::{Drive, Failure, FailureKind, Kind, Output, Reading, now};
+use brickproof_units::{Instant, Span, Voltage};
+
+use crate::asking::ask;
+use crate::file;
+use crate::provision::{self, feed_with, usual_output};
+use crate::state::StateFolder;
+use crate::station::{ACTION, OpenError, OpenStation, Restored, told};
+
+/// A line at the slowest usual rate; assumed, as for a trial.
+const SENDING: Span = Span::secs(5);
+/// Instruments that have a safe state.
+const SAFE: [Kind; 3] = [Kind::Lines, Kind::Supply, Kind::Firewall];
+
+/// What the station is wanted for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// To switch its source. Whatever was left on is made safe first.
+    Power,
+    /// To reset its board.
+    Reset,
+    /// To write to its board.
+    Flash,
+    /// To talk to its board.
+    Console,
+}
+
+impl Purpose {
+    fn needs(self, kind: Kind) -> bool {
+        let own = match self {
+            Self::Power | Self::Reset => None,
+            Self::Flash => Some(Kind::Probe),
+            Self::Console => Some(Kind::Console),
+        };
+        SAFE.contains(&kind) || own == Some(kind)
+    }
+}
+
+/// Where the board's power comes from while somebody works on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// Somebody left it on; it stays so.
+    LeftOn,
+    /// It is off, and can be switched on.
+    Ours,
+    /// The station has none.
+    NotOurs,
+}
+
+/// A station for one act.
+#[derive(Debug)]
+pub struct AtHand {
+    /// The station.
+    pub station: Arc<OpenStation>,
+    /// What an earlier process had not left safe.
+    pub restored: Option<Restored>,
+    /// Who feeds the board.
+    pub source: Source,
+}
+
+/// Takes the station for one act.
+///
+/// # Errors
+/// Everything that keeps it from being used.
+pub async fn open(
+    bench: &str,
+    station: &file::Station,
+    state: &StateFolder,
+    purpose: Purpose,
+) -> Result<AtHand, OpenError> {
+    let part = part_of(station, |kind| purpose.needs(kind));
+    if purpose != Purpose::Power
+        && let Some(station) = OpenStation::open_beside_its_source(bench, &part, state).await?
+    {
+        return Ok(AtHand { station, restored: None, source: Source::LeftOn });
+    }
+    let (station, restored) = OpenStation::open(bench, &part, state).await?;
+    let source = if station.supply.is_some() { Source::Ours } else { Source::NotOurs };
+    Ok(AtHand { station, restored, source })
+}
+
+fn part_of(station: &file::Station, wanted: impl Fn(Kind) -> bool) -> file::Station {
+    let mut part = station.clone();
+    part.instruments.retain(|kind, _| wanted(*kind));
+    part
+}
+
+/// Forces the safe state of a station, whatever its journal says; answers what was left unsafe.
+///
+/// # Errors
+/// Everything that keeps it from being safe, or from being known to be.
+pub async fn make_safe(
+    bench: &str,
+    station: &file::Station,
+    state: &StateFolder,
+) -> Result<Option<Restored>, Vec<String>> {
+    let part = part_of(station, |kind| SAFE.contains(&kind));
+    let opened = OpenStation::open_what_is_there(bench, &part, state).await.map_err(|error| vec![error.to_string()])?;
+    let mut problems: Vec<String> = opened.missing.iter().map(|(_, failure)| told(failure)).collect();
+    if let Err(failures) = opened.station.make_safe().await {
+        // That one which is not open could not be used says less than why it is not.
+        let known = |failure: &&Failure| problems.is_empty() || !matches!(failure.kind(), FailureKind::Missing(_));
+        let told: Vec<String> = failures.iter().filter(known).map(told).collect();
+        problems.extend(told);
+    }
+    if problems.is_empty() { Ok(opened.restored) } else { Err(problems) }
+}
+
+/// Whether a board and its supply bear this voltage, before anything is opened.
+///
+/// # Errors
+/// Why not.
+pub fn bears(station: &file::Station, voltage: Voltage) -> Result<(), String> {
+    let input = station.board.input;
+    if voltage < input.minimum || voltage > input.maximum {
+        return Err(format!(
+            "a {} is fed with {} to {}, and not with {voltage}",
+            station.board.name, input.minimum, input.maximum
+        ));
+    }
+    let Some((capabilities, _)) = crate::fitness::offer(station, Kind::Supply) else {
+        return Err("the station has no `supply`".to_owned());
+    };
+    match capabilities.voltage {
+        Some(reach) if !reach.holds(voltage) => {
+            Err(format!("its supply gives {} to {}, and not {voltage}", reach.least, reach.most))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Switches the source on and waits until the board has what it needs; `None` is the board's usual voltage. What is not measured is not
+/// answered. The station must have left its safe state.
+///
+/// # Errors
+/// The supply's; also a voltage that does not come up.
+pub async fn feed(station: &OpenStation, voltage: Option<Voltage>) -> Result<Option<Reading>, Failure> {
+    let usual = usual_output(station);
+    let output = Output { voltage: voltage.unwrap_or(usual.voltage), ..usual };
+    let unmeasured = |failure: Failure| match failure.kind() {
+        FailureKind::Unsupported(_) if !station.measures_voltage() => Ok(None),
+        _ => Err(failure),
+    };
+    if !station.measures_voltage() {
+        station.power_on(output).await?;
+        return Ok(None);
+    }
+    feed_with(station, output).await?;
+    station.measure().await.map(Some).or_else(unmeasured)
+}
+
+/// Pulls RESET for a while. The station must have left its safe state.
+///
+/// # Errors
+/// Those of the lines.
+pub async fn reset(station: &OpenStation, hold: Span) -> Result<(), Failure> {
+    station.drive("reset", Drive::Asserted).await?;
+    tokio::time::sleep(Duration::from_nanos(hold.as_nanos())).await;
+    station.drive("reset", Drive::Released).await.map(drop)
+}
+
+/// What becomes of the keys when firmware is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keys {
+    /// The published genuine ones are written; an identity that is not the rig's is kept in a backup first.
+    Genuine,
+    /// Whatever is there stays.
+    AsTheyAre,
+}
+
+/// What was written to a board.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Written {
+    /// Bytes of firmware; zero if they were there.
+    pub firmware: usize,
+    /// Bytes of keys; `None` if they were left alone.
+    pub keys: Option<usize>,
+}
+
+/// Writes firmware to the board that the station says it has, verifies it, and lets it run. The board must have power and the station have
+/// left its safe state.
+///
+/// # Errors
+/// Another board sits there: nothing is written. Or the probe's.
+pub async fn flash(station: &OpenStation, firmware: &Firmware, keys: Keys) -> Result<Written, Failure> {
+    provision::right_board(station).await?;
+    let store = KeyStore::of(station.board(), firmware);
+    if keys == Keys::Genuine {
+        provision::keep_strange_keys(station, store).await?;
+    }
+    let mut groups = vec![vec![(0, firmware.image().to_vec()), (UICR, firmware.uicr().to_vec())]];
+    if keys == Keys::Genuine {
+        groups.push(store.factory_content().map(|content| (content.address, content.bytes)).into_iter().collect());
+    }
+    let written = provision::write_groups(station, groups).await?;
+    let written = Written { firmware: written.first().copied().unwrap_or_default(), keys: written.get(1).copied() };
+    provision::restart(station).await?;
+    Ok(written)
+}
+
+/// Somebody who talks to a board.
+#[derive(Debug)]
+pub struct Conversation<'a> {
+    station: &'a OpenStation,
+    began: Instant,
+}
+
+impl<'a> Conversation<'a> {
+    /// One that begins now.
+    pub fn begin(station: &'a OpenStation) -> Self {
+        Self { station, began: now() }
+    }
+
+    /// What came next, and when that was since the beginning; `None` if nothing did within a time.
+    ///
+    /// # Errors
+    /// The console's.
+    pub async fn hear(&self, within: Span) -> Result<Option<(Span, Vec<u8>)>, Failure> {
+        let read = ask(self.station.console()?, "read from it", within, |console, deadline| console.read(deadline));
+        Ok(read.await?.map(|chunk| (chunk.arrival.at.since(self.began), chunk.bytes)))
+    }
+
+    /// Says something to the board.
+    ///
+    /// # Errors
+    /// The console's.
+    pub async fn say(&self, bytes: Vec<u8>) -> Result<(), Failure> {
+        let write = ask(self.station.console()?, "write to it", SENDING.max(ACTION), move |console, deadline| {
+            console.write(&bytes, deadline)
+        });
+        write.await.map(drop)
+    }
+}
