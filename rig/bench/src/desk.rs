@@ -146,16 +146,35 @@ pub fn bears(station: &file::Station, voltage: Voltage) -> Result<(), String> {
 pub async fn feed(station: &OpenStation, voltage: Option<Voltage>) -> Result<Option<Reading>, Failure> {
     let usual = usual_output(station);
     let output = Output { voltage: voltage.unwrap_or(usual.voltage), ..usual };
-    let unmeasured = |failure: Failure| match failure.kind() {
-        FailureKind::Unsupported(_) if !station.measures_voltage() => Ok(None),
-        _ => Err(failure),
-    };
     if !station.measures_voltage() {
         station.power_on(output).await?;
         return Ok(None);
     }
     feed_with(station, output).await?;
-    station.measure().await.map(Some).or_else(unmeasured)
+    station.measure().await.map(Some)
+}
+
+/// Whether a source that is off was seen to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Off {
+    /// It was measured.
+    Measured,
+    /// Its supply cannot measure.
+    NotMeasured,
+}
+
+/// Switches the source off.
+///
+/// # Errors
+/// The supply's; also that it does not measure as off.
+pub async fn power_off(station: &OpenStation) -> Result<Off, Failure> {
+    match station.power_off().await {
+        Ok(()) => Ok(Off::Measured),
+        Err(failure) if matches!(failure.kind(), FailureKind::Unsupported(_)) && !station.measures_voltage() => {
+            Ok(Off::NotMeasured)
+        }
+        Err(failure) => Err(failure),
+    }
 }
 
 /// Pulls RESET for a while. The station must have left its safe state.

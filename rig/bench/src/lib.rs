@@ -10,6 +10,7 @@ pub mod check;
 mod clock;
 mod cut;
 pub mod desk;
+pub mod discover;
 pub mod driver;
 pub mod file;
 pub mod fitness;

@@ -155,6 +155,8 @@ pub(crate) enum BenchCommand {
     Lint(BenchLint),
     /// Drive every instrument, read it back, and say what works
     Check(BenchCheck),
+    /// Draft a bench file of what is plugged in
+    Discover(BenchDiscover),
     /// Force the safe state: source off, lines released, network open
     MakeSafe(BenchMakeSafe),
 }
@@ -181,6 +183,19 @@ pub(crate) struct BenchCheck {
     /// How findings are printed
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BenchDiscover {
+    /// The kind of board that it is for
+    #[arg(long, value_name = "NAME")]
+    pub(crate) board: Option<String>,
+    /// Write it here, where nothing may be yet, instead of printing it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+    /// Read addresses on I2C buses too. That may disturb other devices that have them
+    #[arg(long)]
+    pub(crate) probe_i2c: bool,
 }
 
 #[derive(Debug, Args)]

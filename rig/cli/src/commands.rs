@@ -5,6 +5,7 @@
 pub(crate) mod bench;
 pub(crate) mod check;
 pub(crate) mod console;
+pub(crate) mod discover;
 pub(crate) mod explain;
 pub(crate) mod flash;
 pub(crate) mod lint;

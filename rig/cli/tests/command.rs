@@ -1,5 +1,7 @@
 //! The built command, as a person or a build server calls it: exit statuses, what is printed, what is kept.
 
+#[path = "command/benches.rs"]
+mod benches;
 #[path = "command/desk.rs"]
 mod desk;
 #[path = "command/evidence.rs"]

@@ -7,6 +7,7 @@
 
 mod capability;
 mod clock;
+pub mod discover;
 mod factory;
 mod failure;
 mod i2c;

@@ -2,6 +2,8 @@
 //!
 //! Boundary: no kernel devices. Limits of time are wide, for computers that are busy with something else.
 
+mod checking;
+mod desk;
 mod failing;
 mod keeping;
 mod laws;

@@ -82,6 +82,10 @@ struct State {
     lingers: Span,
     off_since: Option<Instant>,
     asserted: BTreeSet<String>,
+    /// Lines whose pins stay as they are.
+    stuck: BTreeSet<String>,
+    /// Something lies between the LED and its sensor.
+    covered: bool,
     /// When the source was switched on.
     fed: Vec<Instant>,
     failing: BTreeMap<Kind, (How, When)>,
@@ -140,6 +144,16 @@ impl Model {
     /// Another board sits there.
     pub(crate) fn is_another_board(&self, serial: [u8; 8]) {
         self.state().serial = Some(serial);
+    }
+
+    /// The pin of this line stays as it is.
+    pub(crate) fn line_is_stuck(&self, line: &str) {
+        self.state().stuck.insert(line.to_owned());
+    }
+
+    /// The sensor sees nothing any more.
+    pub(crate) fn sensor_is_covered(&self) {
+        self.state().covered = true;
     }
 
     /// A cable feeds the board, whatever the supply does.
@@ -308,7 +322,9 @@ struct ModelLines {
 impl ModelLines {
     fn put(&self, line: &str, drive: Drive) {
         let hand = self.model.hand();
+        let is_stuck = self.model.state().stuck.contains(line);
         match (line, drive) {
+            _ if is_stuck => {}
             ("reset", Drive::Asserted) => hand.reset(Button::Pressed),
             ("reset", Drive::Released) => {
                 let mut state = self.model.state();
@@ -342,7 +358,12 @@ impl Lines for ModelLines {
 
     fn read(&mut self, line: &str, _: Deadline) -> Result<LineState, Failure> {
         self.model.obey(Kind::Lines, &format!("read `{line}`"))?;
-        Ok(if self.model.state().asserted.contains(line) { LineState::Active } else { LineState::Inactive })
+        let state = self.model.state();
+        Ok(if state.asserted.contains(line) && !state.stuck.contains(line) {
+            LineState::Active
+        } else {
+            LineState::Inactive
+        })
     }
 
     fn edges(&mut self) -> Result<Option<Box<dyn Edges>>, Failure> {

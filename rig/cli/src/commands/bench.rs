@@ -7,7 +7,7 @@ use brickproof_bench::file::{self, Bench, Station};
 use brickproof_scenario::Library;
 
 use crate::arguments::{BenchCommand, BenchLint};
-use crate::commands::{check, make_safe};
+use crate::commands::{check, discover, make_safe};
 use crate::exit::{Exit, Problem};
 use crate::{files, output};
 
@@ -15,6 +15,7 @@ pub(crate) fn bench(command: &BenchCommand) -> Result<Exit, Problem> {
     match command {
         BenchCommand::Lint(arguments) => lint(arguments),
         BenchCommand::Check(arguments) => check::check(arguments),
+        BenchCommand::Discover(arguments) => discover::discover(arguments),
         BenchCommand::MakeSafe(arguments) => make_safe::make_safe(arguments),
     }
 }

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use brickproof_bench::desk::{self, Purpose};
+use brickproof_bench::desk::{self, Off, Purpose};
 use brickproof_bench::driver::Stop;
 use tokio::sync::watch;
 
@@ -42,8 +42,8 @@ fn switch_on(arguments: &PowerOn, off_for: Option<Duration>) -> Result<Exit, Pro
             "power on",
             async {
                 if let Some(off_for) = off_for {
-                    desk.station.power_off().await.map_err(|failure| failed(&failure))?;
-                    output::line(&format!("{name}: off"));
+                    let off = desk::power_off(&desk.station).await.map_err(|failure| failed(&failure))?;
+                    output::line(&format!("{name}: {}", told(off)));
                     tokio::select! {
                         () = tokio::time::sleep(off_for) => {}
                         () = asked_to_stop(&mut stop) => return Ok(Exit::Interrupted),
@@ -81,10 +81,17 @@ fn switch_off(arguments: &PowerOff) -> Result<Exit, Problem> {
     let (bench, station) = stations::one(&arguments.on)?;
     stations::block_on(async |state| {
         let desk = AtDesk::open(&bench, &station, &state, Purpose::Power).await?;
-        let off = desk.station.power_off().await;
+        let off = desk::power_off(&desk.station).await;
         desk.end().await?;
-        off.map_err(|failure| failed(&failure))?;
-        output::line(&format!("{}: off, and measured off", desk.station.name()));
+        let off = off.map_err(|failure| failed(&failure))?;
+        output::line(&format!("{}: {}", desk.station.name(), told(off)));
         Ok(Exit::Passed)
     })
+}
+
+fn told(off: Off) -> &'static str {
+    match off {
+        Off::Measured => "off, and measured off",
+        Off::NotMeasured => "off; its supply does not measure whether it is",
+    }
 }

@@ -1,0 +1,44 @@
+//! `brickproof bench discover`: a bench file of what is plugged in, for a person to complete.
+//!
+//! Boundary: printing it, or writing it where nothing is yet.
+
+use std::fs::OpenOptions;
+use std::io::Write as _;
+
+use brickproof_bench::discover::{ReadI2c, draft};
+use brickproof_scenario::{Library, counted, suggestion};
+
+use crate::arguments::BenchDiscover;
+use crate::exit::{Exit, Problem};
+use crate::output;
+
+pub(crate) fn discover(arguments: &BenchDiscover) -> Result<Exit, Problem> {
+    let library = Library::built_in();
+    let board = arguments.board.as_deref().map(|name| {
+        library.board(name).ok_or_else(|| Problem::Selection {
+            what: format!("there is no board called `{name}`"),
+            help: suggestion("boards", name, library.board_names()),
+        })
+    });
+    let board = board.transpose()?;
+    let i2c = if arguments.probe_i2c { ReadI2c::Yes } else { ReadI2c::No };
+    let known: Vec<&str> = library.board_names().collect();
+    let draft = draft(board.map(|board| &**board), &known, i2c);
+    match draft.found {
+        0 => output::note("nothing was found that a driver could drive; this is a skeleton"),
+        found => output::note(&format!("{} found", counted(found, "device"))),
+    }
+    let Some(path) = &arguments.out else {
+        output::line(draft.text.trim_end());
+        return Ok(Exit::Passed);
+    };
+    // A bench file that somebody has completed is not written over.
+    let file = OpenOptions::new().write(true).create_new(true).open(path);
+    let written = file.and_then(|mut file| file.write_all(draft.text.as_bytes()));
+    written.map_err(|error| Problem::Selection {
+        what: format!("{} could not be written: {error}", path.display()),
+        help: "name a file that is not there yet".to_owned(),
+    })?;
+    output::line(&format!("{} is to be completed; then `brickproof bench lint {0}`", path.display()));
+    Ok(Exit::Passed)
+}
