@@ -211,7 +211,7 @@ pub struct Written {
 /// # Errors
 /// Another board sits there: nothing is written. Or the probe's.
 pub async fn flash(station: &OpenStation, firmware: &Firmware, keys: Keys) -> Result<Written, Failure> {
-    provision::right_board(station).await?;
+    provision::right_board(station).await.map_err(provision::Unready::into_failure)?;
     let store = KeyStore::of(station.board(), firmware);
     if keys == Keys::Genuine {
         provision::keep_strange_keys(station, store).await?;

@@ -135,10 +135,11 @@ pub(crate) enum Unready {
     WrongBoard(Failure),
 }
 
-impl From<Unready> for Failure {
-    fn from(unready: Unready) -> Self {
-        match unready {
-            Unready::Failed(failure) | Unready::WrongBoard(failure) => failure,
+impl Unready {
+    /// What failed, whether it may help to try again or not.
+    pub(crate) fn into_failure(self) -> Failure {
+        match self {
+            Self::Failed(failure) | Self::WrongBoard(failure) => failure,
         }
     }
 }

@@ -18,7 +18,7 @@ use brickproof_instruments::{
     FailureKind, Instrument, Kind, Light, LineState, Lines, Moment, Output, Probe, Reach, Reading, Region, Setting,
     Settings, Supply, Switch, Timing, Touch, Value, now,
 };
-use brickproof_paced::board::{Button, Ear, Hand, PacedBoard};
+use brickproof_paced::board::{Button, Ear, Hand, Holder, PacedBoard};
 use brickproof_paced::news::News;
 use brickproof_scenario::plan::Plan;
 use brickproof_scenario::{Library, load};
@@ -290,7 +290,7 @@ impl Factory for Bay {
         Ok(match self.kind {
             Kind::Lines => {
                 model.state().asserted.clear();
-                hand.reset(Button::Released);
+                hand.reset(Holder::Lines, Button::Released);
                 hand.set_pin(MODE, nrf::Level::Floating);
                 Instrument::Lines(Box::new(ModelLines { model, edges: Some(()) }))
             }
@@ -325,14 +325,14 @@ impl ModelLines {
         let is_stuck = self.model.state().stuck.contains(line);
         match (line, drive) {
             _ if is_stuck => {}
-            ("reset", Drive::Asserted) => hand.reset(Button::Pressed),
+            ("reset", Drive::Asserted) => hand.reset(Holder::Lines, Button::Pressed),
             ("reset", Drive::Released) => {
                 let mut state = self.model.state();
                 if state.deaf == Deaf::UntilReset {
                     state.deaf = Deaf::No;
                 }
                 drop(state);
-                hand.reset(Button::Released);
+                hand.reset(Holder::Lines, Button::Released);
             }
             (_, Drive::Asserted) => hand.set_pin(MODE, nrf::Level::Low),
             (_, Drive::Released) => hand.set_pin(MODE, nrf::Level::Floating),
@@ -476,9 +476,9 @@ impl Supply for ModelSupply {
                 state.off_since = if on { None } else { state.off_since.or_else(|| Some(now())) };
                 state.on = on;
                 // A chip without power has no debugger on it.
-                if !on && std::mem::take(&mut state.halted) && !state.asserted.contains("reset") {
+                if !on && std::mem::take(&mut state.halted) {
                     drop(state);
-                    self.model.hand().reset(Button::Released);
+                    self.model.hand().reset(Holder::Probe, Button::Released);
                 }
             }
             self.model.feed();
@@ -598,7 +598,7 @@ impl Probe for ModelProbe {
         let hand = self.reach(&asked)?;
         self.model.state().halted = true;
         // A halted core does nothing, as one in reset.
-        hand.reset(Button::Pressed);
+        hand.reset(Holder::Probe, Button::Pressed);
         self.model.state().written.push((address, bytes.len()));
         hand.with_board(|board| board.write_flash(address, bytes))
             .map_err(|error| Failure::new("the model's probe", &asked, FailureKind::Answer(error.to_string())))
@@ -608,8 +608,8 @@ impl Probe for ModelProbe {
         let hand = self.reach("reset the board")?;
         self.model.state().halted = false;
         Moment::of(|| {
-            hand.reset(Button::Pressed);
-            hand.reset(Button::Released);
+            hand.reset(Holder::Probe, Button::Pressed);
+            hand.reset(Holder::Probe, Button::Released);
             Ok(())
         })
         .map(|((), moment)| moment)
