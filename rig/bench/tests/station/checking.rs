@@ -78,7 +78,16 @@ async fn a_board_that_is_fed_by_a_cable_is_not_off() {
     let rig = Rig::new();
     with_firmware(&rig).await;
     rig.model.is_fed_from_elsewhere();
+    let hand = rig.model.hand();
+    // Lantern is quiet for seconds unless it is spoken to.
+    let chatter = tokio::spawn(async move {
+        loop {
+            hand.type_bytes(b"help\n");
+            tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+        }
+    });
     let report = checked(&rig, NO_CUTS).await;
+    chatter.abort();
     let failed = failed(&report);
     assert!(failed.contains("supply: switch it off and measure that off is off"), "{failed}");
     assert!(failed.contains("something else feeds the board"), "{failed}");

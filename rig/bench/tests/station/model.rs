@@ -552,6 +552,7 @@ impl Light for ModelLight {
         let counts = self.read().map_err(|error| {
             Failure::new("the model's light", "see the light", FailureKind::Answer(format!("{error:?}")))
         })?;
+        let counts = if self.model.state().covered { [1; 4] } else { counts };
         Ok(Exposure {
             counts,
             integration: self.integration(),
