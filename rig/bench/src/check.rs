@@ -116,6 +116,11 @@ pub async fn check(
     let mut check = Check { station, wanted, findings: Vec::new(), tell };
     check.found(opened);
     let mut interrupted = false;
+    if station.supply.is_none() && station.lines.is_none() {
+        let saw = "neither its supply nor its lines are open: nothing is driven";
+        check.report(Outcome::CannotVerify, None, "drive it", saw);
+        return Report { station: station.name().to_owned(), findings: check.findings, interrupted };
+    }
     match station.leave_safe_state("bench check") {
         Err(error) => {
             check.report(Outcome::Failed, None, "note that it is driven", format!("{error}; nothing is driven"))
@@ -283,7 +288,12 @@ impl Check<'_> {
 
     async fn feed(&mut self) -> Fed {
         if self.station.supply.is_none() {
-            self.report(Outcome::CannotVerify, None, "feed the board", "it has no supply here: nothing else is driven");
+            self.report(
+                Outcome::CannotVerify,
+                None,
+                "feed the board",
+                "it has no supply that is open: nothing else is driven",
+            );
             return Fed::No;
         }
         let input = self.station.board().input;

@@ -12,9 +12,9 @@ bench: nowhere
 stations:
   left:
     board: lantern-nrf51
-    lines: { driver: gpiocdev, chip: no-such-chip, drive: { reset: \"1\", power: \"2 push-pull active-high\" } }
+    lines: { driver: command, program: /no/such/program, lines: [reset] }
     console: { driver: serial, path: /dev/no-such-port }
-    supply: { driver: load-switch, line: power, voltage: 5V }
+    supply: { driver: command, program: /no/such/program, voltage_ceiling: 5V }
   right:
     board: lantern-nrf51
     console: { driver: serial, path: /dev/no-such-port-either }
@@ -90,7 +90,7 @@ fn what_cannot_be_meant_is_refused_before_anything_is_opened() {
         &["power", "off", "--bench", "bench.yaml"][..],
         &["power", "off", "--bench", "bench.yaml", "--station", "rigth"],
         &["power", "on", "--bench", "bench.yaml", "--station", "left", "--voltage", "12V"],
-        &["power", "on", "--bench", "bench.yaml", "--station", "left", "--voltage", "4.5V"],
+        &["power", "on", "--bench", "bench.yaml", "--station", "left", "--voltage", "5.2V"],
         &["console", "--bench", "bench.yaml", "--station", "right", "--power"],
         &["flash", "lantern-no-heel", "--bench", "bench.yaml", "--station", "left"],
         &["bench", "check", "virtual.yaml"],
@@ -107,10 +107,12 @@ fn what_cannot_be_meant_is_refused_before_anything_is_opened() {
 #[test]
 fn a_draft_is_printed_or_written_where_nothing_is_yet_and_is_not_taken_for_complete() {
     let desk = desk();
-    let discover = ["bench", "discover", "--board", "lantern-nrf51"];
+    let with_board = call(&desk, &["bench", "discover", "--board", "lantern-nrf51"]);
+    with_board.exits(0);
+    assert!(with_board.out.contains("board: lantern-nrf51"), "{}", with_board.out);
+    let discover = ["bench", "discover"];
     let printed = call(&desk, &discover);
     printed.exits(0);
-    assert!(printed.out.contains("board: lantern-nrf51"), "{}", printed.out);
     let to_a_file = [&discover[..], &["--out", "draft.yaml"]].concat();
     call(&desk, &to_a_file).exits(0);
     assert_eq!(desk.read("draft.yaml").trim_end(), printed.out.trim_end());
