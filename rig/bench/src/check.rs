@@ -123,7 +123,7 @@ pub async fn check(
     }
     match station.leave_safe_state("bench check") {
         Err(error) => {
-            check.report(Outcome::Failed, None, "note that it is driven", format!("{error}; nothing is driven"))
+            check.report(Outcome::Failed, None, "note that it is driven", format!("{error}; nothing is driven"));
         }
         Ok(()) => {
             tokio::select! {
