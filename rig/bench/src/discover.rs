@@ -245,7 +245,7 @@ mod tests {
         let library = Library::built_in();
         let text = written(&plugged_in(), library.board("lantern-nrf51").map(|board| &**board), &[]);
         insta::assert_snapshot!(text);
-        let mistakes = file::load("bench.yaml", &text, library).unwrap_err().mistakes().len();
+        let mistakes = file::load("bench.yaml", &text, &library).unwrap_err().mistakes().len();
         assert_eq!(mistakes, 2, "the board's id and its RESET line");
         let filled = text.replacen("serial: \"FILL IN\"", "serial: \"6c1f3a90d2e4b857\"", 1).replacen(
             "reset: \"FILL IN\"",
@@ -253,7 +253,7 @@ mod tests {
             1,
         );
         let bench =
-            file::load("bench.yaml", filled, library).unwrap_or_else(|mistakes| panic!("{}", mistakes.render(110)));
+            file::load("bench.yaml", filled, &library).unwrap_or_else(|mistakes| panic!("{}", mistakes.render(110)));
         assert_eq!(bench.stations[0].instruments.len(), 5);
     }
 
