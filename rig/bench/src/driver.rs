@@ -1,7 +1,7 @@
 //! The bench driver: runs one trial on one station, in real time.
 //!
 //! Boundary: the loop and its order. What is observed is told to the trial as it comes, each thing with its own instant and how sure that
-//! is; what is due is decided a little late, so that what was observed in time has been told by then.
+//! is; what is due is decided once every instrument has told what it saw until then, or has failed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

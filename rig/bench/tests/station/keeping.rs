@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use brickproof_bench::{OpenError, OpenStation};
-use brickproof_instruments::{Kind, Output};
+use brickproof_instruments::{Drive, Kind, Output};
 use brickproof_units::Voltage;
 
 use crate::model::{How, Rig, When};
@@ -18,7 +18,7 @@ async fn leave_unsafe(rig: &Rig) {
     let station = rig.open().await;
     station.leave_safe_state("brown-out.1-0123").expect("it can be noted");
     station.power_on(Output { voltage: Voltage::new(5_000_000), limit: None }).await.expect("it works");
-    station.drive("mode", brickproof_instruments::Drive::Asserted).await.expect("they work");
+    station.drive("mode", Drive::Asserted).await.expect("they work");
     assert!(rig.model.is_on() && !rig.model.is_safe());
 }
 
@@ -81,6 +81,28 @@ async fn a_station_that_cannot_be_made_safe_is_not_opened() {
     let told = open_again(&rig).await.expect_err("it is not off").to_string();
     assert!(told.contains("it could not be made safe") && told.contains("cables"), "{told}");
     assert!(rig.journal().exists());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_switched_on_between_the_safe_state_and_the_next_trial() {
+    let rig = Rig::new();
+    let station = rig.open().await;
+    let on = || station.power_on(Output { voltage: Voltage::new(5_000_000), limit: None });
+    for _ in 0..2 {
+        station.leave_safe_state("a trial").unwrap();
+        on().await.unwrap();
+        station.drive("mode", Drive::Asserted).await.unwrap();
+        station.make_safe().await.unwrap();
+        let refused = [
+            on().await.map_err(|it| it.to_string()).err(),
+            station.drive("mode", Drive::Asserted).await.map_err(|it| it.to_string()).err(),
+        ];
+        for told in refused {
+            assert!(told.as_deref().is_some_and(|told| told.contains("the station is being made safe")), "{told:?}");
+        }
+        station.drive("mode", Drive::Released).await.unwrap();
+        assert!(rig.model.is_safe());
+    }
 }
 
 #[test]

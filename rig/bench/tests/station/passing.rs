@@ -61,6 +61,15 @@ async fn a_cut_while_the_key_is_rewritten_bricks_the_release_that_does_not_heal_
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_battery_death_for_real_boards_runs_as_it_is_shipped() {
+    let rig = Rig::new();
+    let outcome = rig.run(shipped("scenarios/battery-death/protection.yaml", "heal-full")).await;
+    assert_eq!(verdict(&outcome), "passed: ");
+    assert!(rig.model.is_safe());
+    everything_was_answered(&outcome);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_rig_is_a_cloud_that_falls_silent_and_speaks_again() {
     let plan = scenario(
         "heal-full",

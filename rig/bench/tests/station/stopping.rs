@@ -58,6 +58,15 @@ cleanup:
   - supply: off
 ";
 
+/// Whatever was not ended would go on while the cleanup waits.
+const LINGERING: &str = "steps:
+  - supply: { usb: 5V }
+  - never: { console: nonsense, for: 30s }
+cleanup:
+  - wait: 3s
+  - supply: off
+";
+
 /// The cleanup waits, and the cut would be over meanwhile.
 const CUTTING: &str = "steps:
   - supply: { usb: 5V }
@@ -118,8 +127,10 @@ async fn the_ladder_ends_with_the_trial() {
     for (what, reached) in [("reset", reset), ("power cycle", power_cycle)] {
         let rig = Rig::new();
         rig.model.probe_is_deaf(Deaf::ForGood);
-        let (outcome, took) = stopped(&rig, WAITING, Stop::Now, reached).await;
+        let (outcome, took) = stopped(&rig, LINGERING, Stop::Soon, reached).await;
         println!("{what}: {} after {took:.1?}", verdict(&outcome));
+        // Not even while the cleanup waits.
+        assert_eq!(rig.model.times_fed(), 1, "{what}");
         is_left_alone(&rig, &outcome, what).await;
     }
 }
