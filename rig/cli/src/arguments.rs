@@ -36,6 +36,54 @@ pub(crate) enum Command {
     Flash(Flash),
     /// Talk to the board of a station
     Console(Console),
+    /// Let a virtual board live by the clock on the wall, for other people's tools
+    Virtual(Virtual),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Virtual {
+    #[command(subcommand)]
+    pub(crate) command: VirtualCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum VirtualCommand {
+    /// Its console as a pseudo-terminal, its debug port as a Black Magic probe on TCP
+    Serve(VirtualServe),
+    /// A whole station around it, plugged into this computer's kernel as USB devices: needs root and the module vhci-hcd
+    Attach(VirtualAttach),
+}
+
+/// Which virtual board.
+#[derive(Debug, Args)]
+pub(crate) struct VirtualBoard {
+    /// Its profile
+    #[arg(long, value_name = "BOARD", default_value = "lantern-nrf51")]
+    pub(crate) board: String,
+    /// What it runs: a shipped name, or a .bin, .hex or .elf file
+    #[arg(long, value_name = "FIRMWARE", default_value = "lantern-heal-full")]
+    pub(crate) firmware: String,
+    /// Decides its unique id and everything random about it
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = seed, allow_hyphen_values = true)]
+    pub(crate) seed: u64,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct VirtualServe {
+    #[command(flatten)]
+    pub(crate) board: VirtualBoard,
+    /// Where the debug port listens; port 0 is any that is free
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
+    pub(crate) debug: std::net::SocketAddr,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct VirtualAttach {
+    #[command(flatten)]
+    pub(crate) board: VirtualBoard,
+    /// The serial number of each of its devices
+    #[arg(long, value_name = "SERIAL", default_value = "VB0001")]
+    pub(crate) serial: String,
 }
 
 /// Which scenarios, and with what.

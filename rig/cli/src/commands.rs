@@ -14,3 +14,4 @@ pub(crate) mod power;
 pub(crate) mod replay;
 pub(crate) mod reset;
 pub(crate) mod run;
+pub(crate) mod virtual_board;

@@ -21,6 +21,7 @@ fn main() -> ExitCode {
         Command::Replay(replay) => commands::replay::replay(&replay),
         Command::Lint(lint) => commands::lint::lint(&lint),
         Command::Explain(explain) => commands::explain::explain(&explain),
+        Command::Virtual(board) => commands::virtual_board::virtual_board(&board.command),
         Command::Bench(bench) => commands::bench::bench(&bench.command),
         Command::Power(power) => commands::power::power(&power.command),
         Command::Reset(reset) => commands::reset::reset(&reset),

@@ -14,6 +14,7 @@ const HOUSE: &[(&str, &[&str])] = &[
         &[
             "report",
             "bench",
+            "paced",
             "sim",
             "trial",
             "virtual-board",

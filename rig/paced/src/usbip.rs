@@ -92,6 +92,8 @@ pub trait Device: Send {
     fn to_send(&mut self, _endpoint: u8, _room: usize) -> Option<Vec<u8>> {
         None
     }
+    /// Its plug was pulled, and with it the power that it lived on.
+    fn unplugged(&mut self) {}
 }
 
 fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -126,6 +128,7 @@ pub fn serve(stream: UnixStream, device: Arc<Mutex<dyn Device>>) -> io::Result<(
     let listener = Arc::clone(&link);
     thread::spawn(move || {
         while listener.serve(&stream).is_ok() {}
+        lock(&listener.device).unplugged();
         listener.closed.store(true, Ordering::Relaxed);
         listener.news.tell();
     });

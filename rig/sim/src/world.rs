@@ -15,16 +15,17 @@ use brickproof_scenario::board::ActiveLevel;
 use brickproof_scenario::plan::{CellCondition, CloudBehaviour, CloudSetting, Edge, Fault, Plan, SupplySetting};
 use brickproof_trial::{Achieved, Action, ActionId, Command, CommandError, Injection, Observation, ShapeAchieved};
 use brickproof_units::{Instant, Span, Voltage};
-use brickproof_virtual_board::board::{Board, BoardConfig, BoardState, Pause, PauseOn, Records};
+use brickproof_virtual_board::board::{Board, BoardState, Pause, PauseOn};
 use brickproof_virtual_board::flash::Cells;
 use brickproof_virtual_board::led::Led;
-use brickproof_virtual_board::nrf::{Chip, Drive, Level, Pin};
+use brickproof_virtual_board::nrf::{Drive, Level, Pin};
 use brickproof_virtual_board::sensor::SensorHead;
 use brickproof_virtual_board::supply::{self, Battery, BrownOut, FaultId, Passage, Source};
 use brickproof_virtual_board::wiring::{CABLE, Wiring};
 
 pub use brickproof_virtual_board::nrf::UartTiming;
 
+use crate::board::config_of;
 use crate::memory::{InFlash, board_with, failed};
 use crate::sensor;
 
@@ -111,24 +112,7 @@ impl World {
     /// A station with the board of `plan`, not yet provisioned and without power.
     pub fn new(plan: &Plan, firmware: &Firmware, config: WorldConfig) -> Self {
         let profile = &plan.board;
-        let chip = if profile.mcu == "nRF52840" { Chip::Nrf52840 } else { Chip::Nrf51822 };
-        let pin_of = |name: &str| {
-            let line = profile.lines.iter().find(|line| line.name == name);
-            line.and_then(|line| line.pin.parse().ok())
-        };
-        let light = ["red", "green", "blue"].map(|name| pin_of(name).unwrap_or(Pin::p0(13)));
-        let wiring = Wiring { light, modem: pin_of("radio") };
-        let board_config = BoardConfig {
-            cells: config.cells,
-            uart: config.uart,
-            seed: config.seed,
-            source: Source::None,
-            pins: wiring.pins(),
-            console_rate: profile.console.baud,
-            // What is to be known of a trial is in its timeline.
-            records: Records::Dropped,
-            ..BoardConfig::new(chip)
-        };
+        let (board_config, wiring) = config_of(profile, config);
         let mut board = board_with(firmware, board_config).expect("the caller has checked that the image fits");
         board.pause_on(PauseOn::ConsoleByte);
         let level = |active: ActiveLevel| match active {
@@ -141,7 +125,7 @@ impl World {
         let watched = |line: &brickproof_scenario::board::Line| {
             Some(WatchedLine { pin: line.pin.parse().ok()?, name: line.name.as_str().into() })
         };
-        let is_led = |line: &WatchedLine| light.contains(&line.pin);
+        let is_led = |line: &WatchedLine| wiring.light.contains(&line.pin);
         Self {
             now: Instant::START,
             board,

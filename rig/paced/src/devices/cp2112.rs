@@ -122,6 +122,12 @@ impl<F: FarSide> Device for Cp2112<F> {
         (kind == REPORT).then(|| REPORT_DESCRIPTOR.to_vec())
     }
 
+    /// Its pins are inputs after a reset.
+    fn unplugged(&mut self) {
+        (self.outputs, self.push_pull, self.latched) = (0, 0, 0);
+        self.tell_far_side();
+    }
+
     fn control(&mut self, setup: Setup, data: &[u8]) -> Result<Vec<u8>, Stall> {
         const GET_REPORT: (u8, u8) = (0xA1, 1);
         const SET_REPORT: (u8, u8) = (0x21, 9);

@@ -16,7 +16,7 @@ pub const RESET: u8 = 0;
 pub const MODE: u8 = 1;
 /// The pin that the board holds high while its modem draws its current: an input.
 pub const RADIO: u8 = 2;
-/// Closes the load switch in the board's USB cable while it is high: push-pull.
+/// Closes the load switch in the board's USB cable while it is high: push-pull. A resistor pulls it low while nobody drives it.
 pub const POWER: u8 = 3;
 
 /// From here on the adapter reads a line as high; assumed.
