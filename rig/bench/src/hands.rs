@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use brickproof_firmware::{Firmware, KeyStore, StoreError};
-use brickproof_instruments::{Drive, Failure, FailureKind, Kind, Output, Reading};
+use brickproof_instruments::{Deadline, Drive, Failure, FailureKind, Kind, Output, Reading};
 use brickproof_keys::{Corruption, Fingerprint, Slot};
 use brickproof_scenario::plan::{CloudBehaviour, CloudSetting, Fault, Plan, SupplySetting};
 use brickproof_trial::{
@@ -27,6 +27,8 @@ use crate::station::{ACTION, DARK, OpenStation, told};
 
 /// A console line at 115200 Bd takes a millisecond for eleven bytes; assumed to be enough for the slowest rate and a long line.
 const SENDING: Span = Span::secs(5);
+/// How long a rail may take to come up before its supply counts as switched on all the same: regulators need milliseconds; assumed.
+const COMING_UP: Span = Span::millis(500);
 /// How long before a cut the supply's thread is taken for it.
 const BEFORE_A_CUT: Span = Span::millis(50);
 /// As for [`OpenStation::power_off`].
@@ -291,9 +293,20 @@ impl Hands {
         };
         self.station.power_on(output).await?;
         self.fed.store(true, Ordering::SeqCst);
-        // A fault may strike at once: that the rail had come up must be known by then.
-        self.watch(|_| {});
-        Ok(())
+        self.see_it_come_up().await
+    }
+
+    /// A fault may strike at once: that the rail had come up must be known by then. One that does not is for the trial to judge.
+    async fn see_it_come_up(&self) -> Result<(), Failure> {
+        let patience = Deadline::after(COMING_UP);
+        loop {
+            let reading = self.station.measure().await?;
+            self.tell_reading(&reading);
+            let is_up = |input: Voltage| rail_of(self.station.board(), input) >= self.minimum;
+            if reading.voltage.is_none_or(is_up) || patience.has_passed() {
+                return Ok(());
+            }
+        }
     }
 
     /// As much as the board bears, of what the supply can limit.

@@ -133,7 +133,7 @@ impl StateFolder {
         }
         let text = serde_json::to_string(holder).unwrap_or_default();
         file.set_len(0).and_then(|()| file.rewind()).and_then(|()| file.write_all(text.as_bytes())).map_err(failed)?;
-        Ok(Lock { _file: file })
+        Ok(Lock { file })
     }
 
     /// The journal of a station.
@@ -161,7 +161,14 @@ impl StateFolder {
 #[derive(Debug)]
 pub struct Lock {
     /// The kernel lets go of the lock with it.
-    _file: File,
+    file: File,
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // A child that another thread is just starting has the file open too, until it begins its own program. If this fails, closing does it.
+        let _ = flock(&self.file, FlockOperation::Unlock);
+    }
 }
 
 /// A note on the disk that a station is not safe.
