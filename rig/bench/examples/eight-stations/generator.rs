@@ -12,11 +12,20 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use brickproof_instruments::{Switch, now};
+use brickproof_instruments::{Deadline, Switch, now};
 use brickproof_units::{Instant, Span};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
-use crate::stream::{BYTES_PER_SECOND, Speech};
+use crate::stream::{BYTES_PER_SECOND, LAST, Speech};
+
+/// No more is handed over at once: what an FTDI adapter gathers in 16 ms, with which Linux starts it (`ftdi_sio`). A board that was kept
+/// from speaking for longer does not make up for it, as no wire does.
+const BURST: u64 = 16 * BYTES_PER_SECOND / 1_000;
+
+/// A board that was switched off says its last line so much later: by then the trial looks out for it.
+const BEFORE_THE_LAST: Span = Span::millis(500);
+/// How long the kernel may have no room.
+const TAKEN: Span = Span::secs(30);
 
 /// How the boards speak.
 #[derive(Clone, Copy, Debug)]
@@ -31,10 +40,14 @@ pub(crate) struct Manner {
 /// What a board said since it was switched on, until it was switched off.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Said {
+    /// The how many-th time it was, counted from 1.
+    pub(crate) boot: u64,
     pub(crate) lines: u64,
     pub(crate) bytes: u64,
-    /// Bytes that the kernel had no room for. A wire does not wait: they are lost.
-    pub(crate) refused: u64,
+    /// So many bytes had to wait, at the most, because the kernel had no room for them. A USB device keeps them, as the bus answers for.
+    pub(crate) held_back: u64,
+    /// For how long it was kept from speaking by its own process.
+    pub(crate) kept_silent: Span,
 }
 
 /// Plays the boards until `orders` end.
@@ -47,9 +60,11 @@ pub(crate) fn serve(manner: Manner, orders: impl Read, answers: impl Write + Sen
         let (order, inbox) = mpsc::channel();
         let answers = Arc::clone(&answers);
         let board = thread::Builder::new().spawn(move || -> io::Result<()> {
-            while let Some(said) = live(manner, station, &master, &inbox)? {
-                let Said { lines, bytes, refused } = said;
-                answer(&answers, format_args!("said {station} {lines} {bytes} {refused}"))?;
+            for boot in 1.. {
+                let Some(said) = live(manner, (station, boot), &master, &inbox)? else { break };
+                let Said { lines, bytes, held_back, kept_silent, .. } = said;
+                let kept_silent = kept_silent.as_nanos();
+                answer(&answers, format_args!("said {station} {boot} {lines} {bytes} {held_back} {kept_silent}"))?;
             }
             Ok(())
         })?;
@@ -94,7 +109,12 @@ fn terminal() -> io::Result<(OwnedFd, String)> {
 }
 
 /// From one switching on to the next switching off; `None` if nobody gives orders any more.
-fn live(manner: Manner, station: usize, wire: &OwnedFd, orders: &Receiver<Switch>) -> io::Result<Option<Said>> {
+fn live(
+    manner: Manner,
+    (station, boot): (usize, u64),
+    wire: &OwnedFd,
+    orders: &Receiver<Switch>,
+) -> io::Result<Option<Said>> {
     loop {
         match orders.recv() {
             Ok(Switch::On) => break,
@@ -102,36 +122,66 @@ fn live(manner: Manner, station: usize, wire: &OwnedFd, orders: &Receiver<Switch
             Err(_) => return Ok(None),
         }
     }
-    let mut speech = Speech::new(station, manner.lost.filter(|_| station == 0));
-    let mut said = Said::default();
+    let mut speech = Speech::new(station, boot, manner.lost.filter(|_| station == 0));
+    let (mut said, mut waiting) = (Said { boot, ..Said::default() }, Vec::new());
     let began = now();
     // Boards do not speak in step.
     let mut next = began + Span::nanos(manner.frame.as_nanos() * station as u64 / manner.stations as u64);
     loop {
         sleep_until(next);
-        next = next + manner.frame;
+        next += manner.frame;
         let off = match orders.try_recv() {
             Ok(Switch::Off) | Err(TryRecvError::Disconnected) => true,
             Ok(Switch::On) | Err(TryRecvError::Empty) => false,
         };
         if off {
-            said.lines = speech.lines();
-            return Ok(Some(said));
+            break;
         }
-        let due = u128::from(now().since(began).as_nanos()) * u128::from(BYTES_PER_SECOND) / 1_000_000_000;
-        let bytes = speech.take((due as u64).saturating_sub(said.bytes) as usize);
+        let now = now();
+        let spoken = now.since(began).as_nanos().saturating_sub(said.kept_silent.as_nanos());
+        let due = (spoken / 1_000 * BYTES_PER_SECOND / 1_000_000).saturating_sub(said.bytes);
+        let missed = due.saturating_sub(BURST);
+        said.kept_silent = said.kept_silent + Span::micros(missed * 1_000_000 / BYTES_PER_SECOND);
+        let bytes = speech.take((due - missed) as usize, now);
         said.bytes += bytes.len() as u64;
-        let mut left = bytes.as_slice();
-        while !left.is_empty() {
-            match rustix::io::write(wire, left) {
-                Ok(count) => left = left.get(count..).unwrap_or_default(),
-                Err(rustix::io::Errno::INTR) => {}
-                Err(rustix::io::Errno::AGAIN) => break,
-                Err(error) => return Err(error.into()),
-            }
-        }
-        said.refused += left.len() as u64;
+        waiting.extend(bytes);
+        hand_over(wire, &mut waiting)?;
+        said.held_back = said.held_back.max(waiting.len() as u64);
     }
+    waiting.extend(speech.rest());
+    drain(wire, &mut waiting, manner)?;
+    sleep_until(now() + BEFORE_THE_LAST);
+    waiting.extend_from_slice(LAST);
+    drain(wire, &mut waiting, manner)?;
+    said.lines = speech.lines();
+    Ok(Some(said))
+}
+
+/// All of it, which somebody must take.
+fn drain(wire: &OwnedFd, waiting: &mut Vec<u8>, manner: Manner) -> io::Result<()> {
+    let deadline = Deadline::after(TAKEN);
+    hand_over(wire, waiting)?;
+    while !waiting.is_empty() {
+        if deadline.has_passed() {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        sleep_until(now() + manner.frame);
+        hand_over(wire, waiting)?;
+    }
+    Ok(())
+}
+
+/// As much of it as the kernel has room for.
+fn hand_over(wire: &OwnedFd, waiting: &mut Vec<u8>) -> io::Result<()> {
+    while !waiting.is_empty() {
+        match rustix::io::write(wire, waiting) {
+            Ok(count) => drop(waiting.drain(..count)),
+            Err(rustix::io::Errno::INTR) => {}
+            Err(rustix::io::Errno::AGAIN) => break,
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
 }
 
 fn sleep_until(at: Instant) {
@@ -187,8 +237,11 @@ impl Boards {
             for line in answers {
                 let line = line?;
                 let numbers: Vec<u64> = line.split_whitespace().skip(1).filter_map(|word| word.parse().ok()).collect();
-                let [station, lines, bytes, refused] = numbers[..] else { return Err(garbled(&line)) };
-                last.insert(station as usize, Said { lines, bytes, refused });
+                let [station, boot, lines, bytes, held_back, kept_silent] = numbers[..] else {
+                    return Err(garbled(&line));
+                };
+                let kept_silent = Span::nanos(kept_silent);
+                last.insert(station as usize, Said { boot, lines, bytes, held_back, kept_silent });
             }
             Ok(last)
         })?;

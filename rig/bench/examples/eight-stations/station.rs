@@ -223,6 +223,8 @@ impl Supply for Source {
         state.on = (switch == Switch::On).then(now);
         if switch == Switch::On {
             station.fed.fetch_add(1, Ordering::SeqCst);
+            // Nobody listens while a board is provisioned.
+            station.waited.store(0, Ordering::SeqCst);
         }
         Moment::of(|| station.power.switch(station.number, switch))
             .map(|((), moment)| moment)
