@@ -48,9 +48,9 @@ pub(crate) struct Virtual {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum VirtualCommand {
-    /// Its console as a pseudo-terminal, its debug port as a Black Magic probe on TCP
+    /// Its console as a pseudo-terminal, its debug port as a Black Magic probe on TCP, until Ctrl-C
     Serve(VirtualServe),
-    /// A whole station around it, plugged into this computer's kernel as USB devices: needs root and the module vhci-hcd
+    /// A whole station around it, plugged into this computer's kernel as USB devices, until Ctrl-C: needs root and the module vhci-hcd
     Attach(VirtualAttach),
 }
 

@@ -75,11 +75,16 @@ fn know(path: &Path, bench: &Bench, wanted: &[String]) -> Result<(), Problem> {
 /// Has the tasks of a command run to their end, with the folder in which stations are remembered.
 pub(crate) fn block_on<R>(work: impl AsyncFnOnce(StateFolder) -> Result<R, Problem>) -> Result<R, Problem> {
     let state = StateFolder::find().map_err(|error| Problem::Bench(vec![error.to_string()]))?;
+    on_threads(work(state))
+}
+
+/// Has the tasks of a command that drives no station run to their end.
+pub(crate) fn on_threads<R>(work: impl Future<Output = Result<R, Problem>>) -> Result<R, Problem> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(|error| Problem::Bench(vec![format!("no threads are to be had: {error}")]))?;
-    let outcome = runtime.block_on(work(state));
+    let outcome = runtime.block_on(work);
     // What hangs in a driver must not keep the command from ending.
     runtime.shutdown_background();
     outcome
@@ -329,13 +334,14 @@ pub(crate) fn told(error: &OpenError) -> String {
     error.to_string()
 }
 
-/// The first signal ends the trials, the second makes no step of their cleanup wait. The safe state is never cut short.
+/// The first signal ends the trials, the second makes no step of their cleanup wait. The safe state is never cut short. None is lost that
+/// comes after this returned.
 pub(crate) fn watch_signals() -> watch::Receiver<Stop> {
+    use tokio::signal::unix::{SignalKind, signal};
     let (sender, receiver) = watch::channel(Stop::No);
+    let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
+    let [Ok(mut interrupt), Ok(mut terminate), Ok(mut hangup)] = kinds.map(signal) else { return receiver };
     tokio::spawn(async move {
-        use tokio::signal::unix::{SignalKind, signal};
-        let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
-        let [Ok(mut interrupt), Ok(mut terminate), Ok(mut hangup)] = kinds.map(signal) else { return };
         loop {
             tokio::select! {
                 _ = interrupt.recv() => {}

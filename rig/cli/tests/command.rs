@@ -14,5 +14,7 @@ mod mistakes;
 mod readme;
 #[path = "command/replay.rs"]
 mod replay;
+#[path = "command/virtual_board.rs"]
+mod virtual_board;
 #[path = "command/words.rs"]
 mod words;

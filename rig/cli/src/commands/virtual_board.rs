@@ -2,7 +2,7 @@
 //!
 //! Boundary: it says where the ends are. What they are is `brickproof-paced`'s.
 
-use brickproof_paced::attach::attach;
+use brickproof_paced::attach::{AttachError, attach};
 use brickproof_paced::board::PacedBoard;
 use brickproof_paced::serve::{ServeOptions, serve};
 use brickproof_paced::station::{StationConfig, devices};
@@ -43,51 +43,95 @@ fn start(wanted: &VirtualBoard) -> Result<(PacedBoard, std::sync::Arc<BoardProfi
 }
 
 fn serve_one(arguments: &VirtualServe) -> Result<Exit, Problem> {
-    let (board, profile) = start(&arguments.board)?;
-    let hand = board.hand();
-    let served = serve(&hand, ServeOptions { debug: arguments.debug })
-        .map_err(|error| Problem::Bench(vec![format!("the board cannot be served at {}: {error}", arguments.debug)]))?;
-    hand.feed_from_usb(Some(USB));
-    output::line(&format!("console   {}", served.console().display()));
-    output::line(&format!("debug     {}, as a Black Magic probe", served.debug()));
-    output::line(&format!("probe-rs  --probe 1d50:6018:{} --protocol swd --chip {}", served.debug(), chip(&profile)));
-    wait()
+    until_interrupted(|| {
+        let (board, profile) = start(&arguments.board)?;
+        let hand = board.hand();
+        let served = serve(&hand, ServeOptions { debug: arguments.debug }).map_err(|error| {
+            Problem::Bench(vec![format!("the board cannot be served at {}: {error}", arguments.debug)])
+        })?;
+        hand.feed_from_usb(Some(USB));
+        output::line(&format!("board     {}", shown(&arguments.board)));
+        output::line(&format!("console   {}", served.console().display()));
+        output::line(&format!("debug     {}, as a Black Magic probe, one user at a time", served.debug()));
+        let chip = chip(&profile);
+        output::line(&format!("probe-rs  info --probe 1d50:6018:{} --protocol swd --chip {chip}", served.debug()));
+        Ok((board, served))
+    })
+    .map(|(exit, _)| exit)
 }
 
 fn attach_one(arguments: &VirtualAttach) -> Result<Exit, Problem> {
-    let (board, profile) = start(&arguments.board)?;
-    let hand = board.hand();
-    let pin = |lines: &[brickproof_scenario::board::Line], name: &str| {
-        lines.iter().find(|line| line.name == name).and_then(|line| line.pin.parse().ok())
-    };
-    let usual = StationConfig::lantern_nrf51(&arguments.serial);
-    let config = StationConfig {
-        mode: pin(&profile.buttons, "mode").unwrap_or(usual.mode),
-        radio: pin(&profile.lines, "radio").unwrap_or(usual.radio),
-        ..usual
-    };
-    let attached = attach(&devices(&hand, &config)).map_err(|error| {
-        let source = std::error::Error::source(&error).map_or(String::new(), |source| format!(": {source}"));
-        Problem::Bench(vec![format!("the station cannot be plugged in: failed to {error}{source}")])
+    let (exit, (_board, attached)) = until_interrupted(|| {
+        let (board, profile) = start(&arguments.board)?;
+        let hand = board.hand();
+        let pin = |lines: &[brickproof_scenario::board::Line], name: &str| {
+            lines.iter().find(|line| line.name == name).and_then(|line| line.pin.parse().ok())
+        };
+        let usual = StationConfig::lantern_nrf51(&arguments.serial);
+        let config = StationConfig {
+            mode: pin(&profile.buttons, "mode").unwrap_or(usual.mode),
+            radio: pin(&profile.lines, "radio").unwrap_or(usual.radio),
+            ..usual
+        };
+        let attached = attach(&devices(&hand, &config)).map_err(|error| refused(&error))?;
+        output::line(&format!("board      {}; it gets its power through the station", shown(&arguments.board)));
+        output::line(&format!("plugged in {}", attached.names().collect::<Vec<_>>().join(", ")));
+        output::line(&format!("next       brickproof bench discover --board {}", profile.name));
+        Ok((board, attached))
     })?;
-    output::line(&format!("plugged in: {}", attached.names().collect::<Vec<_>>().join(", ")));
-    output::line(&format!("`brickproof bench discover --board {}` drafts a bench file for it", profile.name));
-    let exit = wait()?;
     attached.detach().map_err(|error| Problem::Bench(vec![format!("the station cannot be pulled out: {error}")]))?;
     Ok(exit)
 }
 
-/// Until Ctrl-C.
-fn wait() -> Result<Exit, Problem> {
-    stations::block_on(async |_| {
+/// `lantern-nrf51 with lantern-heal-full, seed 1`
+fn shown(board: &VirtualBoard) -> String {
+    format!("{} with {}, seed {}", board.board, board.firmware, board.seed)
+}
+
+/// Why the kernel does not take the station, and what to do about it.
+fn refused(error: &AttachError) -> Problem {
+    let source = std::error::Error::source(error).map_or(String::new(), |source| format!(": {source}"));
+    let help = match error {
+        AttachError::Controller(_) => "; `modprobe vhci-hcd` loads it, as root",
+        AttachError::Full { .. } => "; pull something out, or end another `brickproof virtual attach`",
+        _ => "; it takes root",
+    };
+    Problem::Bench(vec![format!("the station cannot be plugged in: failed to {error}{source}{help}")])
+}
+
+/// Keeps what was begun until Ctrl-C, and hands it back. A signal that comes while it begins is not lost.
+fn until_interrupted<T>(begin: impl FnOnce() -> Result<T, Problem>) -> Result<(Exit, T), Problem> {
+    stations::on_threads(async {
         let mut stop = stations::watch_signals();
-        // Nobody can want it to stop any more if the sender is gone: then there is no end to wait for either.
-        let _ = stop.changed().await;
-        Ok(Exit::Interrupted)
+        let begun = begin()?;
+        output::note("Ctrl-C ends it");
+        // An error says that signals cannot be watched: then the first one ends it without being heard.
+        if stop.changed().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+        Ok((Exit::Interrupted, begun))
     })
 }
 
 /// The part in probe-rs's words; an nRF51822 with 256 KiB of flash and 16 KiB of RAM is variant AA.
 fn chip(profile: &BoardProfile) -> &'static str {
     if profile.mcu == "nRF52840" { "nRF52840_xxAA" } else { "nRF51822_xxAA" }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    #[test]
+    fn a_kernel_without_the_controller_is_told_how_to_get_it() {
+        let problem = refused(&AttachError::Controller(io::ErrorKind::NotFound.into()));
+        assert_eq!(problem.exit(), Exit::BenchFailed);
+        assert_eq!(
+            problem.to_string(),
+            "the station cannot be plugged in: failed to find the kernel's USB controller for simulated devices (is vhci-hcd loaded?): \
+             entity not found; `modprobe vhci-hcd` loads it, as root"
+        );
+    }
 }
