@@ -13,6 +13,7 @@ mod rppal;
 mod scpi;
 mod serial;
 mod tcs3472;
+mod virtual_attach;
 mod virtual_station;
 
 use brickproof_instruments::{Deadline, Failure, Instrument, Kind, Settings, Supply};
@@ -34,6 +35,7 @@ pub fn all() -> Vec<Trial> {
         scpi::all(),
         serial::all(),
         tcs3472::all(),
+        virtual_attach::all(),
         virtual_station::all(),
     ];
     all.into_iter().flatten().collect()

@@ -2,6 +2,8 @@
 //!
 //! Boundary: it says where the ends are. What they are is `brickproof-paced`'s.
 
+use std::sync::Arc;
+
 use brickproof_paced::attach::{AttachError, attach};
 use brickproof_paced::board::PacedBoard;
 use brickproof_paced::serve::{ServeOptions, serve};
@@ -25,8 +27,15 @@ pub(crate) fn virtual_board(command: &VirtualCommand) -> Result<Exit, Problem> {
     }
 }
 
-/// The board, alive and without a source, and its profile.
-fn start(wanted: &VirtualBoard) -> Result<(PacedBoard, std::sync::Arc<BoardProfile>), Problem> {
+/// A board that is alive and has no source.
+struct Alive {
+    board: PacedBoard,
+    profile: Arc<BoardProfile>,
+    /// In a line: `lantern-nrf51 with lantern-heal-full, seed 1, serial 0123456789abcdef`.
+    shown: String,
+}
+
+fn start(wanted: &VirtualBoard) -> Result<Alive, Problem> {
     let library = Library::built_in();
     let Some(profile) = library.board(&wanted.board).cloned() else {
         return Err(Problem::Selection {
@@ -37,20 +46,22 @@ fn start(wanted: &VirtualBoard) -> Result<(PacedBoard, std::sync::Arc<BoardProfi
     let firmware = files::firmware_called(&wanted.firmware, &profile)?;
     let failed = |what: String| Problem::Bench(vec![what]);
     let (board, wiring) = factory_board(&profile, &firmware, wanted.seed).map_err(|error| failed(error.to_string()))?;
+    let serial = serial(board.soc().device_id());
     let board = PacedBoard::start(board, wiring, wanted.seed)
         .map_err(|error| failed(format!("the board cannot be given a thread: {error}")))?;
-    Ok((board, profile))
+    let shown = format!("{} with {}, seed {}, serial {serial}", wanted.board, wanted.firmware, wanted.seed);
+    Ok(Alive { board, profile, shown })
 }
 
 fn serve_one(arguments: &VirtualServe) -> Result<Exit, Problem> {
     until_interrupted(|| {
-        let (board, profile) = start(&arguments.board)?;
+        let Alive { board, profile, shown } = start(&arguments.board)?;
         let hand = board.hand();
         let served = serve(&hand, ServeOptions { debug: arguments.debug }).map_err(|error| {
             Problem::Bench(vec![format!("the board cannot be served at {}: {error}", arguments.debug)])
         })?;
         hand.feed_from_usb(Some(USB));
-        output::line(&format!("board     {}", shown(&arguments.board)));
+        output::line(&format!("board     {shown}"));
         output::line(&format!("console   {}", served.console().display()));
         output::line(&format!("debug     {}, as a Black Magic probe, one user at a time", served.debug()));
         let chip = chip(&profile);
@@ -62,7 +73,7 @@ fn serve_one(arguments: &VirtualServe) -> Result<Exit, Problem> {
 
 fn attach_one(arguments: &VirtualAttach) -> Result<Exit, Problem> {
     let (exit, (_board, attached)) = until_interrupted(|| {
-        let (board, profile) = start(&arguments.board)?;
+        let Alive { board, profile, shown } = start(&arguments.board)?;
         let hand = board.hand();
         let pin = |lines: &[brickproof_scenario::board::Line], name: &str| {
             lines.iter().find(|line| line.name == name).and_then(|line| line.pin.parse().ok())
@@ -74,7 +85,7 @@ fn attach_one(arguments: &VirtualAttach) -> Result<Exit, Problem> {
             ..usual
         };
         let attached = attach(&devices(&hand, &config)).map_err(|error| refused(&error))?;
-        output::line(&format!("board      {}; it gets its power through the station", shown(&arguments.board)));
+        output::line(&format!("board      {shown}; its power comes through the station"));
         output::line(&format!("plugged in {}", attached.names().collect::<Vec<_>>().join(", ")));
         output::line(&format!("next       brickproof bench discover --board {}", profile.name));
         Ok((board, attached))
@@ -83,9 +94,9 @@ fn attach_one(arguments: &VirtualAttach) -> Result<Exit, Problem> {
     Ok(exit)
 }
 
-/// `lantern-nrf51 with lantern-heal-full, seed 1`
-fn shown(board: &VirtualBoard) -> String {
-    format!("{} with {}, seed {}", board.board, board.firmware, board.seed)
+/// The unique id as a bench file has it.
+fn serial(device_id: [u32; 2]) -> String {
+    format!("{:016x}", u64::from(device_id[0].swap_bytes()) << 32 | u64::from(device_id[1].swap_bytes()))
 }
 
 /// Why the kernel does not take the station, and what to do about it.
@@ -123,6 +134,11 @@ mod tests {
     use std::io;
 
     use super::*;
+
+    #[test]
+    fn a_serial_number_is_the_ids_bytes_as_they_lie_in_memory() {
+        assert_eq!(serial([0x6745_2301, 0xEFCD_AB89]), "0123456789abcdef");
+    }
 
     #[test]
     fn a_kernel_without_the_controller_is_told_how_to_get_it() {

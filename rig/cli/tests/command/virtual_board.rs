@@ -18,6 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 struct Serving {
     child: Child,
     printed: BufReader<ChildStdout>,
+    board: String,
     console: String,
     debug: String,
     _desk: Desk,
@@ -29,8 +30,9 @@ impl Serving {
         let mut command = desk.command(&[&["virtual", "serve"], arguments].concat());
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("the command was built");
         let printed = BufReader::new(child.stdout.take().expect("it is piped"));
-        let mut serving = Self { child, printed, console: String::new(), debug: String::new(), _desk: desk };
-        serving.line("board");
+        let mut serving =
+            Self { child, printed, board: String::new(), console: String::new(), debug: String::new(), _desk: desk };
+        serving.board = serving.line("board");
         serving.console = serving.line("console");
         serving.debug = serving.line("debug").split(',').next().unwrap_or_default().to_owned();
         serving
@@ -110,7 +112,10 @@ fn the_debug_port_answers_as_a_black_magic_probe() {
 #[test]
 fn both_geometries_are_told_in_the_words_of_probe_rs() {
     for (board, chip) in [("lantern-nrf51", "nRF51822_xxAA"), ("lantern-nrf52840", "nRF52840_xxAA")] {
-        let mut serving = Serving::start(&["--board", board]);
+        let mut serving = Serving::start(&["--board", board, "--seed", "7"]);
+        let named = format!("{board} with lantern-heal-full, seed 7, serial ");
+        let serial = serving.board.strip_prefix(&named).expect(&serving.board);
+        assert!(serial.len() == 16 && serial.chars().all(|it| it.is_ascii_hexdigit()), "{serial}");
         let told = serving.line("probe-rs");
         assert_eq!(told, format!("info --probe 1d50:6018:{} --protocol swd --chip {chip}", serving.debug));
         assert_eq!(serving.interrupt(), Some(130));

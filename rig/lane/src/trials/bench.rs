@@ -38,6 +38,9 @@ pub(super) fn all() -> Vec<Trial> {
         trial("bench::unplugged_lines_are_the_benchs_failure", || unplugged("lines", Left::Unproven)),
         trial("bench::an_unplugged_bus_is_the_benchs_failure", || unplugged("bus", Left::Unproven)),
         trial("bench::another_board_is_not_written_to", another_board),
+        trial("bench::discover_drafts_a_file_of_the_station", discover),
+        trial("bench::check_passes_on_the_station", check_passes),
+        trial("bench::check_of_the_station_finds_an_unplugged_console", check_finds_an_unplugged_console),
         trial("bench::a_rig_that_was_killed_in_a_fault_is_made_safe_by_the_next_start", killed),
     ]
 }
@@ -99,37 +102,37 @@ stations:
     Ok(fs::write(BENCH, text)?)
 }
 
-fn brickproof(arguments: &[&str]) -> Command {
+pub(super) fn brickproof(arguments: &[&str]) -> Command {
     let mut command = Command::new("/bin/brickproof");
     command.args(arguments).current_dir("/tmp").env("BRICKPROOF_STATE", "/tmp/state").env("HOME", "/tmp");
     command
 }
 
 /// What a command printed, and its status.
-struct Said {
+pub(super) struct Said {
     status: Option<i32>,
-    out: String,
+    pub(super) out: String,
     err: String,
 }
 
 impl Said {
-    fn of(output: &Output) -> Self {
+    pub(super) fn of(output: &Output) -> Self {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         Self { status: output.status.code(), out: text(&output.stdout), err: text(&output.stderr) }
     }
 
-    fn note(&self) {
+    pub(super) fn note(&self) {
         self.out.lines().chain(self.err.lines()).filter(|line| !line.is_empty()).for_each(note);
     }
 
-    fn ended_with(&self, status: i32) -> Result<(), Mishap> {
+    pub(super) fn ended_with(&self, status: i32) -> Result<(), Mishap> {
         if self.status == Some(status) {
             return Ok(());
         }
         Err(format!("status {:?}, and not {status}\n{}{}", self.status, self.out, self.err).into())
     }
 
-    fn says(&self, what: &str) -> Result<(), Mishap> {
+    pub(super) fn says(&self, what: &str) -> Result<(), Mishap> {
         if self.out.contains(what) || self.err.contains(what) {
             return Ok(());
         }
@@ -137,7 +140,7 @@ impl Said {
     }
 }
 
-fn run(arguments: &[&str]) -> Result<Said, Mishap> {
+pub(super) fn run(arguments: &[&str]) -> Result<Said, Mishap> {
     Ok(Said::of(&brickproof(arguments).output()?))
 }
 
@@ -316,6 +319,43 @@ fn another_board() -> Result<(), Mishap> {
     said.ended_with(3)?;
     said.says(&device_id()?)?;
     said.says("0011223344556677")?;
+    is_dark(&mut far)
+}
+
+/// Each device is found by what it says of itself; which line is RESET is left to a person.
+fn discover() -> Result<(), Mishap> {
+    let _far = FarSide::plug(&DEVICES)?;
+    // Waits until all of it is there.
+    write_bench(Fed::ByLoadSwitch, &device_id()?)?;
+    let said = run(&["bench", "discover", "--board", "lantern-nrf51", "--probe-i2c"])?;
+    said.note();
+    said.ended_with(0)?;
+    for found in ["cp2112_gpio", "2b04:c006", "1209:0002", "tcs3472", "FILL IN"] {
+        said.says(found)?;
+    }
+    Ok(())
+}
+
+fn check_passes() -> Result<(), Mishap> {
+    let mut far = FarSide::plug(&DEVICES)?;
+    write_bench(Fed::ByLoadSwitch, &device_id()?)?;
+    let said = run(&["bench", "check", BENCH])?;
+    said.note();
+    said.ended_with(0)?;
+    said.says(" 0 failed")?;
+    is_dark(&mut far)
+}
+
+fn check_finds_an_unplugged_console() -> Result<(), Mishap> {
+    let mut far = FarSide::plug(&DEVICES)?;
+    write_bench(Fed::ByLoadSwitch, &device_id()?)?;
+    far.pull("console")?;
+    let said = run(&["bench", "check", BENCH])?;
+    said.note();
+    said.ended_with(3)?;
+    let failed: Vec<&str> = said.out.lines().filter(|line| line.trim_start().starts_with("failed")).collect();
+    same("only the console is found", failed.iter().all(|line| line.contains("console")), true)?;
+    same("it is found", failed.is_empty(), false)?;
     is_dark(&mut far)
 }
 

@@ -349,7 +349,7 @@ fn a_bootloader_is_read_through_the_relay() -> Result<(), Mishap> {
 }
 
 /// The serial numbers of the USB devices that are there, but the controllers'.
-fn serial_numbers() -> Vec<String> {
+pub(super) fn serial_numbers() -> Vec<String> {
     let read = |entry: fs::DirEntry| fs::read_to_string(entry.path().join("serial")).ok();
     let entries = fs::read_dir("/sys/bus/usb/devices").into_iter().flatten().flatten();
     entries.filter_map(read).map(|text| text.trim().to_owned()).filter(|text| !text.contains("vhci")).collect()

@@ -1,0 +1,60 @@
+//! `brickproof virtual attach` in this guest: the devices of a whole station come, are found, and go.
+//!
+//! Boundary: coming and going. A processor emulated in an emulated guest keeps no pace, so the board is not asked for anything.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use libtest_mimic::Trial;
+
+use super::bench::{brickproof, run};
+use super::trial;
+use super::virtual_station::{serial_numbers, serial_port};
+use crate::{Mishap, eventually, note, same};
+
+const PATIENCE: Duration = Duration::from_secs(60);
+/// No other station of the lane is called so.
+const SERIAL: &str = "VB0007";
+
+pub(super) fn all() -> Vec<Trial> {
+    vec![trial("virtual_attach::the_station_comes_is_found_and_goes", come_and_go)]
+}
+
+fn count() -> usize {
+    serial_numbers().iter().filter(|number| *number == SERIAL).count()
+}
+
+fn come_and_go() -> Result<(), Mishap> {
+    let mut child = brickproof(&["virtual", "attach", "--serial", SERIAL]).stdout(Stdio::piped()).spawn()?;
+    let seen = while_attached(&mut BufReader::new(child.stdout.take().ok_or("it prints nowhere")?));
+    // By its number, and whatever was seen: the next test needs the ports.
+    let told = Command::new("kill").args(["-INT", &child.id().to_string()]).status()?;
+    let status = child.wait()?;
+    seen?;
+    same("it was told to end", told.success(), true)?;
+    same("its status after SIGINT", status.code(), Some(130))?;
+    same("devices that are left", count(), 0)
+}
+
+fn while_attached(printed: &mut impl BufRead) -> Result<(), Mishap> {
+    let mut names = None;
+    while names.is_none() {
+        let mut line = String::new();
+        if printed.read_line(&mut line)? == 0 {
+            return Err("it ended before anything was plugged in".into());
+        }
+        note(line.trim_end());
+        names = line.strip_prefix("plugged in ").map(|names| names.split(',').count());
+    }
+    let names = names.unwrap_or_default();
+    eventually("all of its devices", PATIENCE, || (count() == names).then_some(()))?;
+    eventually("the port of its console", PATIENCE, || serial_port("c006"))?;
+    note(&format!("{names} devices are there"));
+    let found = run(&["bench", "discover", "--board", "lantern-nrf51"])?;
+    found.note();
+    found.ended_with(0)?;
+    found.says("2b04:c006")?;
+    found.says("1209:0002")?;
+    found.says(SERIAL)
+}
