@@ -4,18 +4,22 @@
 
 use std::time::Duration;
 
-use brickproof_instruments::{Deadline, Edge, EdgeKind, Exposure, Failure, FailureKind, Kind, LinePlace, Polarity};
+use brickproof_instruments::{
+    Chunk, Console, Deadline, Edge, EdgeKind, Exposure, Failure, FailureKind, Kind, LinePlace, Polarity,
+};
 use brickproof_light::Sample;
 use brickproof_scenario::board::BoardProfile;
 use brickproof_scenario::plan;
 use brickproof_trial::{Observation, Stamp};
-use brickproof_units::{Span, Voltage};
+use brickproof_units::{Instant, Span, Voltage};
+use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::asking::ask;
+use crate::clock::Clock;
 use crate::fitness::offer;
-use crate::hands::{Hands, Watched};
+use crate::hands::{Hands, News, Watched};
 use crate::provision::rail_of;
 use crate::station::ACTION;
 
@@ -103,17 +107,36 @@ async fn hear(hands: Hands) {
     loop {
         // Whoever writes has it for as long as that takes.
         let in_use = hands.console_in_use.lock().await;
-        let began = hands.clock.now();
-        let read = ask(console, "read from it", ACTION, |console, _| console.read(Deadline::after(LOOK))).await;
+        let (clock, news) = (hands.clock, hands.news.clone());
+        let began = clock.now();
+        let listened = ask(console, "read from it", ACTION, move |console, _| Ok(listen(console, clock, &news))).await;
         drop(in_use);
-        match read {
-            Ok(None) => hands.tell_up_to(Sense::Console, began),
-            Ok(Some(chunk)) => {
-                let stamp = Stamp { at: hands.clock.of(chunk.arrival.at), uncertainty: chunk.arrival.uncertainty };
-                hands.tell(stamp, Observation::Console(chunk.bytes.into()));
-                hands.tell_up_to(Sense::Console, began);
-            }
+        match listened {
+            Ok((up_to, Ok(()))) => hands.tell_up_to(Sense::Console, up_to),
+            Ok((up_to, Err(failure))) => return hands.fails_to_see(Sense::Console, up_to, &failure),
             Err(failure) => return hands.fails_to_see(Sense::Console, began, &failure),
+        }
+    }
+}
+
+/// Tells what comes during one look, from the driver's own thread: a busy console brings something every millisecond, and a way through a
+/// task for each costs more than all that is made of it. Answers up to when everything was told, and whether it can be heard any longer.
+fn listen(console: &mut dyn Console, clock: Clock, news: &UnboundedSender<News>) -> (Instant, Result<(), Failure>) {
+    let look = Deadline::after(LOOK);
+    loop {
+        let began = clock.now();
+        match console.read(look) {
+            Ok(None) => return (began, Ok(())),
+            Ok(Some(Chunk { bytes, arrival })) => {
+                let stamp = Stamp { at: clock.of(arrival.at), uncertainty: arrival.uncertainty };
+                // Nobody listens any more once the trial is over.
+                let _ = news.send(News::Seen(stamp, Observation::Console(bytes.into())));
+                // What came after it may wait behind it.
+                if look.has_passed() {
+                    return (stamp.at, Ok(()));
+                }
+            }
+            Err(failure) => return (began, Err(failure)),
         }
     }
 }
