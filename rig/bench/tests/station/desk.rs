@@ -16,10 +16,10 @@ pub(crate) async fn at_hand(rig: &Rig, purpose: Purpose) -> AtHand {
 pub(crate) async fn with_firmware(rig: &Rig) -> desk::Written {
     let firmware = Firmware::shipped("lantern-heal-full").expect("an image that ships");
     let desk = at_hand(rig, Purpose::Flash).await;
-    desk.station.leave_safe_state("flash").unwrap();
-    desk::feed(&desk.station, None).await.unwrap();
-    let written = desk::flash(&desk.station, &firmware, Keys::Genuine).await.unwrap();
-    desk.station.make_safe().await.unwrap();
+    desk.station.leave_safe_state("flash").expect("the journal can be written");
+    desk::feed(&desk.station, None).await.expect("the supply works");
+    let written = desk::flash(&desk.station, &firmware, Keys::Genuine).await.expect("the probe works");
+    desk.station.make_safe().await.expect("nothing fails");
     written
 }
 
@@ -39,7 +39,7 @@ async fn nothing_is_written_to_another_board() {
     rig.model.is_another_board([7; 8]);
     let firmware = Firmware::shipped("lantern-heal-full").expect("an image that ships");
     let desk = at_hand(&rig, Purpose::Flash).await;
-    desk.station.leave_safe_state("flash").unwrap();
+    desk.station.leave_safe_state("flash").expect("the journal can be written");
     desk::feed(&desk.station, None).await.unwrap();
     let failure = desk::flash(&desk.station, &firmware, Keys::AsTheyAre).await.unwrap_err();
     assert!(failure.to_string().contains("0707070707070707"), "{failure}");
