@@ -19,7 +19,7 @@ use super::virtual_station::{bus, serial_port};
 use crate::far_side::FarSide;
 use crate::{Mishap, eventually, note, same};
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(240);
 /// What a station whose supply is a load switch is made of.
 const DEVICES: [&str; 4] = ["lines", "bus", "console", "probe"];
 const BENCH: &str = "/tmp/lane.yaml";
@@ -62,10 +62,20 @@ fn device_id() -> Result<String, Mishap> {
     }))
 }
 
+/// Whether a USB device with these numbers is there.
+fn has_usb_device(vendor: &str, product: &str) -> bool {
+    let is = |entry: &fs::DirEntry, file: &str, wanted: &str| {
+        fs::read_to_string(entry.path().join(file)).is_ok_and(|text| text.trim() == wanted)
+    };
+    let mut entries = fs::read_dir("/sys/bus/usb/devices").into_iter().flatten().flatten();
+    entries.any(|entry| is(&entry, "idVendor", vendor) && is(&entry, "idProduct", product))
+}
+
 /// Waits for the devices of the station, and writes its bench file.
 fn write_bench(fed: Fed, serial: &str) -> Result<(), Mishap> {
     let bus = eventually("the bus of the sensors", PATIENCE, || bus("i2c-tiny-usb"))?;
     eventually("the board's port", PATIENCE, || serial_port("c006"))?;
+    eventually("the probe", PATIENCE, || has_usb_device("1209", "0002").then_some(()))?;
     let chip = |entry: fs::DirEntry| fs::read_to_string(entry.path().join("label")).unwrap_or_default();
     let is_there = || {
         let mut chips = fs::read_dir("/sys/class/gpio").ok()?.flatten();
