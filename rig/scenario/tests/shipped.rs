@@ -52,6 +52,7 @@ fn every_shipped_scenario_is_without_mistakes() {
     insta::assert_snapshot!(summary, @"
     scenarios/battery-death/brown-out.yaml: 8 cells of 6 steps
     scenarios/battery-death/load-step.yaml: 8 cells of 7 steps
+    scenarios/battery-death/protection.yaml: 16 cells of 6 steps
     scenarios/brown-out-loop.yaml: 8 cells of 15 steps
     scenarios/firewall/bad-key.yaml: 2 cells of 9 steps
     scenarios/firewall/silent-cloud.yaml: 2 cells of 7 steps

@@ -356,14 +356,15 @@ impl Trial {
         let lasts = match &command {
             Command::Inject(injection) => self.lasts_until(injection),
             Command::Reset { hold } | Command::Press { hold, .. } => self.now + *hold,
-            Command::Provision => self.now + PROVISIONING,
             _ => self.now,
         };
+        let is_provisioning = command == Command::Provision;
         let id = ActionId(self.next_id);
         self.next_id += 1;
         self.note(Happening::Asked { id, command: command.clone() });
         self.outbox.push_back(Action { id, command });
-        Request { id, deadline: lasts + ANSWER_DEADLINE }
+        let patience = if is_provisioning { PROVISIONING } else { ANSWER_DEADLINE };
+        Request { id, deadline: lasts + patience }
     }
 
     /// When the shape is over, as far as the plan tells.
@@ -411,7 +412,7 @@ impl Trial {
         match self.stage {
             Stage::Over => false,
             Stage::Provisioning(request) if self.is_due(request.deadline) => {
-                self.bench_failed(&no_answer("be provisioned"));
+                self.bench_failed(&no_answer_within("be provisioned", PROVISIONING));
                 true
             }
             Stage::MakingSafe(request) if self.is_due(request.deadline) => {
@@ -595,7 +596,11 @@ fn time_of(slew: Slew, way: Voltage) -> Span {
 }
 
 fn no_answer(asked: &str) -> CommandError {
-    let happened = format!("no answer came within {ANSWER_DEADLINE}").into();
+    no_answer_within(asked, ANSWER_DEADLINE)
+}
+
+fn no_answer_within(asked: &str, within: Span) -> CommandError {
+    let happened = format!("no answer came within {within}").into();
     CommandError::Failed { instrument: "the station".into(), asked: asked.into(), happened }
 }
 
