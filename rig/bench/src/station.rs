@@ -404,8 +404,8 @@ impl OpenStation {
     }
 
     /// Makes the station safe: ends what is being done on purpose, source off and measured off, lines released, the network open. All of it is
-    /// tried at the same time, whatever fails. Once it is done, nothing is left to be restored. It takes no longer than [`SWITCHING_OFF`] and
-    /// [`DISCHARGE`] together, and as long as an [`Owner`] waits beyond a deadline.
+    /// tried at the same time, whatever fails. Once it is done, nothing is left to be restored. It takes no longer than the
+    /// 7 s in which a supply must have switched off, the 5 s in which its output must have emptied, and as long as an [`Owner`] waits beyond a deadline.
     ///
     /// # Errors
     /// Everything that failed.
