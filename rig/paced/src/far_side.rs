@@ -63,6 +63,7 @@ fn answer(hand: &Hand, doors: &[Door], question: &str) -> io::Result<String> {
         ["plug", name] => door(doors, name)?.side.plug().map(|()| "plugged".to_owned()),
         ["unplug", name] => door(doors, name)?.side.unplug().map(|()| "unplugged".to_owned()),
         ["boots"] => Ok(hand.boots().to_string()),
+        ["input"] => Ok(hand.read_supply().input.get().to_string()),
         ["rail"] => Ok(hand.read_supply().rail.get().to_string()),
         ["pace"] => {
             let pace = hand.pace();
