@@ -266,5 +266,13 @@ impl Found<'_> {
             );
             self.report(line, why);
         }
+        let uncertainty = capabilities.timing.uncertainty;
+        if let Some(tolerance) = trigger.tolerance.filter(|tolerance| *tolerance < uncertainty) {
+            let why = format!(
+                "its supply ({word}) cannot tell when it acts more exactly than within {uncertainty}, and {tolerance} is all that is \
+                 tolerated: every trial would be discarded"
+            );
+            self.report(line, why);
+        }
     }
 }

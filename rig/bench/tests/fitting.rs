@@ -76,6 +76,7 @@ fn each_supply_says_which_faults_it_cannot_make() {
   - fault: { load_step: { current: 600mA, hold: 300ms } }
   - never: { current: { above: 300mA }, for: 1s }
   - supply: { bench: { voltage: 3.3V, current_limit: 500mA } }
+  - fault: { power_cut: { tolerance: 500us, hold: 200ms } }
 ";
     let plan = load("faults.yaml", text, &library).unwrap_or_else(|it| panic!("{}", it.render(110))).cells.remove(0);
     let mut table = String::new();

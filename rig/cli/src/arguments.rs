@@ -116,12 +116,23 @@ pub(crate) struct Where {
     pub(crate) station: Vec<String>,
 }
 
+/// Where trials run, how often one is begun, and what becomes of what they show.
+#[derive(Debug, Args)]
+pub(crate) struct Execution {
+    #[command(flatten)]
+    pub(crate) on: Where,
+    /// How often a trial is begun at the most. One whose fault struck outside its tolerance is discarded and begun again: on real stations
+    /// only, the virtual bench strikes exactly
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) attempts: u32,
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct Run {
     #[command(flatten)]
     pub(crate) selection: Selection,
-    #[command(flatten)]
-    pub(crate) on: Where,
     /// The seed of everything random
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = seed, allow_hyphen_values = true)]
     pub(crate) seed: u64,
@@ -130,7 +141,7 @@ pub(crate) struct Run {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) jobs: Option<u16>,
     #[command(flatten)]
-    pub(crate) output: Output,
+    pub(crate) execution: Execution,
 }
 
 fn seed(text: &str) -> Result<u64, String> {
@@ -171,9 +182,7 @@ pub(crate) struct Replay {
     #[arg(long, value_name = "AXIS=VALUE")]
     pub(crate) set: Vec<Override>,
     #[command(flatten)]
-    pub(crate) on: Where,
-    #[command(flatten)]
-    pub(crate) output: Output,
+    pub(crate) execution: Execution,
 }
 
 #[derive(Debug, Args)]

@@ -49,7 +49,7 @@ impl Exit {
 
     /// The status for trials that came to their end.
     pub(crate) fn of(results: &Results) -> Self {
-        let any = |wanted: fn(&TrialResult) -> bool| results.trials.iter().any(wanted);
+        let any = |wanted: fn(&TrialResult) -> bool| results.last_attempts().any(wanted);
         if any(|it| it.verdict == "failed" || it.verdict == "error" && it.blame.as_deref() == Some("firmware")) {
             Self::Failed
         } else if any(|it| it.verdict == "error") {

@@ -22,7 +22,7 @@ use brickproof_trial::{Achieved, Command, CommandError, Observation, Stamp, Tria
 use tokio::sync::watch;
 
 use crate::arguments::{OneStation, Where};
-use crate::commands::run::Job;
+use crate::commands::run::{Ended, Job};
 use crate::exit::{Exit, Problem};
 use crate::{files, output};
 
@@ -256,8 +256,9 @@ impl Queue {
 pub(crate) fn run_all(
     chosen: &Chosen,
     jobs: &[Arc<Job>],
+    attempts: u32,
     secrets: &Secrets,
-    finished: &mpsc::Sender<(usize, Finished)>,
+    ended: &mpsc::Sender<Ended>,
 ) -> Result<Interrupted, Problem> {
     let waiting = jobs.iter().enumerate().map(|(index, job)| (index, chosen.fit_for(&job.plan))).collect();
     let queue = Arc::new(Queue { waiting: Mutex::new(waiting) });
@@ -273,8 +274,9 @@ pub(crate) fn run_all(
                     station: Arc::clone(&station),
                     jobs: jobs.to_vec(),
                     queue: Arc::clone(&queue),
+                    attempts,
                     secrets: secrets.clone(),
-                    finished: finished.clone(),
+                    ended: ended.clone(),
                     stop: stop.clone(),
                 };
                 (station, tokio::spawn(work.all()))
@@ -293,7 +295,7 @@ pub(crate) fn run_all(
         }
         let interrupted = if *stop.borrow() == Stop::No { Interrupted::No } else { Interrupted::Yes };
         if interrupted == Interrupted::No {
-            leave_over(chosen, &queue, jobs, secrets, finished);
+            leave_over(chosen, &queue, jobs, secrets, ended);
         }
         if problems.is_empty() { Ok(interrupted) } else { Err(Problem::Bench(problems)) }
     })
@@ -360,8 +362,9 @@ struct Work {
     station: Arc<OpenStation>,
     jobs: Vec<Arc<Job>>,
     queue: Arc<Queue>,
+    attempts: u32,
     secrets: Secrets,
-    finished: mpsc::Sender<(usize, Finished)>,
+    ended: mpsc::Sender<Ended>,
     stop: watch::Receiver<Stop>,
 }
 
@@ -371,24 +374,40 @@ impl Work {
         while *self.stop.borrow() == Stop::No {
             let position = self.queue.next_for(self.index)?;
             let job = self.jobs.get(position)?;
+            let mut attempts = Vec::new();
+            let trouble = self.begin_until_judged(job, &mut attempts).await;
+            if !attempts.is_empty() && self.ended.send(Ended { position, attempts }).is_err() {
+                return None;
+            }
+            if trouble.is_some() {
+                return trouble;
+            }
+        }
+        None
+    }
+
+    /// Tells what keeps the station from going on.
+    async fn begin_until_judged(&self, job: &Job, attempts: &mut Vec<Finished>) -> Option<String> {
+        let with = driver::Job {
+            plan: Arc::clone(&job.plan),
+            firmware: job.firmware.clone(),
+            seed: job.id.seed(),
+            name: job.id.to_string(),
+        };
+        for attempt in 1..=self.attempts {
             let began = Instant::now();
-            let with = driver::Job {
-                plan: Arc::clone(&job.plan),
-                firmware: job.firmware.clone(),
-                seed: job.id.seed(),
-                name: job.id.to_string(),
-            };
             let outcome = match driver::run(&self.station, &with, self.stop.clone()).await {
                 Ok(outcome) => outcome,
                 Err(error) => return Some(format!("station {}: {error}", self.station.name())),
             };
             let wall_ns = u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX);
-            let trial = job.finished(outcome.trial, self.station.file(), wall_ns, &self.secrets);
-            if self.finished.send((position, trial)).is_err() {
-                return None;
-            }
+            let was_discarded = outcome.trial.was_discarded();
+            attempts.push(job.finished(outcome.trial, attempt, self.station.file(), wall_ns, &self.secrets));
             if let Some(reason) = outcome.retired {
                 return Some(format!("station {} is retired: {reason}", self.station.name()));
+            }
+            if !was_discarded || *self.stop.borrow() != Stop::No {
+                break;
             }
         }
         None
@@ -396,10 +415,11 @@ impl Work {
 }
 
 impl Job {
-    fn finished(&self, trial: Trial, station: &Station, wall_ns: u64, secrets: &Secrets) -> Finished {
+    fn finished(&self, trial: Trial, attempt: u32, station: &Station, wall_ns: u64, secrets: &Secrets) -> Finished {
         Finished {
             id: self.id.clone(),
             trial,
+            attempt,
             firmware: FirmwareRef::new(self.firmware.name(), self.firmware.sha256()),
             station: station.name.as_str().into(),
             board_serial: station.serial.as_ref().map(|serial| serial.to_string().into()),
@@ -411,13 +431,7 @@ impl Job {
 }
 
 /// Trials for which no station is left are told as such: nothing is skipped in silence.
-fn leave_over(
-    chosen: &Chosen,
-    queue: &Queue,
-    jobs: &[Arc<Job>],
-    secrets: &Secrets,
-    finished: &mpsc::Sender<(usize, Finished)>,
-) {
+fn leave_over(chosen: &Chosen, queue: &Queue, jobs: &[Arc<Job>], secrets: &Secrets, ended: &mpsc::Sender<Ended>) {
     let waiting = std::mem::take(&mut *queue.waiting.lock().unwrap_or_else(PoisonError::into_inner));
     for (position, fit) in waiting {
         let (Some(job), Some(station)) = (jobs.get(position), fit.first().and_then(|it| chosen.stations.get(*it)))
@@ -438,7 +452,8 @@ fn leave_over(
                 trial.observe(at, Observation::Answered { id: action.id, result: Ok(Achieved::Done) });
             }
         }
-        if finished.send((position, job.finished(trial, station, 0, secrets))).is_err() {
+        let attempts = vec![job.finished(trial, 1, station, 0, secrets)];
+        if ended.send(Ended { position, attempts }).is_err() {
             return;
         }
     }

@@ -64,6 +64,12 @@ struct Earlier {
 #[derive(Deserialize)]
 struct EarlierTrial {
     id: String,
+    #[serde(default = "first")]
+    attempt: u32,
+}
+
+fn first() -> u32 {
+    1
 }
 
 impl Folder {
@@ -126,8 +132,8 @@ impl Folder {
         let json = serde_json::to_string_pretty(results).map_err(|error| EvidenceError::Format(error.into()))?;
         let xml = junit::to_xml(results).map_err(|error| EvidenceError::Format(error.into()))?;
         write_file(&self.path.join("junit.xml"), xml.as_bytes())?;
-        for Finished { id, trial, secrets, .. } in finished {
-            let place = self.path.join(TRIALS).join(trial_folder(&id.to_string()));
+        for Finished { id, trial, attempt, secrets, .. } in finished {
+            let place = self.path.join(TRIALS).join(trial_folder(&id.to_string(), *attempt));
             make_folder(&place)?;
             let record = trial.timeline();
             write_file(&place.join("timeline.jsonl"), timeline::to_json_lines(record, secrets).as_bytes())?;
@@ -158,7 +164,7 @@ impl Folder {
         let folder = self.path.join(TRIALS);
         // A name that leads elsewhere was not written by us.
         let ours = |name: &String| Path::new(name).components().eq([Component::Normal(OsStr::new(name))]);
-        for name in trials.iter().map(|trial| trial_folder(&trial.id)).filter(ours) {
+        for name in trials.iter().map(|trial| trial_folder(&trial.id, trial.attempt)).filter(ours) {
             let path = folder.join(name);
             match fs::remove_dir_all(&path) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -175,8 +181,13 @@ fn is_ours(junit: &Path) -> bool {
 }
 
 /// The name of a trial's folder below `trials`: its id, with the middle left out where file systems would refuse it. Seed and digest stay, so
-/// that no two share one.
-pub fn trial_folder(id: &str) -> String {
+/// that no two share one. An attempt after the first says which it is.
+pub fn trial_folder(id: &str, attempt: u32) -> String {
+    let folder = first_folder(id);
+    if attempt > 1 { format!("{folder}.attempt-{attempt}") } else { folder }
+}
+
+fn first_folder(id: &str) -> String {
     let Some((_, end)) = id.rsplit_once('.').filter(|_| id.len() > LONGEST_NAME) else { return id.to_owned() };
     let room = LONGEST_NAME.saturating_sub(end.len() + 1);
     // Ids are ASCII; a foreign one may be anything.
@@ -282,8 +293,9 @@ mod tests {
 
     #[test]
     fn a_long_id_keeps_its_seed_and_digest_in_the_name_of_its_folder() {
-        assert_eq!(trial_folder("a.b.1-00000000"), "a.b.1-00000000");
-        let long = |digest: &str| trial_folder(&format!("a.{}.1-{digest}", "x".repeat(300)));
+        assert_eq!(trial_folder("a.b.1-00000000", 1), "a.b.1-00000000");
+        assert_eq!(trial_folder("a.b.1-00000000", 2), "a.b.1-00000000.attempt-2");
+        let long = |digest: &str| trial_folder(&format!("a.{}.1-{digest}", "x".repeat(300)), 1);
         assert_eq!(long("00000000").len(), LONGEST_NAME);
         assert!(long("00000000").starts_with("a.xxx") && long("00000000").ends_with("x.1-00000000"));
         assert_ne!(long("00000000"), long("00000001"));

@@ -17,14 +17,14 @@ pub struct JunitError(#[from] quick_junit::SerializeError);
 pub fn to_xml(results: &Results) -> Result<String, JunitError> {
     let mut report = Report::new(format!("brickproof {}", results.rig.world.name()));
     let mut paths: Vec<&str> = Vec::new();
-    for trial in &results.trials {
+    for trial in results.last_attempts() {
         if !paths.contains(&trial.scenario.path.as_str()) {
             paths.push(&trial.scenario.path);
         }
     }
     for path in paths {
         let mut suite = TestSuite::new(path);
-        suite.add_test_cases(results.trials.iter().filter(|it| it.scenario.path == path).map(|it| case(results, it)));
+        suite.add_test_cases(results.last_attempts().filter(|it| it.scenario.path == path).map(|it| case(results, it)));
         report.add_test_suite(suite);
     }
     Ok(report.to_string()?)
@@ -40,6 +40,7 @@ fn case(results: &Results, trial: &TrialResult) -> TestCase {
     case.add_property(Property::new("firmware", trial.firmware.name.as_str()));
     case.add_property(Property::new("firmware_sha256", trial.firmware.sha256.as_str()));
     case.add_property(Property::new("seed", trial.seed.to_string()));
+    case.add_property(Property::new("attempt", trial.attempt.to_string()));
     for measurement in &trial.measurements {
         let value = format!("{} {}", measurement.value, measurement.unit);
         case.add_property(Property::new(format!("measured.{}", measurement.name), value));

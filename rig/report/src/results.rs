@@ -77,6 +77,9 @@ pub struct Summary {
     pub inconclusive: usize,
     /// Set aside by a person, whatever they came to.
     pub quarantined: usize,
+    /// Attempts whose fault struck outside its tolerance; one that was made again counts nowhere else.
+    #[serde(default)]
+    pub discarded: usize,
 }
 
 /// One trial.
@@ -100,7 +103,7 @@ pub struct TrialResult {
     pub firmware: FirmwareRef,
     /// The seed of everything random.
     pub seed: u64,
-    /// Counted from 1.
+    /// Counted from 1: an attempt whose fault struck outside its tolerance may be followed by another.
     pub attempt: u32,
     /// `passed`, `failed`, `error`, `inconclusive`.
     pub verdict: String,
@@ -171,8 +174,14 @@ pub struct FaultEntry {
     pub trigger: TriggerEntry,
     /// What was asked.
     pub asked: serde_json::Value,
+    /// How far from the asked instant it may strike and still be judged; null: however far.
+    #[serde(default)]
+    pub tolerance_ns: Option<u64>,
     /// What was achieved; null if it did not happen.
     pub achieved: Option<AchievedEntry>,
+    /// How far from the asked instant it may have struck, if that is beyond the tolerance.
+    #[serde(default)]
+    pub beyond_tolerance_ns: Option<u64>,
 }
 
 /// A trigger.
@@ -241,6 +250,8 @@ pub struct Finished {
     pub id: TrialId,
     /// The engine, at its end.
     pub trial: Trial,
+    /// Which attempt it was, counted from 1.
+    pub attempt: u32,
     /// Which image.
     pub firmware: FirmwareRef,
     /// The station's name.
@@ -265,8 +276,9 @@ impl FirmwareRef {
 impl Results {
     /// The file for these trials.
     pub fn new(world: World, trials: Vec<TrialResult>) -> Self {
-        let mut summary = Summary::default();
-        for trial in &trials {
+        let discarded = trials.iter().filter(|trial| trial.is_discarded()).count();
+        let mut summary = Summary { discarded, ..Summary::default() };
+        for trial in last_attempts(&trials) {
             match trial.verdict.as_str() {
                 "passed" => summary.passed += 1,
                 "failed" => summary.failed += 1,
@@ -277,12 +289,28 @@ impl Results {
         let rig = Rig { version: env!("CARGO_PKG_VERSION").to_owned(), world };
         Self { schema: SCHEMA.to_owned(), rig, summary, trials }
     }
+
+    /// What each trial came to in the end: attempts that were followed by another are left out.
+    pub fn last_attempts(&self) -> impl Iterator<Item = &TrialResult> {
+        last_attempts(&self.trials)
+    }
+}
+
+/// The attempts of one trial stand together.
+fn last_attempts(trials: &[TrialResult]) -> impl Iterator<Item = &TrialResult> {
+    let followed = |place: usize| trials.get(place + 1).is_some_and(|next| next.id == trials[place].id);
+    trials.iter().enumerate().filter(move |(place, _)| !followed(*place)).map(|(_, trial)| trial)
 }
 
 impl TrialResult {
+    /// Whether nothing is judged by it, because a fault struck outside its tolerance.
+    pub fn is_discarded(&self) -> bool {
+        self.faults.iter().any(|fault| fault.beyond_tolerance_ns.is_some())
+    }
+
     /// What `finished` came to. A trial that was never concluded counts as inconclusive.
     pub fn new(finished: &Finished) -> Self {
-        let Finished { id, trial, firmware, station, board_serial, wall_ns, replay, secrets } = finished;
+        let Finished { id, trial, attempt, firmware, station, board_serial, wall_ns, replay, secrets } = finished;
         let plan = trial.plan();
         let unfinished = Verdict {
             kind: VerdictKind::Inconclusive,
@@ -307,7 +335,7 @@ impl TrialResult {
             station: station.to_string(),
             firmware: firmware.clone(),
             seed: id.seed(),
-            attempt: 1,
+            attempt: *attempt,
             verdict: verdict.kind.to_string(),
             blame: verdict.blame.map(|blame| blame.to_string()),
             reason: printable(&secrets.masked_text(&verdict.reason)),
@@ -373,6 +401,8 @@ fn fault_entry(record: &FaultRecord) -> FaultEntry {
         kind: fault_kind(&record.asked.fault).to_owned(),
         trigger: TriggerEntry { step: record.step, seen_ns: record.triggered.as_nanos() },
         asked: asked(&record.asked),
+        tolerance_ns: record.tolerance.map(|tolerance| tolerance.as_nanos()),
+        beyond_tolerance_ns: record.beyond_tolerance().map(|furthest| furthest.as_nanos()),
         achieved: record.achieved.as_ref().map(|shape| AchievedEntry {
             began_ns: shape.began.as_nanos(),
             uncertainty_ns: shape.uncertainty.as_nanos(),

@@ -88,7 +88,7 @@ pub fn failure(trial: &TrialResult, world: World, colour: Colour) -> String {
 /// The last line: how many came to which end, and in which world.
 pub fn summary(results: &Results, wall: std::time::Duration, colour: Colour) -> String {
     let summary = results.summary;
-    let total = results.trials.len();
+    let total = results.last_attempts().count();
     let mut parts = vec![format!("{} passed", summary.passed)];
     for (count, word) in
         [(summary.failed, "failed"), (summary.error, "in error"), (summary.inconclusive, "inconclusive")]
@@ -100,8 +100,13 @@ pub fn summary(results: &Results, wall: std::time::Duration, colour: Colour) -> 
     let verdict = if summary.passed == total { "passed" } else { "failed" };
     let counts = colour.paint(verdict, &parts.join(", "));
     let board_time: u64 = results.trials.iter().map(|it| it.duration_ns).sum();
+    let discarded = match summary.discarded {
+        0 => String::new(),
+        1 => "; 1 attempt was discarded".to_owned(),
+        several => format!("; {several} attempts were discarded"),
+    };
     format!(
-        "{counts} of {total} trials in the {} world: {} of board time in {:.2}s",
+        "{counts} of {total} trials in the {} world: {} of board time in {:.2}s{discarded}",
         results.rig.world.name(),
         seconds(board_time),
         wall.as_secs_f64()

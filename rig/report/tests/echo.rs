@@ -55,6 +55,7 @@ fn what_a_firmware_echoes_is_masked_in_everything_that_is_kept_or_printed() {
     let trial = trial(&console);
     let id = TrialId::new(trial.plan(), "", 1);
     let finished = Finished {
+        attempt: 1,
         board_serial: None,
         id: id.clone(),
         trial,

@@ -21,6 +21,12 @@ pub(crate) struct Awaited {
     pub(crate) within: Span,
 }
 
+/// Where a fault is aimed at: so long after its cause, and how far from there it may strike.
+pub(crate) struct Aim {
+    after: Span,
+    tolerance: Option<Span>,
+}
+
 impl Reader<'_, '_> {
     /// The body of `on`.
     pub(crate) fn cause(&mut self, node: &Node) -> Option<Awaited> {
@@ -55,8 +61,8 @@ impl Reader<'_, '_> {
         self.decoder.choice(node, "an edge", &[("rising", Edge::Rising), ("falling", Edge::Falling)])
     }
 
-    /// The body of `fault`: its delay and its shape.
-    pub(crate) fn fault(&mut self, node: &Node) -> Option<(Span, Fault)> {
+    /// The body of `fault`: its aim and its shape.
+    pub(crate) fn fault(&mut self, node: &Node) -> Option<(Aim, Fault)> {
         let entries = self.decoder.entries(node, "a fault")?;
         let keys = self.decoder.keys(&entries, "`fault`", &FAULTS);
         let mut faults = keys.into_iter().zip(&entries).filter(|(key, _)| FAULTS.contains(key));
@@ -80,11 +86,16 @@ impl Reader<'_, '_> {
         }
     }
 
-    fn after(&mut self, fields: &Fields<'_>) -> Option<Span> {
-        match fields.get("after") {
+    fn aim(&mut self, fields: &Fields<'_>) -> Option<Aim> {
+        let after = match fields.get("after") {
             None => Some(Span::ZERO),
             Some(node) => self.decoder.quantity(node),
-        }
+        };
+        let tolerance = match fields.get("tolerance") {
+            None => Some(None),
+            Some(node) => self.decoder.duration(node).map(Some),
+        };
+        Some(Aim { after: after?, tolerance: tolerance? })
     }
 
     fn required_duration(&mut self, fields: &Fields<'_>, key: &str) -> Option<Span> {
@@ -92,10 +103,10 @@ impl Reader<'_, '_> {
         self.decoder.duration(node)
     }
 
-    fn brown_out(&mut self, node: &Node) -> Option<(Span, Fault)> {
-        let known = ["after", "rail", "floor", "fall", "hold", "rise", "out_of_spec"];
+    fn brown_out(&mut self, node: &Node) -> Option<(Aim, Fault)> {
+        let known = ["after", "tolerance", "rail", "floor", "fall", "hold", "rise", "out_of_spec"];
         let fields = self.decoder.fields(node, "`brown_out`", &known)?;
-        let after = self.after(&fields);
+        let aim = self.aim(&fields);
         let rail = fields.required(&mut self.decoder, "rail").and_then(|node| self.rail(node));
         let floor = fields.required(&mut self.decoder, "floor").and_then(|node| self.floor(node, rail));
         let allowed = match fields.get("out_of_spec") {
@@ -110,8 +121,8 @@ impl Reader<'_, '_> {
             Some(node) => self.slew(node, specified.map(|rail| rail.fastest_rise), "rises"),
         };
         let hold = self.required_duration(&fields, "hold");
-        let (after, rail, floor) = (after?, rail?.name.clone(), floor?);
-        Some((after, Fault::BrownOut { rail, floor, fall: fall?, hold: hold?, rise: rise? }))
+        let (aim, rail, floor) = (aim?, rail?.name.clone(), floor?);
+        Some((aim, Fault::BrownOut { rail, floor, fall: fall?, hold: hold?, rise: rise? }))
     }
 
     fn floor(&mut self, node: &Node, rail: Option<&Rail>) -> Option<Voltage> {
@@ -142,14 +153,14 @@ impl Reader<'_, '_> {
         }
     }
 
-    fn power_cut(&mut self, node: &Node) -> Option<(Span, Fault)> {
-        let fields = self.decoder.fields(node, "`power_cut`", &["after", "hold"])?;
-        let after = self.after(&fields);
+    fn power_cut(&mut self, node: &Node) -> Option<(Aim, Fault)> {
+        let fields = self.decoder.fields(node, "`power_cut`", &["after", "tolerance", "hold"])?;
+        let aim = self.aim(&fields);
         let hold = match fields.get("hold") {
             None => Some(None),
             Some(node) => self.decoder.duration(node).map(Some),
         };
-        Some((after?, Fault::PowerCut { hold: hold? }))
+        Some((aim?, Fault::PowerCut { hold: hold? }))
     }
 
     /// How far a load step has to pull the supply rail down.
@@ -166,23 +177,23 @@ impl Reader<'_, '_> {
         Some(depth)
     }
 
-    fn load_step(&mut self, node: &Node) -> Option<(Span, Fault)> {
-        let fields = self.decoder.fields(node, "`load_step`", &["after", "current", "hold", "reaches"])?;
-        let after = self.after(&fields);
+    fn load_step(&mut self, node: &Node) -> Option<(Aim, Fault)> {
+        let fields = self.decoder.fields(node, "`load_step`", &["after", "tolerance", "current", "hold", "reaches"])?;
+        let aim = self.aim(&fields);
         let reaches = match fields.get("reaches") {
             None => Some(None),
             Some(node) => self.depth(node).map(Some),
         };
         let current = fields.required(&mut self.decoder, "current").and_then(|node| self.supply_current(node));
         let hold = self.required_duration(&fields, "hold");
-        Some((after?, Fault::LoadStep { current: current?, hold: hold?, reaches: reaches? }))
+        Some((aim?, Fault::LoadStep { current: current?, hold: hold?, reaches: reaches? }))
     }
 }
 
-/// The trigger of a fault that strikes `after` so long after `awaited`, or after the start of its step.
-pub(crate) fn trigger(awaited: Option<Awaited>, after: Span) -> Trigger {
+/// The trigger of a fault that is aimed from `awaited` on, or from the start of its step.
+pub(crate) fn trigger(awaited: Option<Awaited>, Aim { after, tolerance }: Aim) -> Trigger {
     match awaited {
-        Some(Awaited { cause, within }) => Trigger { cause: Some(cause), within, after },
-        None => Trigger { cause: None, within: Span::ZERO, after },
+        Some(Awaited { cause, within }) => Trigger { cause: Some(cause), within, after, tolerance },
+        None => Trigger { cause: None, within: Span::ZERO, after, tolerance },
     }
 }

@@ -186,7 +186,7 @@ mod tests {
     #[test]
     fn a_brick_takes_a_fault_and_an_expectation_after_it() {
         let step = |action| Step { index: 1, line: 1, text: String::new(), action };
-        let trigger = Trigger { cause: None, within: Span::ZERO, after: Span::ZERO };
+        let trigger = Trigger { cause: None, within: Span::ZERO, after: Span::ZERO, tolerance: None };
         let fault = step(StepAction::Fault { trigger, fault: Fault::PowerCut { hold: None } });
         let identity = Condition::Identity(Vec::new());
         let expectation = crate::plan::Expectation { condition: identity, within: Span::ZERO, holds: None };

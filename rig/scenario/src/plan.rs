@@ -293,6 +293,8 @@ pub struct Trigger {
     pub within: Span,
     /// How long after it.
     pub after: Span,
+    /// How far from that instant the fault may have struck and still be the one that was asked for. `None`: however far.
+    pub tolerance: Option<Span>,
 }
 
 /// What sets off a trigger.

@@ -136,7 +136,11 @@ fn level<Q: Display>(level: &Level<Q>) -> String {
 }
 
 fn when(trigger: &Trigger) -> String {
-    let after = if trigger.after.get() == 0 { String::new() } else { format!("{} after ", trigger.after) };
+    let after = match trigger.tolerance {
+        None if trigger.after.get() == 0 => String::new(),
+        None => format!("{} after ", trigger.after),
+        Some(tolerance) => format!("{} (give or take {tolerance}) after ", trigger.after),
+    };
     match &trigger.cause {
         None if after.is_empty() => "at once".to_owned(),
         None => format!("{after}this step begins"),

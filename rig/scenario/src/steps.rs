@@ -284,12 +284,12 @@ impl Reader<'_, '_> {
             self.decoder.report(alone.help(help));
             return None;
         };
-        let (after, fault) = self.fault(fault)?;
+        let (aim, fault) = self.fault(fault)?;
         let awaited = match awaited {
             None => None,
             Some(awaited) => Some(awaited?),
         };
-        Some(StepAction::Fault { trigger: fault::trigger(awaited, after), fault })
+        Some(StepAction::Fault { trigger: fault::trigger(awaited, aim), fault })
     }
 
     fn measure(&mut self, node: &Node) -> Option<Measurement> {

@@ -59,10 +59,12 @@ fn the_example_of_the_language_means_what_it_says() {
 
     let fault = only_action(concat!(
         "  - on: { console: 'erasing key page', within: 5s }\n",
-        "    fault: { brown_out: { after: 12.4ms, rail: 3V3, floor: 1.2V, fall: 50us/V, hold: 200ms } }"
+        "    fault: { brown_out: { after: 12.4ms, tolerance: 2ms, rail: 3V3, floor: 1.2V, fall: 50us/V, hold: 200ms } }"
     ));
-    let StepAction::Fault { trigger: Trigger { within, after, cause: Some(_) }, fault } = fault else { panic!() };
-    assert_eq!((within, after), (Span::secs(5), Span::micros(12_400)));
+    let StepAction::Fault { trigger: Trigger { within, after, tolerance, cause: Some(_) }, fault } = fault else {
+        panic!()
+    };
+    assert_eq!((within, after, tolerance), (Span::secs(5), Span::micros(12_400), Some(Span::millis(2))));
     let (floor, fall, hold) = (Voltage::new(1_200_000), Slew::new(50_000), Span::millis(200));
     assert_eq!(fault, Fault::BrownOut { rail: "3V3".into(), floor, fall, hold, rise: fall });
 

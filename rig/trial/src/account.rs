@@ -11,7 +11,7 @@ use brickproof_units::{Instant, Span, Voltage};
 use crate::conditions::Eyes;
 use crate::ports::{CommandError, ShapeAchieved};
 use crate::rail::{Lack, Reading};
-use crate::verdict::{Blame, Evidence, MeasuredValue, Verdict, VerdictKind};
+use crate::verdict::{Blame, Evidence, FaultRecord, MeasuredValue, Verdict, VerdictKind};
 
 /// How many console lines accompany a verdict.
 const LINES_SHOWN: usize = 4;
@@ -155,23 +155,40 @@ pub(crate) fn trigger_missed(eyes: &Eyes, step: &Step, trigger: &Trigger, began:
 /// The verdict on a fault that did not come, or not as it was asked for.
 pub(crate) fn not_as_asked(
     eyes: &Eyes,
-    asked: &Fault,
+    record: &FaultRecord,
     achieved: &ShapeAchieved,
-    step: usize,
     at: Instant,
 ) -> Option<Verdict> {
-    let (blame, reason) = if !eyes.rail().was_up_before(achieved.began) {
-        (Blame::Scenario, "the fault was not made: the board had no power when it struck".to_owned())
+    let asked = &record.asked.fault;
+    let error = |blame, reason| Verdict { blame: Some(blame), ..bench_error(eyes, reason, Some(record.step), at) };
+    if !eyes.rail().was_up_before(achieved.began) {
+        let reason = "the fault was not made: the board had no power when it struck".to_owned();
+        Some(error(Blame::Scenario, reason))
     } else if let Fault::PowerCut { .. } = asked
         && achieved.below_brown_out == Span::ZERO
     {
         let lowest = achieved.lowest;
         let reason = format!("the fault was not made: the power came back before the board felt it, at {lowest}");
-        (Blame::Scenario, reason)
+        Some(error(Blame::Scenario, reason))
+    } else if let Some(reason) = unlike(asked, achieved) {
+        Some(error(Blame::Bench, reason))
     } else {
-        (Blame::Bench, unlike(asked, achieved)?)
+        let reason = astray(record, achieved)?;
+        Some(Verdict { kind: VerdictKind::Inconclusive, ..error(Blame::Bench, reason) })
+    }
+}
+
+/// Where a fault struck that did not strike within its tolerance.
+fn astray(record: &FaultRecord, achieved: &ShapeAchieved) -> Option<String> {
+    record.beyond_tolerance()?;
+    let (asked, began) = (record.asked.at, achieved.began);
+    let off = if began < asked {
+        format!("{} too early", asked.since(began))
+    } else {
+        format!("{} too late", began.since(asked))
     };
-    Some(Verdict { blame: Some(blame), ..bench_error(eyes, reason, Some(step), at) })
+    let (uncertainty, tolerance) = (achieved.uncertainty, record.tolerance?);
+    Some(format!("discarded: the fault struck {off} (within {uncertainty}), and its tolerance is {tolerance}"))
 }
 
 /// Why the shape that was achieved is not the one that was asked for, if it is not.

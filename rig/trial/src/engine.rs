@@ -227,6 +227,11 @@ impl Trial {
         &self.faults
     }
 
+    /// Whether it ended without a judgement because a fault struck outside its tolerance.
+    pub fn was_discarded(&self) -> bool {
+        self.verdict().is_some_and(|verdict| verdict.kind == VerdictKind::Inconclusive)
+    }
+
     /// The recorded values.
     pub fn measurements(&self) -> &[MeasurementRecord] {
         &self.measurements

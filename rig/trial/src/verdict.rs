@@ -15,7 +15,7 @@ pub enum VerdictKind {
     Failed,
     /// The trial could not be carried out as asked.
     Error,
-    /// The observations do not decide.
+    /// The observations do not decide: a fault struck outside its tolerance. Such a trial is discarded and counted.
     Inconclusive,
 }
 
@@ -140,8 +140,21 @@ pub struct FaultRecord {
     pub triggered: Instant,
     /// What was asked.
     pub asked: Injection,
+    /// How far from the asked instant it may have struck. `None`: however far.
+    pub tolerance: Option<Span>,
     /// What was achieved; `None` if it did not happen.
     pub achieved: Option<ShapeAchieved>,
+}
+
+impl FaultRecord {
+    /// How far from the asked instant the fault may have struck, if that is further than it tolerates. A trial of which that is so tells
+    /// nothing about what was asked.
+    pub fn beyond_tolerance(&self) -> Option<Span> {
+        let (tolerance, achieved) = (self.tolerance?, self.achieved.as_ref()?);
+        let (asked, began) = (self.asked.at, achieved.began);
+        let furthest = began.since(asked).max(asked.since(began)) + achieved.uncertainty;
+        (furthest > tolerance).then_some(furthest)
+    }
 }
 
 /// A recorded value.

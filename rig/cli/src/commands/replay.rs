@@ -23,7 +23,7 @@ pub(crate) fn replay(arguments: &Replay) -> Result<Exit, Problem> {
             help: "copy it from the line of the trial or from results.json".to_owned(),
         })?;
     let job = find(&id, arguments)?;
-    execute(vec![job], 1, &arguments.on, &arguments.output)
+    execute(vec![job], 1, &arguments.execution)
 }
 
 fn find(id: &TrialId, arguments: &Replay) -> Result<Job, Problem> {

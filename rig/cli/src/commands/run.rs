@@ -16,7 +16,7 @@ use brickproof_scenario::plan::Plan;
 use brickproof_sim::Simulation;
 use brickproof_trial::TrialId;
 
-use crate::arguments::{Format, Output, Run, Where};
+use crate::arguments::{Execution, Format, Run};
 use crate::exit::{Exit, Problem};
 use crate::files::Source;
 use crate::output::Progress;
@@ -35,6 +35,13 @@ pub(crate) struct Job {
     pub(crate) firmware: Firmware,
     /// The command that runs it again.
     pub(crate) replay: String,
+}
+
+/// A job that is done, by its place among the jobs.
+pub(crate) struct Ended {
+    pub(crate) position: usize,
+    /// In their order; all but the last were discarded. There is at least one.
+    pub(crate) attempts: Vec<Finished>,
 }
 
 /// Whose firmware runs in a trial.
@@ -95,7 +102,7 @@ pub(crate) fn run(arguments: &Run) -> Result<Exit, Problem> {
         }
     }
     let at_once = arguments.jobs.map_or_else(processors, usize::from);
-    execute(jobs, at_once, &arguments.on, &arguments.output)
+    execute(jobs, at_once, &arguments.execution)
 }
 
 fn processors() -> usize {
@@ -103,7 +110,8 @@ fn processors() -> usize {
 }
 
 /// Runs the jobs, prints and keeps what came out.
-pub(crate) fn execute(mut jobs: Vec<Job>, at_once: usize, on: &Where, wanted: &Output) -> Result<Exit, Problem> {
+pub(crate) fn execute(mut jobs: Vec<Job>, at_once: usize, execution: &Execution) -> Result<Exit, Problem> {
+    let Execution { on, attempts, output: wanted } = execution;
     let chosen = Chosen::of(on)?;
     if let (Some(chosen), Some(path)) = (&chosen, &on.bench) {
         chosen.check(&jobs)?;
@@ -122,10 +130,10 @@ pub(crate) fn execute(mut jobs: Vec<Job>, at_once: usize, on: &Where, wanted: &O
     let (finished, outcome) = thread::scope(|scope| {
         let (jobs, secrets, chosen) = (&jobs, &secrets, &chosen);
         let work = scope.spawn(move || match chosen {
-            Some(chosen) if !chosen.is_virtual() => stations::run_all(chosen, jobs, secrets, &sender),
+            Some(chosen) if !chosen.is_virtual() => stations::run_all(chosen, jobs, *attempts, secrets, &sender),
             _ => Ok(run_all(jobs, chosen.as_ref(), at_once, secrets, &sender)),
         });
-        (print_all(jobs.len(), &receiver, wanted.format), work.join())
+        (print_all(jobs.len(), receiver, wanted.format), work.join())
     });
     let trials: Vec<TrialResult> = finished.iter().map(TrialResult::new).collect();
     let world = chosen.map_or(World::Virtual, |chosen| chosen.world());
@@ -153,7 +161,7 @@ fn run_all(
     chosen: Option<&Chosen>,
     at_once: usize,
     secrets: &Secrets,
-    finished: &mpsc::Sender<(usize, Finished)>,
+    ended: &mpsc::Sender<Ended>,
 ) -> Interrupted {
     let interrupted = Arc::new(AtomicBool::new(false));
     let flag = Arc::clone(&interrupted);
@@ -174,7 +182,8 @@ fn run_all(
                     let position = next.fetch_add(1, Ordering::SeqCst);
                     let Some(job) = jobs.get(position) else { break };
                     let station = chosen.and_then(|chosen| chosen.first_fit_for(&job.plan)).unwrap_or(STATION);
-                    if finished.send((position, run_one(job, station, interrupted, secrets))).is_err() {
+                    let attempts = vec![run_one(job, station, interrupted, secrets)];
+                    if ended.send(Ended { position, attempts }).is_err() {
                         break;
                     }
                 }
@@ -185,17 +194,18 @@ fn run_all(
 }
 
 /// Prints trials as they end, in the order of the jobs, and gathers them in that order.
-fn print_all(jobs: usize, receiver: &mpsc::Receiver<(usize, Finished)>, format: Format) -> Vec<Finished> {
+fn print_all(jobs: usize, receiver: mpsc::Receiver<Ended>, format: Format) -> Vec<Finished> {
     let progress = Progress::new();
     let colour = output::colour();
-    let mut finished: Vec<Option<Finished>> = (0..jobs).map(|_| None).collect();
+    let mut ended: Vec<Option<Vec<Finished>>> = (0..jobs).map(|_| None).collect();
     let (mut done, mut shown) = (0, 0);
-    for (position, trial) in receiver {
-        finished[position] = Some(trial);
+    let print = |attempt: &Finished| print_trial(&TrialResult::new(attempt), format, colour);
+    for Ended { position, attempts } in receiver {
+        ended[position] = Some(attempts);
         done += 1;
         progress.clear();
-        while let Some(Some(ready)) = finished.get(shown) {
-            print_trial(&TrialResult::new(ready), format, colour);
+        while let Some(Some(ready)) = ended.get(shown) {
+            ready.iter().for_each(print);
             shown += 1;
         }
         if done < jobs {
@@ -203,8 +213,8 @@ fn print_all(jobs: usize, receiver: &mpsc::Receiver<(usize, Finished)>, format: 
         }
     }
     // An interruption leaves gaps; what came after a gap has not been shown yet.
-    finished.iter().skip(shown).flatten().for_each(|it| print_trial(&TrialResult::new(it), format, colour));
-    finished.into_iter().flatten().collect()
+    ended.iter().skip(shown).flatten().flatten().for_each(print);
+    ended.into_iter().flatten().flatten().collect()
 }
 
 fn run_one(job: &Job, station: &str, interrupted: &AtomicBool, secrets: &Secrets) -> Finished {
@@ -214,6 +224,7 @@ fn run_one(job: &Job, station: &str, interrupted: &AtomicBool, secrets: &Secrets
     Finished {
         id: job.id.clone(),
         trial: simulation.into_trial(),
+        attempt: 1,
         firmware: FirmwareRef::new(job.firmware.name(), job.firmware.sha256()),
         station: station.into(),
         board_serial: None,
@@ -235,7 +246,7 @@ fn report(results: &Results, wall: std::time::Duration, format: Format) {
         Format::Json => output::line(&serde_json::json!({ "summary": results.summary }).to_string()),
         Format::Human => {
             let colour = output::colour();
-            for trial in results.trials.iter().filter(|it| it.verdict != "passed") {
+            for trial in results.last_attempts().filter(|it| it.verdict != "passed") {
                 output::line("");
                 output::line(terminal::failure(trial, results.rig.world, colour).trim_end());
             }

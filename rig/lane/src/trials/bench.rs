@@ -154,15 +154,20 @@ pub(super) fn run(arguments: &[&str]) -> Result<Said, Mishap> {
     Ok(Said::of(&brickproof(arguments).output()?))
 }
 
-const CELL: [&str; 8] = [
+/// As often as it takes an emulated kernel on a busy host to strike in time.
+const ATTEMPTS: &str = "10";
+
+const CELL: [&str; 10] = [
     "run",
     "/scenarios/battery-death/protection.yaml",
     "--set",
     "geometry=nrf51",
     "--set",
-    "instant=12ms",
+    "instant=5ms",
     "--bench",
     BENCH,
+    "--attempts",
+    ATTEMPTS,
 ];
 
 fn battery_death_through_a_load_switch() -> Result<(), Mishap> {
@@ -194,7 +199,7 @@ fn battery_death_bricks_no_heal() -> Result<(), Mishap> {
     is_dark(&mut far)
 }
 
-/// 12 ms are too soon for a bench supply, which is said before anything is driven; at 60 ms it makes the cut.
+/// 5 ms are too soon for a bench supply, which is said before anything is driven; at 60 ms it makes the cut.
 fn battery_death_by_a_scpi_supply() -> Result<(), Mishap> {
     let mut far = FarSide::plug(&["lines", "bus", "console", "probe", "supply"])?;
     write_bench(Fed::ByScpi, &device_id()?)?;
@@ -202,9 +207,9 @@ fn battery_death_by_a_scpi_supply() -> Result<(), Mishap> {
     let refused = run(&[&CELL[..], &["--set", "release=heal-full"]].concat())?;
     refused.note();
     refused.ended_with(2)?;
-    refused.says("acts 50ms after it was asked, and the cut is to come 12ms after its trigger")?;
+    refused.says("acts 50ms after it was asked, and the cut is to come 5ms after its trigger")?;
     same("nothing was driven", far.boots()?, boots)?;
-    let later = ["run", CELL[1], "--set", "geometry=nrf51", "--set", "instant=60ms", "--set", "release=heal-full"];
+    let later = ["run", "/scenarios/slow-supply.yaml"];
     let made = run(&[&later[..], &["--bench", BENCH, "--report", "/tmp/real"]].concat())?;
     made.note();
     made.ended_with(0)?;
@@ -213,10 +218,11 @@ fn battery_death_by_a_scpi_supply() -> Result<(), Mishap> {
     is_dark(&mut far)
 }
 
-/// The only trial of a folder of evidence.
+/// What the only trial of a folder of evidence came to in its last attempt.
 fn evidence(folder: &str) -> Result<Value, Mishap> {
     let results: Value = serde_json::from_str(&fs::read_to_string(Path::new(folder).join("results.json"))?)?;
-    Ok(results["trials"][0].clone())
+    let attempts = results["trials"].as_array().and_then(|trials| trials.last());
+    Ok(attempts.cloned().unwrap_or_default())
 }
 
 /// Prints the real trial's instants beside the simulated one's.

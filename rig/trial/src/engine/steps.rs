@@ -138,7 +138,13 @@ impl Trial {
         trigger: &Trigger,
     ) {
         let injection = Injection { at: cause + trigger.after, fault: fault.clone() };
-        self.faults.push(FaultRecord { step: step.index, triggered: cause, asked: injection.clone(), achieved: None });
+        self.faults.push(FaultRecord {
+            step: step.index,
+            triggered: cause,
+            asked: injection.clone(),
+            tolerance: trigger.tolerance,
+            achieved: None,
+        });
         self.eyes.rail_mut().strike();
         if matches!(fault, Fault::BrownOut { .. } | Fault::PowerCut { .. }) {
             self.eyes.rail_mut().force();
@@ -375,11 +381,10 @@ impl Trial {
         }
         if let Some(record) = self.faults.last_mut() {
             record.achieved = Some(shape);
-            let fault = &record.asked.fault;
-            if let Some(verdict) = account::not_as_asked(&self.eyes, fault, &shape, position + 1, self.now) {
+            if let Some(verdict) = account::not_as_asked(&self.eyes, record, &shape, self.now) {
                 return self.conclude(verdict);
             }
-            match fault {
+            match record.asked.fault {
                 Fault::PowerCut { hold: None } => self.eyes.rail_mut().feed(self.now, SupplySetting::Off),
                 _ => self.eyes.rail_mut().release(self.now),
             }

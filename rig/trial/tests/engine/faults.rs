@@ -66,6 +66,32 @@ fn a_floor_that_is_missed_by_little_is_the_fault_that_was_asked_for() {
     assert_eq!(station.line(2_000, "erasing").run().outcome(), "passed");
 }
 
+/// A cut that may be 5 ms off, and is so late, with the instant known to a millisecond.
+fn tolerant(late: crate::station::Rule, expected: &str) -> Station {
+    let body = "steps:\n  - on: { console: erasing, within: 5s }\n    fault: { power_cut: { after: 12ms, tolerance: 5ms, hold: 200ms } }\n  \
+                - wait: 1s\n";
+    let station = Station::with_rule(body, late).line(2_000, "erasing").run();
+    assert_eq!(station.outcome(), expected);
+    station
+}
+
+#[test]
+fn a_fault_that_struck_outside_its_tolerance_is_discarded_whatever_the_board_did() {
+    let late = answers!(Command::Inject(_) => Reply::Late(Span::millis(5)));
+    let station = tolerant(late, "inconclusive, bench");
+    assert!(station.trial.was_discarded());
+    assert_eq!(station.trial.faults()[0].beyond_tolerance(), Some(Span::millis(6)));
+    assert_eq!(station.steps(), "error not_run");
+    insta::assert_snapshot!(station.account());
+}
+
+#[test]
+fn a_fault_that_struck_within_its_tolerance_is_judged() {
+    let station = tolerant(answers!(Command::Inject(_) => Reply::Late(Span::millis(4))), "passed");
+    assert!(!station.trial.was_discarded());
+    assert_eq!(station.trial.faults()[0].beyond_tolerance(), None);
+}
+
 #[test]
 fn a_fault_that_strikes_a_board_without_power_was_not_made() {
     for fault in [

@@ -31,6 +31,8 @@ pub(crate) enum Reply {
     Lowest(Voltage),
     /// The fault came, and the rail stayed above the brown-out level.
     Unfelt,
+    /// The fault came so much later than asked, and the instant is known to a millisecond.
+    Late(Span),
     /// Done, without proof.
     BareDone,
 }
@@ -216,6 +218,11 @@ impl Station {
             Reply::Lowest(volts) => {
                 if let Ok(Achieved::Injected(shape)) = &mut result {
                     shape.lowest = volts;
+                }
+            }
+            Reply::Late(late) => {
+                if let Ok(Achieved::Injected(shape)) = &mut result {
+                    (shape.began, shape.uncertainty) = (shape.began + late, Span::millis(1));
                 }
             }
             Reply::Unfelt => {
