@@ -97,9 +97,9 @@ pub async fn run(station: &Arc<OpenStation>, job: &Job, stop: watch::Receiver<St
     Ok(run.finish().await)
 }
 
-/// What the sensor sees of a board without power.
+/// What the sensor sees of a board without power. What its filters let through nobody has measured here.
 async fn calibrate(station: &OpenStation) -> Result<Calibration, Failure> {
-    let Some(light) = &station.light else { return Ok(Calibration::default()) };
+    let Some(light) = &station.light else { return Ok(Calibration::typical()) };
     let mut dark = Vec::new();
     if let Some(phase) = station.board().fastest_phase() {
         ask(light, "choose its integration time", ACTION, move |light, deadline| light.watch_for(phase, deadline))
@@ -111,7 +111,7 @@ async fn calibrate(station: &OpenStation) -> Result<Calibration, Failure> {
         let at = Instant::START + exposure.end.at.since(Instant::START);
         dark.push(senses::sample(Stamp::exact(at), &exposure));
     }
-    Calibration::default().with_dark(&dark).map_err(|error| {
+    Calibration::typical().with_dark(&dark).map_err(|error| {
         let kind = brickproof_instruments::FailureKind::Answer(error.to_string());
         Failure::new(light.device(), "see the dark", kind)
             .with_help("the board is off: shield the sensor from other light")
