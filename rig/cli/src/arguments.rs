@@ -97,7 +97,8 @@ pub(crate) struct Selection {
     #[arg(long, value_name = "FIRMWARE")]
     pub(crate) firmware: Option<String>,
     /// Keep only the cells in which the axis has this value; several for one axis: any of them. A value that no file lists is tried in
-    /// every file that has the axis
+    /// every file that has the axis. `fault.after`, `fault.hold`, `fault.floor`, `fault.fall`, `fault.rise` and `fault.current` turn the
+    /// numbers of a scenario's only fault
     #[arg(long, value_name = "AXIS=VALUE")]
     pub(crate) set: Vec<Override>,
     /// Keep only cells with this tag; several: any of them

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use brickproof_firmware::Firmware;
 use brickproof_scenario::board::BoardProfile;
 use brickproof_scenario::plan::{FirmwareName, Plan};
-use brickproof_scenario::{Library, Override, Scenario, suggestion};
+use brickproof_scenario::{Knob, Library, Override, Scenario, Setting, suggestion};
 
 use crate::arguments::Selection;
 use crate::exit::Problem;
@@ -42,11 +42,17 @@ pub(crate) fn load(selection: &Selection) -> Result<Vec<(Source, Scenario)>, Pro
         None => Library::built_in().with_firmware_files(judge_firmware_file),
     };
     let sources = read(&selection.paths)?;
-    note_tried_values(&selection.set, &sources)?;
-    let mut scenarios = understand(sources, &selection.set, &library)?;
+    let (axes, settings) = told_apart(&selection.set)?;
+    note_tried_values(&axes, &sources)?;
+    let mut scenarios = understand(sources, &axes, &library)?;
     let tagged = |plan: &Plan| selection.tag.is_empty() || selection.tag.iter().any(|tag| plan.tags.contains(tag));
     for (_, scenario) in &mut scenarios {
         scenario.cells.retain(tagged);
+    }
+    for (_, scenario) in &mut scenarios {
+        for plan in &mut scenario.cells {
+            *plan = turned(plan, &settings)?;
+        }
     }
     if let Some(name) = &selection.firmware {
         let name = FirmwareName(name.clone());
@@ -60,6 +66,24 @@ pub(crate) fn load(selection: &Selection) -> Result<Vec<(Source, Scenario)>, Pro
         });
     }
     Ok(scenarios)
+}
+
+/// The values of axes, and the knobs of faults.
+pub(crate) fn told_apart(set: &[Override]) -> Result<(Vec<Override>, Vec<Setting>), Problem> {
+    let (knobs, axes): (Vec<_>, Vec<_>) = set.iter().cloned().partition(|it| Knob::is_meant(&it.axis));
+    let setting = |Override { axis, value }: Override| {
+        Setting::parse(&axis, &value)
+            .map_err(|error| Problem::Selection { what: error.to_string(), help: error.help().to_owned() })
+    };
+    Ok((axes, knobs.into_iter().map(setting).collect::<Result<_, _>>()?))
+}
+
+/// `plan` with the numbers of its fault turned.
+pub(crate) fn turned(plan: &Plan, settings: &[Setting]) -> Result<Plan, Problem> {
+    plan.turned(settings).map_err(|error| Problem::Selection {
+        what: error.to_string(),
+        help: "`brickproof explain PATH` shows the faults of a scenario".to_owned(),
+    })
 }
 
 /// Reads every scenario below `paths` and looks at the firmware files that they name.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use brickproof_firmware::Firmware;
 use brickproof_scenario::plan::Plan;
-use brickproof_trial::{Observation, Stamp, Trial};
+use brickproof_trial::{Observation, OtherPlan, Stamp, Trial};
 use brickproof_units::{Instant, Span};
 
 use crate::sensor;
@@ -61,6 +61,27 @@ impl Simulation {
     /// Prepares for being cloned often: what happened so far becomes shared.
     pub fn freeze(&mut self) {
         self.trial.freeze();
+    }
+
+    /// A fork that goes on with another plan, which differs in the numbers of faults that have not been triggered yet.
+    ///
+    /// # Errors
+    ///
+    /// It differs in something else, or a fault in which it differs was triggered already.
+    pub fn turned(&self, plan: Arc<Plan>) -> Result<Self, OtherPlan> {
+        let mut fork = self.clone();
+        fork.trial.turn_to(plan)?;
+        Ok(fork)
+    }
+
+    /// Goes on until `limit`, or an instruction beyond it. False if the trial ended before.
+    pub fn run_to(&mut self, limit: Instant) -> bool {
+        while self.trial.now() < limit {
+            if !self.step(limit) {
+                return false;
+            }
+        }
+        true
     }
 
     /// Goes on to the end.

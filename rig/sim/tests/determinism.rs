@@ -1,9 +1,11 @@
 //! One id, one timeline: byte for byte the same on every run, on every thread, and forked anywhere.
 
+use std::sync::Arc;
 use std::thread;
 
 use brickproof_report::Secrets;
 use brickproof_report::timeline::to_json_lines;
+use brickproof_scenario::Setting;
 use brickproof_scenario::plan::Plan;
 use brickproof_sim::Simulation;
 use brickproof_trial::{Happening, VerdictKind};
@@ -108,6 +110,33 @@ fn a_fork_between_the_trigger_and_the_fault_does_not_disturb_its_siblings() {
     let forks: Vec<String> = (0..3).map(|_| ended(trunk.clone())).collect();
     assert!(forks.windows(2).all(|pair| pair[0] == pair[1]));
     assert_eq!(record(&trunk), before, "the trunk has not moved");
+}
+
+#[test]
+fn a_fork_that_is_turned_before_its_trigger_ends_like_the_trial_that_was_always_so() {
+    for plan in subjects() {
+        let mut scout = simulation(plan.clone(), 1);
+        scout.run();
+        let triggered = scout.trial().faults()[0].triggered;
+        let mut trunk = simulation(plan.clone(), 1);
+        assert!(trunk.run_to(triggered - Span::micros(10)));
+        trunk.freeze();
+        for after in [Span::ZERO, Span::micros(333), Span::millis(7), Span::millis(90)] {
+            let turned = plan.turned(&[Setting::after(after)]).expect("its only fault can be turned");
+            let fork = trunk.turned(Arc::new(turned.clone())).expect("the fault is still to come");
+            assert_same(&ended(simulation(turned, 1)), &ended(fork), &format!("{}, {after}", plan.firmware.0));
+        }
+    }
+}
+
+#[test]
+fn a_fork_is_not_turned_to_what_would_have_been_another_past() {
+    let [plan, _, other] = subjects();
+    let mut trunk = simulation(plan.clone(), 1);
+    assert!(trunk.turned(Arc::new(other)).is_err(), "another firmware");
+    assert!(trunk.run_until(|it| !it.trial().faults().is_empty()));
+    let turned = plan.turned(&[Setting::after(Span::millis(1))]).expect("its only fault can be turned");
+    assert!(trunk.turned(Arc::new(turned)).is_err(), "the fault is on its way");
 }
 
 #[test]

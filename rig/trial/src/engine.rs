@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use brickproof_keys::Slot;
 use brickproof_light::Calibration;
-use brickproof_scenario::plan::{Expected, Fault, Plan, StepAction};
+use brickproof_scenario::plan::{Expected, Fault, Plan, Step, StepAction};
 use brickproof_units::{Instant, Slew, Span, Voltage};
 
 use crate::account::{self, Manner, Miss};
@@ -80,6 +80,11 @@ enum Stage {
     MakingSafe(Request),
     Over,
 }
+
+/// A trial cannot go on with a plan that differs in what was done already, or in more than the numbers of its faults.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the plan differs from the trial's in more than the numbers of faults that are still to come")]
+pub struct OtherPlan;
 
 /// A request on its way.
 #[derive(Clone, Copy, Debug)]
@@ -230,11 +235,44 @@ impl Trial {
     /// Whether it ended without a judgement because a fault struck outside its tolerance.
     pub fn was_discarded(&self) -> bool {
         self.verdict().is_some_and(|verdict| verdict.kind == VerdictKind::Inconclusive)
+            && self.faults.iter().any(|fault| fault.beyond_tolerance().is_some())
     }
 
     /// The recorded values.
     pub fn measurements(&self) -> &[MeasurementRecord] {
         &self.measurements
+    }
+
+    /// Goes on with another plan, which differs in the numbers of faults that have not been triggered yet.
+    ///
+    /// # Errors
+    /// It differs in something else, or a fault in which it differs was triggered already.
+    pub fn turn_to(&mut self, plan: Arc<Plan>) -> Result<(), OtherPlan> {
+        let is_past = |index: usize| self.faults.iter().any(|fault| fault.step == index);
+        let goes_on = |(ours, theirs): (&Step, &Step)| match (&ours.action, &theirs.action) {
+            (StepAction::Fault { trigger: our, fault }, StepAction::Fault { trigger: their, fault: other }) => {
+                let same = our == their && fault == other;
+                same || !is_past(ours.index) && our.cause == their.cause && our.within == their.within
+            }
+            (our, their) => our == their,
+        };
+        let same_steps =
+            self.plan.steps.len() == plan.steps.len() && self.plan.steps.iter().zip(&plan.steps).all(goes_on);
+        let (ours, theirs) = (&*self.plan, &*plan);
+        let same_rest = (&ours.throughout, &ours.cleanup, &ours.outcome, &ours.cloud, &ours.firmware, &ours.scenario)
+            == (
+                &theirs.throughout,
+                &theirs.cleanup,
+                &theirs.outcome,
+                &theirs.cloud,
+                &theirs.firmware,
+                &theirs.scenario,
+            );
+        if !(same_steps && same_rest) {
+            return Err(OtherPlan);
+        }
+        self.plan = plan;
+        Ok(())
     }
 
     /// Prepares for being cloned often: what was recorded so far becomes shared.

@@ -13,7 +13,7 @@ mod rail;
 mod timeline;
 mod verdict;
 
-pub use engine::Trial;
+pub use engine::{OtherPlan, Trial};
 pub use id::{ParseTrialIdError, TrialId, stem_of};
 pub use ports::{Achieved, Action, ActionId, Command, CommandError, Injection, Observation, ShapeAchieved, Stamp};
 pub use timeline::{Event, Happening, Log, Timeline};

@@ -15,7 +15,7 @@ pub enum VerdictKind {
     Failed,
     /// The trial could not be carried out as asked.
     Error,
-    /// The observations do not decide: a fault struck outside its tolerance. Such a trial is discarded and counted.
+    /// The observations do not decide: a fault struck outside its tolerance, and the trial is discarded and counted; or it was interrupted.
     Inconclusive,
 }
 

@@ -86,9 +86,12 @@ fn jobs(id: &TrialId, with: &Circumstances) -> Result<Vec<Job>, Problem> {
     sources.retain(|source| stem_of(&source.label) == id.stem());
     // The firmware that was asked for stands among the values of its trial, and is no axis.
     let is_axis = |it: &&Override| sources.iter().any(|source| source.values(&it.axis).is_some());
-    let values: Vec<Override> = with.values.iter().filter(is_axis).cloned().collect();
+    let (values, settings) = files::told_apart(&with.values)?;
+    let values: Vec<Override> = values.iter().filter(is_axis).cloned().collect();
     let mut jobs = Vec::new();
-    for (source, scenario) in files::understand(sources, &values, &Library::built_in())? {
+    for (source, mut scenario) in files::understand(sources, &values, &Library::built_in())? {
+        // A scenario whose fault has no such number is not the one that is looked for.
+        scenario.cells = scenario.cells.iter().filter_map(|plan| plan.turned(&settings).ok()).collect();
         // The scenario's own firmware is among them: asked to survive with `--firmware`, it is another trial.
         for name in Firmware::shipped_names().map(str::to_owned).chain(with.firmware.clone()) {
             for plan in scenario.clone().with_firmware(&FirmwareName(name)).cells {

@@ -12,6 +12,7 @@ use brickproof_firmware::Firmware;
 use brickproof_report::results::{Finished, FirmwareRef, Results, TrialResult, World};
 use brickproof_report::terminal;
 use brickproof_report::{Secrets, evidence};
+use brickproof_scenario::Knob;
 use brickproof_scenario::plan::Plan;
 use brickproof_sim::Simulation;
 use brickproof_trial::TrialId;
@@ -72,7 +73,8 @@ fn replay_command(id: &TrialId, source: &Source, plan: &Plan, from: FirmwareFrom
         command.push_str(&format!(" --firmware {}", quoted(&plan.firmware.0)));
     }
     for (axis, value) in &plan.parameters {
-        if source.values(axis).is_some() && !source.lists(axis, value) {
+        let is_knob = Knob::is_meant(axis);
+        if is_knob || source.values(axis).is_some() && !source.lists(axis, value) {
             command.push_str(&format!(" --set {}", quoted(&format!("{axis}={value}"))));
         }
     }

@@ -97,6 +97,22 @@ fn the_line_that_is_printed_works_whatever_the_trial_was_run_with() {
 }
 
 #[test]
+fn a_fault_that_was_turned_is_another_trial_and_is_found_again() {
+    let desk = Desk::with(&[("mine/fails.yaml", FAILS)]);
+    let called = desk.call(&["run", "mine/fails.yaml", "--set", "fault.after=1.5s", "--report", "first"]);
+    called.exits(1);
+    let line = replay_line(&called.out);
+    assert!(line.iter().any(|word| word == "fault.after=1.5s"), "{line:?}");
+    let mut words: Vec<&str> = line.iter().map(String::as_str).collect();
+    words.extend(["--report", "second"]);
+    desk.call(&words).exits(1);
+    assert_eq!(desk.files("first/trials"), desk.files("second/trials"));
+    let refused = desk.call(&["run", "mine/fails.yaml", "--set", "fault.current=1A"]);
+    refused.exits(2);
+    assert!(refused.err.contains("a brown_out has no `fault.current`"), "{}", refused.err);
+}
+
+#[test]
 fn kept_evidence_knows_the_values_that_were_tried() {
     let text =
         BOOTS.replace("matrix:\n", "matrix:\n  delay: [10ms]\n").replace("steps:\n", "steps:\n  - wait: ${delay}\n");
