@@ -48,6 +48,7 @@ const HOUSE: &[(&str, &[&str])] = &[
     ("brickproof-console", &["units"]),
     ("brickproof-light", &["units"]),
     ("brickproof-keys", &["units"]),
+    ("brickproof-statistics", &["units"]),
     ("brickproof-units", &[]),
     // What tests are held against; it stands beside the house, in `fixtures/`.
     ("brickproof-ends", &[]),
@@ -55,8 +56,20 @@ const HOUSE: &[(&str, &[&str])] = &[
 ];
 
 /// Crates whose state is plain data and whose time is an argument.
-const PURE: &[&str] =
-    &["sim", "trial", "virtual-board", "firmware", "scenario", "yaml", "cloud", "console", "light", "keys", "units"];
+const PURE: &[&str] = &[
+    "sim",
+    "trial",
+    "virtual-board",
+    "firmware",
+    "scenario",
+    "yaml",
+    "cloud",
+    "console",
+    "light",
+    "keys",
+    "statistics",
+    "units",
+];
 
 /// What reaches devices, tasks or wall clocks.
 const IMPURE_PACKAGES: &[&str] = &[
