@@ -10,12 +10,16 @@ mod order;
 mod probability;
 mod proportion;
 mod sequential;
+mod window;
 
 pub use fisher::{fisher_baseline_fails_more, fisher_differ, holm};
 pub use order::{Fraction, GridError, GridOrder, Sequence};
 pub use probability::{NotAProbability, Probability};
 pub use proportion::{Counts, Interval, MoreFailuresThanTrials, success_run};
 pub use sequential::{Asked, Characteristic, Decision, Design, DesignError, Sequential};
+pub use window::{
+    NotResolved, Purpose, Query, Window, WindowEdge, WindowEnd, WindowError, WindowSearch, WindowSettings,
+};
 
 /// How one trial ended, as far as it is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -1,0 +1,527 @@
+//! Finds the windows of instants at which a fault harms: how many there are, and where each opens and closes.
+//!
+//! Boundary: it asks for a trial at an instant and is told how that ended. It makes none, owns no clock, and does not care whether
+//! a trial takes 50 us or 30 s. Between two trials it is plain data.
+//!
+//! 1. **Scan** in golden-ratio order until a trial fails.
+//! 2. **Confirm** at the same instant that it was no stray: failures outside of windows are rare, not impossible.
+//! 3. **Locate** both edges, each trial where it tells most, until the credible intervals are as narrow as asked.
+//! 4. Go on scanning, until a window of the smallest width that was asked for would have been met.
+
+use brickproof_units::{Instant, Span};
+
+use crate::{Counts, Outcome, Probability, Sequence, success_run};
+
+mod edge;
+mod hypotheses;
+mod location;
+mod record;
+
+use hypotheses::Hypotheses;
+use location::{Estimate, Location};
+use record::{Record, Trial};
+
+/// What is asked of a search.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct WindowSettings {
+    /// The first instant at which a fault may be made.
+    pub from: Instant,
+    /// The last.
+    pub to: Instant,
+    /// How wide the credible interval of an edge may be.
+    pub resolution: Span,
+    /// How much belief the credible interval of an edge holds.
+    pub credibility: Probability,
+    /// How narrow a window may be and still be met.
+    pub smallest_width: Span,
+    /// How rarely a trial inside a window may fail and it still be met. Windows that are met anyway may fail more rarely.
+    pub weakest: Probability,
+    /// How surely a window of the smallest width and the weakest probability is met.
+    pub confidence: Probability,
+    /// How many trials there may be.
+    pub cap: u64,
+    /// How many trials one window may take; after these, its edges are given as they are known.
+    pub cap_per_window: u64,
+    /// Shifts the scan.
+    pub seed: u64,
+}
+
+/// What cannot be asked of a search.
+#[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum WindowError {
+    /// No room.
+    #[error("the range from {from} to {to} holds nothing: let it end after it begins")]
+    EmptyRange {
+        /// Where it begins.
+        from: Instant,
+        /// Where it ends.
+        to: Instant,
+    },
+    /// A length of nothing, or longer than the range.
+    #[error("{what} of {asked} cannot be in a range of {range}: ask for more than nothing and at most the range")]
+    Length {
+        /// Which length.
+        what: &'static str,
+        /// What was asked.
+        asked: Span,
+        /// How long the range is.
+        range: Span,
+    },
+    /// Never or always.
+    #[error("{what} of {asked} cannot be: ask for more than 0 % and less than 100 %, as in {example}")]
+    Share {
+        /// Which probability.
+        what: &'static str,
+        /// What was asked.
+        asked: Probability,
+        /// What can be.
+        example: Probability,
+    },
+    /// No trial at all.
+    #[error("a cap of no trials finds nothing: allow at least one")]
+    NoTrials,
+}
+
+/// The trial that is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Query {
+    /// When to make the fault.
+    pub instant: Instant,
+    /// What for.
+    pub purpose: Purpose,
+}
+
+/// What a trial is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Purpose {
+    /// Looking for a window.
+    Scan,
+    /// Whether a failure was a stray.
+    Confirm,
+    /// Where a window opens.
+    Opening,
+    /// Where a window closes.
+    Closing,
+}
+
+/// One edge of a window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WindowEdge {
+    /// Known as precisely as asked.
+    Resolved {
+        /// Equally likely before and after.
+        at: Instant,
+        /// The beginning of the credible interval.
+        low: Instant,
+        /// Its end.
+        high: Instant,
+    },
+    /// Not known as precisely as asked.
+    NotResolved {
+        /// The beginning of the credible interval.
+        low: Instant,
+        /// Its end.
+        high: Instant,
+        /// Why not.
+        why: NotResolved,
+    },
+    /// The window goes on to the end of the range, or to the window beside it.
+    AtTheEnd {
+        /// Where that is.
+        at: Instant,
+    },
+}
+
+/// Why an edge is not known as precisely as asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum NotResolved {
+    /// The trials ran out.
+    Cap,
+    /// It moves from trial to trial by about the resolution or more: ask for a coarser one, or trigger closer to the fault.
+    Jitter,
+}
+
+/// A window in which trials fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Window {
+    /// Where it opens: the first instant that is inside.
+    pub opens: WindowEdge,
+    /// Where it closes: the last instant that is inside.
+    pub closes: WindowEdge,
+    /// Trials that are surely inside: between the inner ends of the credible intervals.
+    pub inside: Counts,
+    /// How many trials it took, from the failure that revealed it.
+    pub trials: u64,
+}
+
+/// How a search ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum WindowEnd {
+    /// Another window of the smallest width would have been met.
+    Covered,
+    /// The cap came first.
+    Cap,
+}
+
+/// A search for windows. Plain data.
+#[derive(Clone, Debug)]
+pub struct WindowSearch {
+    settings: WindowSettings,
+    hypotheses: Hypotheses,
+    sequence: Sequence,
+    /// How many points of the sequence were looked at.
+    scanned: u64,
+    record: Record,
+    found: Vec<Found>,
+    strays: Vec<Instant>,
+    /// Failures that another window's search could not explain.
+    unexplained: Vec<Instant>,
+    state: State,
+    asked: Option<Query>,
+}
+
+#[derive(Clone, Debug)]
+enum State {
+    Scanning,
+    Confirming(Confirmation),
+    Locating(Box<Locating>),
+    Ended(WindowEnd),
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Confirmation {
+    anchor: Instant,
+    /// The evidence for a window, in nats.
+    evidence: f64,
+    trials: u64,
+}
+
+#[derive(Clone, Debug)]
+struct Locating {
+    location: Location,
+    trials: u64,
+    failures: u64,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Found {
+    anchor: Instant,
+    window: Window,
+    /// Nothing from here on is outside...
+    from: Instant,
+    /// ...up to here.
+    to: Instant,
+}
+
+/// How much likelier a window must be than a stray, in nats: a thousand to one.
+const CONFIRMED: f64 = 6.907_755_278_982_137;
+
+/// The most that is believed of failures outside before they were counted; the same as the most that `hypotheses` knows.
+const MOST_OUTSIDE: f64 = 0.02;
+
+/// So many points of the sequence are passed over before the whole range is looked through for a gap.
+const PASSED_OVER: u64 = 64;
+
+impl WindowSearch {
+    /// A search before its first trial.
+    ///
+    /// # Errors
+    ///
+    /// If what is asked cannot be; the message says what to ask instead.
+    pub fn new(settings: WindowSettings) -> Result<Self, WindowError> {
+        let WindowSettings { from, to, resolution, smallest_width, .. } = settings;
+        let range = to.since(from);
+        if range == Span::ZERO {
+            return Err(WindowError::EmptyRange { from, to });
+        }
+        for (what, asked) in [("a resolution", resolution), ("a smallest width", smallest_width)] {
+            if asked == Span::ZERO || asked > range {
+                return Err(WindowError::Length { what, asked, range });
+            }
+        }
+        let shares = [
+            ("a credibility", settings.credibility, 0.95),
+            ("a weakest probability", settings.weakest, 0.3),
+            ("a confidence", settings.confidence, 0.95),
+        ];
+        for (what, asked, example) in shares {
+            if !(0.0 < asked.get() && asked.get() < 1.0) {
+                return Err(WindowError::Share { what, asked, example: Probability::clamped(example) });
+            }
+        }
+        if settings.cap == 0 || settings.cap_per_window == 0 {
+            return Err(WindowError::NoTrials);
+        }
+        Ok(Self {
+            hypotheses: Hypotheses::new(resolution.as_nanos() as f64),
+            sequence: Sequence::new(1, settings.seed),
+            scanned: 0,
+            record: Record::default(),
+            found: Vec::new(),
+            strays: Vec::new(),
+            unexplained: Vec::new(),
+            state: State::Scanning,
+            asked: None,
+            settings,
+        })
+    }
+
+    /// The next trial; nothing when the search has ended. Asks for the same one until that is recorded.
+    pub fn next(&mut self) -> Option<Query> {
+        if self.asked.is_none() {
+            self.asked = self.decide();
+        }
+        self.asked
+    }
+
+    /// How a trial ended, with the instant at which the fault was really made. Trials that were not asked for count as well.
+    pub fn record(&mut self, achieved: Instant, outcome: Outcome) {
+        self.asked = None;
+        self.record.add(Trial { at: achieved, outcome });
+        match &mut self.state {
+            State::Scanning => {
+                if outcome == Outcome::Failed && !self.explained(achieved) {
+                    self.confirm(achieved);
+                }
+            }
+            State::Confirming(confirmation) => {
+                confirmation.trials += 1;
+                let outside = outside_rate(&self.record, self.strays.len());
+                let inside = self.settings.weakest.get().max(2.0 * outside);
+                confirmation.evidence += match outcome {
+                    Outcome::Failed => libm::log(inside / outside),
+                    Outcome::Survived => libm::log1p(-inside) - libm::log1p(-outside),
+                };
+                self.weigh_confirmation();
+            }
+            State::Locating(locating) => {
+                locating.trials += 1;
+                locating.location.observe(&self.hypotheses, achieved, outcome);
+                if outcome == Outcome::Failed {
+                    locating.failures += 1;
+                    self.reconsider();
+                }
+                self.settle();
+            }
+            State::Ended(_) => {}
+        }
+    }
+
+    /// How many trials were recorded.
+    pub fn trials(&self) -> u64 {
+        self.record.len()
+    }
+
+    /// The windows that were found, in order of their instants.
+    pub fn windows(&self) -> Vec<Window> {
+        let mut found: Vec<&Found> = self.found.iter().collect();
+        found.sort_by_key(|found| found.anchor);
+        found.iter().map(|found| found.window).collect()
+    }
+
+    /// Failures that did not repeat, and lie in no window.
+    pub fn strays(&self) -> &[Instant] {
+        &self.strays
+    }
+
+    /// How it ended, if it has.
+    pub fn end(&self) -> Option<WindowEnd> {
+        match self.state {
+            State::Ended(end) => Some(end),
+            _ => None,
+        }
+    }
+
+    /// How many trials each stretch of the smallest width must have.
+    pub fn trials_per_width(&self) -> u64 {
+        success_run(self.settings.weakest, self.settings.confidence).unwrap_or(1)
+    }
+
+    fn decide(&mut self) -> Option<Query> {
+        if self.end().is_some() {
+            return None;
+        }
+        if self.record.len() >= self.settings.cap {
+            self.give_up();
+            self.state = State::Ended(WindowEnd::Cap);
+            return None;
+        }
+        match &self.state {
+            State::Confirming(confirmation) => Some(Query { instant: confirmation.anchor, purpose: Purpose::Confirm }),
+            State::Locating(locating) => Some(self.most_telling(&locating.location)),
+            State::Scanning => self.scan(),
+            State::Ended(_) => None,
+        }
+    }
+
+    fn most_telling(&self, location: &Location) -> Query {
+        let candidates = [Purpose::Opening, Purpose::Closing].into_iter().enumerate();
+        let open =
+            candidates.filter(|(side, _)| !self.is_resolved(&location.estimate(*side, self.settings.credibility)));
+        let resolution = self.settings.resolution.as_nanos() as f64;
+        let best = open
+            .map(|(side, purpose)| (location.best(side, resolution), purpose))
+            .max_by(|(a, _), (b, _)| a.1.total_cmp(&b.1));
+        best.map_or(Query { instant: location.anchor, purpose: Purpose::Confirm }, |((instant, _), purpose)| Query {
+            instant: instant.clamp(self.settings.from, self.settings.to),
+            purpose,
+        })
+    }
+
+    fn scan(&mut self) -> Option<Query> {
+        let WindowSettings { from, to, smallest_width, .. } = self.settings;
+        let per_width = usize::try_from(self.trials_per_width()).unwrap_or(usize::MAX);
+        for _ in 0..PASSED_OVER {
+            let instant = self.sequence.coordinate(self.scanned, 0).between(from, to);
+            self.scanned += 1;
+            if !self.record.covered_at(instant, from, to, smallest_width, per_width) {
+                return Some(Query { instant, purpose: Purpose::Scan });
+            }
+        }
+        if let Some(instant) = self.record.uncovered(from, to, smallest_width, per_width) {
+            return Some(Query { instant, purpose: Purpose::Scan });
+        }
+        if self.reopen() {
+            return self.decide();
+        }
+        self.state = State::Ended(WindowEnd::Covered);
+        None
+    }
+
+    fn explained(&self, at: Instant) -> bool {
+        self.found.iter().any(|found| found.from <= at && at <= found.to)
+    }
+
+    fn confirm(&mut self, anchor: Instant) {
+        self.state = State::Confirming(Confirmation { anchor, evidence: 0.0, trials: 0 });
+    }
+
+    fn weigh_confirmation(&mut self) {
+        let State::Confirming(confirmation) = &self.state else { return };
+        let anchor = confirmation.anchor;
+        if confirmation.evidence >= CONFIRMED {
+            let trials = confirmation.trials + 1;
+            let failures = self.record.counts(anchor, anchor).failures();
+            self.locate(anchor, trials, failures);
+            self.settle();
+        } else if confirmation.evidence <= libm::log1p(-self.settings.confidence.get()) {
+            self.strays.push(anchor);
+            self.go_on();
+        }
+    }
+
+    fn locate(&mut self, anchor: Instant, trials: u64, failures: u64) {
+        let bounds = Location::bounds_now(&self.record, anchor, self.ends(anchor));
+        for bound in bounds.iter().filter(|bound| bound.gap && !self.strays.contains(&bound.end)) {
+            if !self.unexplained.contains(&bound.end) {
+                self.unexplained.push(bound.end);
+            }
+        }
+        let location = Location::new(&self.hypotheses, &self.record, &self.strays, anchor, bounds);
+        self.state = State::Locating(Box::new(Locating { location, trials, failures }));
+    }
+
+    /// How far a window around `anchor` may reach: to the ends of the range, or to the next windows.
+    fn ends(&self, anchor: Instant) -> [Instant; 2] {
+        let before = self.found.iter().filter(|found| found.anchor < anchor).map(|found| found.to.min(anchor));
+        let after = self.found.iter().filter(|found| found.anchor > anchor).map(|found| found.from.max(anchor));
+        [before.fold(self.settings.from, Instant::max), after.fold(self.settings.to, Instant::min)]
+    }
+
+    /// After a failure: whether a gap has shown itself, and whether another failure lies deeper inside the window than the anchor.
+    fn reconsider(&mut self) {
+        let State::Locating(locating) = &self.state else { return };
+        let (location, trials, failures) = (&locating.location, locating.trials, locating.failures);
+        let now = Location::bounds_now(&self.record, location.anchor, self.ends(location.anchor));
+        let gap = now.iter().zip(location.bounds()).any(|(now, then)| now.gap && now.end != then.end);
+        let anchor = if failures.is_power_of_two() { self.deeper(location) } else { None };
+        if gap || anchor.is_some() {
+            let anchor = anchor.unwrap_or(location.anchor);
+            self.locate(anchor, trials, failures);
+        }
+    }
+
+    /// The failure nearest to the middle of the window, if it lies much deeper inside than the anchor.
+    fn deeper(&self, location: &Location) -> Option<Instant> {
+        let [opens, closes] = [0, 1].map(|side| location.estimate(side, self.settings.credibility).at);
+        let depth = |at: Instant| at.since(opens).min(closes.since(at)).as_nanos();
+        let inside = self.record.iter().filter(|trial| trial.outcome == Outcome::Failed);
+        let deepest = inside.map(|trial| trial.at).max_by_key(|at| depth(*at))?;
+        (depth(deepest) > depth(location.anchor).saturating_mul(2)).then_some(deepest)
+    }
+
+    fn is_resolved(&self, estimate: &Estimate) -> bool {
+        estimate.width() <= self.settings.resolution.as_nanos()
+    }
+
+    /// Ends the search for this window's edges when they are known, or when it has taken too long.
+    fn settle(&mut self) {
+        let State::Locating(locating) = &self.state else { return };
+        let known = [0, 1].map(|side| self.is_resolved(&locating.location.estimate(side, self.settings.credibility)));
+        if known == [true; 2] || locating.trials >= self.settings.cap_per_window {
+            self.give_up();
+            self.go_on();
+        }
+    }
+
+    /// Keeps what is known of the window that is being located, if one is.
+    fn give_up(&mut self) {
+        let State::Locating(locating) = &self.state else { return };
+        let location = &locating.location;
+        let estimates = [0, 1].map(|side| location.estimate(side, self.settings.credibility));
+        let why = if location.jitters(&self.hypotheses).get() > 0.5 { NotResolved::Jitter } else { NotResolved::Cap };
+        let edge = |index: usize| {
+            let Estimate { at, inner, outer, reaches_the_end } = estimates[index];
+            let (low, high) = (inner.min(outer), inner.max(outer));
+            if reaches_the_end > 0.5 {
+                WindowEdge::AtTheEnd { at: location.bounds()[index].end }
+            } else if self.is_resolved(&estimates[index]) {
+                WindowEdge::Resolved { at, low, high }
+            } else {
+                WindowEdge::NotResolved { low, high, why }
+            }
+        };
+        let [opens, closes] = estimates;
+        let inside = if opens.inner <= closes.inner {
+            self.record.counts(opens.inner, closes.inner)
+        } else {
+            self.record.counts(location.anchor, location.anchor)
+        };
+        let window = Window { opens: edge(0), closes: edge(1), inside, trials: locating.trials };
+        // A failure just outside is the edge's jitter, not another window.
+        let margin = self.settings.resolution;
+        let found = Found { anchor: location.anchor, window, from: opens.outer - margin, to: closes.outer + margin };
+        self.found.push(found);
+        self.state = State::Scanning;
+    }
+
+    /// The next failure that no window explains, or the scan.
+    fn go_on(&mut self) {
+        self.state = State::Scanning;
+        while let Some(anchor) = self.unexplained.pop() {
+            if !self.explained(anchor) && !self.strays.contains(&anchor) {
+                self.confirm(anchor);
+                return;
+            }
+        }
+    }
+
+    /// Whether the scan has met a gap inside of a window that was found: it is two, and both are located again.
+    fn reopen(&mut self) -> bool {
+        let has_gap = |found: &Found| {
+            let now = Location::bounds_now(&self.record, found.anchor, [found.from, found.to]);
+            now.iter().any(|bound| bound.gap && !self.strays.contains(&bound.end))
+        };
+        let Some(index) = self.found.iter().position(has_gap) else { return false };
+        let found = self.found.remove(index);
+        self.locate(found.anchor, found.window.trials, 1);
+        self.settle();
+        true
+    }
+}
+
+/// How often trials fail outside of windows, as far as it was seen.
+fn outside_rate(record: &Record, strays: usize) -> f64 {
+    ((strays as f64 + 0.5) / (record.len() as f64 + 1.0)).min(MOST_OUTSIDE)
+}

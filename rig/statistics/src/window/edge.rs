@@ -1,0 +1,339 @@
+//! What is known about one edge: a posterior over its distance from an instant inside the window.
+//!
+//! Boundary: one side of one window, in nanoseconds of distance. The same code serves the opening and the closing edge.
+//!
+//! Without jitter the likelihood only steps where a trial was made, so the posterior is kept in cells whose borders are the trials'
+//! distances: no grid, nothing lost to one that is too coarse. Where jitter is likely, cells are halved until they are finer than it.
+
+use super::hypotheses::{Hypotheses, JITTERS, PAIRS, Weights};
+
+/// How much is believed, before any trial, in a window that reaches to the end of what is searched.
+const REACHES_THE_END: f64 = 0.05;
+
+/// How finely trials are placed around an edge, in units of the resolution: a credible interval of two steps is narrow enough.
+const STEP: f64 = 0.475;
+
+/// Below this, all likelihoods are raised by as much: 300 trials would underflow.
+const TINY: f64 = 1e-150;
+
+#[derive(Clone, Debug)]
+struct Cell {
+    low: f64,
+    high: f64,
+    prior: f64,
+    likelihood: Weights,
+}
+
+impl Cell {
+    fn middle(&self) -> f64 {
+        f64::midpoint(self.low, self.high)
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Trial {
+    distance: f64,
+    failed: bool,
+    /// The likelihoods were raised after it.
+    raised: bool,
+}
+
+/// The posterior of one edge.
+#[derive(Clone, Debug)]
+pub(super) struct Edge {
+    /// In order of distance; the last one, without width, is a window that reaches to the end.
+    cells: Vec<Cell>,
+    trials: Vec<Trial>,
+}
+
+/// The weight of each cell, and what the next trial would do there.
+#[derive(Clone, Debug)]
+pub(super) struct Posterior {
+    cells: Vec<Weighed>,
+    total: f64,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Weighed {
+    low: f64,
+    high: f64,
+    mass: f64,
+    /// The mass times the probability of a failure inside, and outside, of the edge.
+    inside: f64,
+    outside: f64,
+}
+
+/// A trial, and how much it says about the edge, in nats.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Candidate {
+    pub(super) distance: f64,
+    pub(super) information: f64,
+}
+
+/// Whether what is searched may end inside the window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    /// The range ends there, or the next window begins.
+    MayBeInside,
+    /// So many trials there survived that it is outside.
+    IsOutside,
+}
+
+impl Edge {
+    /// An edge somewhere between distance 0 and `limit`.
+    pub(super) fn new(limit: f64, end: End) -> Self {
+        let reaching = if end == End::MayBeInside { REACHES_THE_END } else { 0.0 };
+        let cell = |low, high, prior| Cell { low, high, prior, likelihood: [[1.0; PAIRS]; JITTERS] };
+        Self { cells: vec![cell(0.0, limit, 1.0 - reaching), cell(limit, limit, reaching)], trials: Vec::new() }
+    }
+
+    /// How far it may be away.
+    pub(super) fn limit(&self) -> f64 {
+        self.cells.last().map_or(0.0, |cell| cell.high)
+    }
+
+    /// Learns from a trial.
+    pub(super) fn observe(&mut self, hypotheses: &Hypotheses, distance: f64, failed: bool) {
+        if let Some(index) = self.cells.iter().position(|cell| cell.low < distance && distance < cell.high) {
+            self.split(hypotheses, index, distance);
+        }
+        let mut largest = 0.0f64;
+        for cell in &mut self.cells {
+            multiply(cell, hypotheses, distance, failed);
+            largest = cell.likelihood.as_flattened().iter().copied().fold(largest, f64::max);
+        }
+        let raised = largest < TINY;
+        if raised {
+            self.cells.iter_mut().for_each(raise);
+        }
+        self.trials.push(Trial { distance, failed, raised });
+    }
+
+    /// The likelihood of each hypothesis, with the place of the edge left open.
+    pub(super) fn evidence(&self) -> Weights {
+        let mut sums = [[0.0; PAIRS]; JITTERS];
+        for cell in &self.cells {
+            for (sum, likelihood) in sums.as_flattened_mut().iter_mut().zip(cell.likelihood.as_flattened()) {
+                *sum += cell.prior * likelihood;
+            }
+        }
+        sums
+    }
+
+    /// The posterior, with the hypotheses weighed by what everything but this edge says.
+    pub(super) fn posterior(&self, hypotheses: &Hypotheses, others: &Weights) -> Posterior {
+        let weigh = |cell: &Cell| {
+            let mut weighed = Weighed { low: cell.low, high: cell.high, mass: 0.0, inside: 0.0, outside: 0.0 };
+            for (likelihoods, weights) in cell.likelihood.iter().zip(others) {
+                for pair in 0..PAIRS {
+                    let mass = likelihoods[pair] * weights[pair];
+                    weighed.mass += mass;
+                    weighed.inside += mass * hypotheses.inside[pair];
+                    weighed.outside += mass * hypotheses.outside[pair];
+                }
+            }
+            weighed.mass *= cell.prior;
+            weighed.inside *= cell.prior;
+            weighed.outside *= cell.prior;
+            weighed
+        };
+        let cells: Vec<Weighed> = self.cells.iter().map(weigh).collect();
+        Posterior { total: cells.iter().map(|cell| cell.mass).sum(), cells }
+    }
+
+    /// Halves the cells that matter and are coarser than a jitter that is likely. Says whether there was one.
+    pub(super) fn refine(&mut self, hypotheses: &Hypotheses, posterior: &Posterior, jitters: &[f64; JITTERS]) -> bool {
+        // Far from the trials at its borders a wide cell is flat, whatever the jitter.
+        let too_coarse = |width: f64| {
+            let of = |jitter: usize| {
+                jitters[jitter] > 0.02
+                    && width > hypotheses.jitter[jitter] / 2.0
+                    && width <= 8.0 * hypotheses.jitter[jitter]
+            };
+            width >= 2.0 && (1..JITTERS).any(of)
+        };
+        let matters = |cell: &&Weighed| cell.mass > 0.01 * posterior.total && too_coarse(cell.high - cell.low);
+        let middles: Vec<f64> =
+            posterior.cells.iter().filter(matters).map(|cell| f64::midpoint(cell.low, cell.high)).collect();
+        for middle in &middles {
+            if let Some(index) = self.cells.iter().position(|cell| cell.low < *middle && *middle < cell.high) {
+                self.split(hypotheses, index, *middle);
+            }
+        }
+        !middles.is_empty()
+    }
+
+    fn split(&mut self, hypotheses: &Hypotheses, index: usize, at: f64) {
+        let whole = self.cells[index].clone();
+        let width = whole.high - whole.low;
+        let part = |low: f64, high: f64| {
+            let mut cell =
+                Cell { low, high, prior: whole.prior * (high - low) / width, likelihood: [[1.0; PAIRS]; JITTERS] };
+            for trial in &self.trials {
+                multiply(&mut cell, hypotheses, trial.distance, trial.failed);
+                if trial.raised {
+                    raise(&mut cell);
+                }
+            }
+            cell
+        };
+        let parts = [part(whole.low, at), part(at, whole.high)];
+        self.cells.splice(index..=index, parts);
+    }
+}
+
+fn multiply(cell: &mut Cell, hypotheses: &Hypotheses, distance: f64, failed: bool) {
+    let reaches_the_end = cell.low == cell.high;
+    let depth = cell.middle() - distance;
+    for (jitter, likelihoods) in cell.likelihood.iter_mut().enumerate() {
+        let share = if reaches_the_end { 1.0 } else { hypotheses.share_inside(depth, jitter) };
+        for (pair, likelihood) in likelihoods.iter_mut().enumerate() {
+            let (inside, outside) = (hypotheses.inside[pair], hypotheses.outside[pair]);
+            let failure = outside + (inside - outside) * share;
+            *likelihood *= if failed { failure } else { 1.0 - failure };
+        }
+    }
+}
+
+fn raise(cell: &mut Cell) {
+    cell.likelihood.as_flattened_mut().iter_mut().for_each(|likelihood| *likelihood /= TINY);
+}
+
+impl Posterior {
+    /// The distance that the edge stays below with probability `share`.
+    pub(super) fn quantile(&self, share: f64) -> f64 {
+        let mut rest = share * self.total;
+        for cell in &self.cells {
+            if rest <= cell.mass && cell.mass > 0.0 {
+                return cell.low + (cell.high - cell.low) * rest / cell.mass;
+            }
+            rest -= cell.mass;
+        }
+        self.cells.last().map_or(0.0, |cell| cell.high)
+    }
+
+    /// How likely it is that the window reaches to the end of what is searched.
+    pub(super) fn reaches_the_end(&self) -> f64 {
+        self.cells.last().map_or(0.0, |cell| cell.mass / self.total)
+    }
+
+    /// The trial that says most about the edge, before it is known how it ends. `resolution` is how closely the edge is to be known.
+    ///
+    /// Where in the heaviest stretch of that width the edge lies is not asked, and counts for nothing: else trials would go on into
+    /// ever finer places there, and into a jitter that hides them, while a twentieth of the belief still lies elsewhere. For the same
+    /// reason trials are made at multiples of half the resolution.
+    pub(super) fn best(&self, resolution: f64) -> Candidate {
+        let cells = self.merged(resolution);
+        let mut best = Candidate { distance: 0.0, information: f64::NEG_INFINITY };
+        // What lies nearer than the candidate, if the edge is there, is outside of it; what lies farther, inside.
+        let (mut nearer, mut farther) = (Sums::default(), Sums::default());
+        cells.iter().for_each(|cell| farther.add(cell.inside_sums(), 1.0));
+        for cell in &cells {
+            let (inside, outside) = (cell.inside_sums(), cell.outside_sums());
+            let mut consider = |distance: f64, share: f64| {
+                let mut sums = nearer;
+                sums.add(farther, 1.0);
+                sums.add(inside, -share);
+                sums.add(outside, share);
+                let information = entropy(sums.failure / self.total) - sums.entropy / self.total;
+                if information > best.information {
+                    best = Candidate { distance, information };
+                }
+            };
+            consider(cell.low, 0.0);
+            if cell.high - cell.low > resolution {
+                cell.multiples(STEP * resolution).for_each(|it| consider(it, (it - cell.low) / (cell.high - cell.low)));
+            }
+            farther.add(inside, -1.0);
+            nearer.add(outside, 1.0);
+        }
+        best
+    }
+
+    /// The cells, with those of the heaviest stretch of `width` made one, and with those that lie between multiples of the step put
+    /// together.
+    fn merged(&self, width: f64) -> Vec<Weighed> {
+        let (first, last) = self.heaviest(width);
+        let mut cells: Vec<Weighed> = Vec::with_capacity(self.cells.len());
+        for (index, cell) in self.cells.iter().enumerate() {
+            let step_of = |distance: f64| libm::floor(distance / (STEP * width));
+            let joins = |before: &&mut Weighed| {
+                let inside = first < index && index <= last;
+                let aside = index < first || index > last + 1;
+                inside || (aside && cell.low < cell.high && step_of(before.low) == step_of(cell.high))
+            };
+            match cells.last_mut().filter(joins) {
+                Some(before) => before.join(cell),
+                None => cells.push(*cell),
+            }
+        }
+        cells
+    }
+
+    /// The first and the last cell of the stretch of `width` that holds most; a wide cell is a stretch of its own.
+    fn heaviest(&self, width: f64) -> (usize, usize) {
+        let (mut first, mut sum) = (0, 0.0);
+        let mut heaviest = (0, 0, f64::NEG_INFINITY);
+        for (last, cell) in self.cells.iter().enumerate() {
+            sum += cell.mass;
+            while first < last && cell.high - self.cells[first].low > width {
+                sum -= self.cells[first].mass;
+                first += 1;
+            }
+            // What is wider than asked weighs as much as the asked part of it.
+            let weight = sum * (width / (cell.high - self.cells[first].low)).min(1.0);
+            if weight > heaviest.2 {
+                heaviest = (first, last, weight);
+            }
+        }
+        (heaviest.0, heaviest.1)
+    }
+}
+
+/// Sums over cells: of the probability of a failure, and of how uncertain the outcome is in each.
+#[derive(Clone, Copy, Debug, Default)]
+struct Sums {
+    failure: f64,
+    entropy: f64,
+}
+
+impl Sums {
+    fn add(&mut self, other: Self, times: f64) {
+        self.failure += times * other.failure;
+        self.entropy += times * other.entropy;
+    }
+}
+
+impl Weighed {
+    /// Multiples of `step` in this cell: all of them, or some eight that are evenly spread.
+    fn multiples(&self, step: f64) -> impl Iterator<Item = f64> + use<> {
+        let high = self.high;
+        let stride = step * libm::ceil((high - self.low) / (8.0 * step)).max(1.0);
+        let first = step * libm::ceil(self.low / step);
+        std::iter::successors(Some(first), move |distance| Some(distance + stride)).take_while(move |it| *it < high)
+    }
+
+    fn join(&mut self, next: &Self) {
+        self.high = next.high;
+        self.mass += next.mass;
+        self.inside += next.inside;
+        self.outside += next.outside;
+    }
+
+    fn inside_sums(&self) -> Sums {
+        Self::sums(self.inside, self.mass)
+    }
+
+    fn outside_sums(&self) -> Sums {
+        Self::sums(self.outside, self.mass)
+    }
+
+    fn sums(failure: f64, mass: f64) -> Sums {
+        Sums { failure, entropy: if mass > 0.0 { mass * entropy(failure / mass) } else { 0.0 } }
+    }
+}
+
+/// How uncertain an outcome of probability `p` is, in nats.
+fn entropy(p: f64) -> f64 {
+    if p <= 0.0 || p >= 1.0 { 0.0 } else { -p * libm::log(p) - (1.0 - p) * libm::log1p(-p) }
+}
