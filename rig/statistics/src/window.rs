@@ -435,7 +435,7 @@ impl WindowSearch {
         let (location, trials, failures) = (&locating.location, locating.trials, locating.failures);
         let now = Location::bounds_now(&self.record, location.anchor, self.ends(location.anchor));
         let gap = now.iter().zip(location.bounds()).any(|(now, then)| now.gap && now.end != then.end);
-        let anchor = if failures.is_power_of_two() { self.deeper(location) } else { None };
+        let anchor = self.deeper(location);
         if gap || anchor.is_some() {
             let anchor = anchor.unwrap_or(location.anchor);
             self.locate(anchor, trials, failures);

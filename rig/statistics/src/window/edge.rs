@@ -10,6 +10,9 @@ use super::hypotheses::{Hypotheses, JITTERS, PAIRS, Weights};
 /// How much is believed, before any trial, in a window that reaches to the end of what is searched.
 const REACHES_THE_END: f64 = 0.05;
 
+/// A jitter that is likelier than this is worth finer cells: more than is believed in the large ones before any trial.
+const LIKELY: f64 = 0.06;
+
 /// How finely trials are placed around an edge, in units of the resolution: a credible interval of two steps is narrow enough.
 const STEP: f64 = 0.475;
 
@@ -97,12 +100,10 @@ impl Edge {
         if let Some(index) = self.cells.iter().position(|cell| cell.low < distance && distance < cell.high) {
             self.split(hypotheses, index, distance);
         }
-        let mut largest = 0.0f64;
         for cell in &mut self.cells {
             multiply(cell, hypotheses, distance, failed);
-            largest = cell.likelihood.as_flattened().iter().copied().fold(largest, f64::max);
         }
-        let raised = largest < TINY;
+        let raised = !self.cells.iter().any(|cell| cell.likelihood.as_flattened().iter().any(|it| *it >= TINY));
         if raised {
             self.cells.iter_mut().for_each(raise);
         }
@@ -123,14 +124,18 @@ impl Edge {
     /// The posterior, with the hypotheses weighed by what everything but this edge says.
     pub(super) fn posterior(&self, hypotheses: &Hypotheses, others: &Weights) -> Posterior {
         let weigh = |cell: &Cell| {
-            let mut weighed = Weighed { low: cell.low, high: cell.high, mass: 0.0, inside: 0.0, outside: 0.0 };
+            // Summed per pair first: additions that need not wait for each other.
+            let mut by_pair = [0.0; PAIRS];
             for (likelihoods, weights) in cell.likelihood.iter().zip(others) {
                 for pair in 0..PAIRS {
-                    let mass = likelihoods[pair] * weights[pair];
-                    weighed.mass += mass;
-                    weighed.inside += mass * hypotheses.inside[pair];
-                    weighed.outside += mass * hypotheses.outside[pair];
+                    by_pair[pair] += likelihoods[pair] * weights[pair];
                 }
+            }
+            let mut weighed = Weighed { low: cell.low, high: cell.high, mass: 0.0, inside: 0.0, outside: 0.0 };
+            for (pair, mass) in by_pair.iter().enumerate() {
+                weighed.mass += mass;
+                weighed.inside += mass * hypotheses.inside[pair];
+                weighed.outside += mass * hypotheses.outside[pair];
             }
             weighed.mass *= cell.prior;
             weighed.inside *= cell.prior;
@@ -146,7 +151,7 @@ impl Edge {
         // Far from the trials at its borders a wide cell is flat, whatever the jitter.
         let too_coarse = |width: f64| {
             let of = |jitter: usize| {
-                jitters[jitter] > 0.02
+                jitters[jitter] > LIKELY
                     && width > hypotheses.jitter[jitter] / 2.0
                     && width <= 8.0 * hypotheses.jitter[jitter]
             };

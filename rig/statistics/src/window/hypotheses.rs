@@ -11,10 +11,10 @@ const OUTSIDE: [f64; 3] = [1e-5, 3e-3, 2e-2];
 
 /// Jitter of an edge from trial to trial, as a standard deviation in units of the resolution, and how much it is believed in before the
 /// first trial.
-const JITTER: [(f64, f64); JITTERS] = [(0.0, 0.4), (0.25, 0.3), (1.0, 0.2), (4.0, 0.1)];
+const JITTER: [(f64, f64); JITTERS] = [(0.0, 0.42), (0.25, 0.3), (1.0, 0.2), (4.0, 0.05), (16.0, 0.03)];
 
 /// How many jitters.
-pub(super) const JITTERS: usize = 4;
+pub(super) const JITTERS: usize = 5;
 /// How many pairs of probabilities.
 pub(super) const PAIRS: usize = INSIDE.len() * OUTSIDE.len();
 
@@ -56,8 +56,9 @@ impl Hypotheses {
     pub(super) fn share_inside(&self, depth: f64, jitter: usize) -> f64 {
         match self.jitter[jitter] {
             0.0 => f64::from(u8::from(depth >= 0.0)),
-            sigma if depth > 8.0 * sigma => 1.0,
-            sigma if depth < -8.0 * sigma => 0.0,
+            // Beyond, the share is a thirtieth of the rarest failure outside that is believed in.
+            sigma if depth > 5.0 * sigma => 1.0,
+            sigma if depth < -5.0 * sigma => 0.0,
             sigma => libm::erfc(-depth / sigma * std::f64::consts::FRAC_1_SQRT_2) / 2.0,
         }
     }
