@@ -9,7 +9,7 @@
 use std::time::{Duration, Instant as Clock};
 
 use brickproof_statistics::{
-    Counts, NotResolved, Outcome, Probability, Window, WindowEdge, WindowEnd, WindowSearch, WindowSettings,
+    Counts, NotResolved, Outcome, Probability, Window, WindowEdge, WindowSearch, WindowSettings,
 };
 use brickproof_units::{Instant, Span};
 
@@ -111,7 +111,6 @@ struct Found {
     /// Windows where there is none.
     wrong: u64,
     missed: u64,
-    covered: bool,
     took: Duration,
 }
 
@@ -136,13 +135,7 @@ fn search(kind: Kind, seed: u64, until: Until) -> Found {
             break;
         }
     }
-    let mut found = Found {
-        scan,
-        total: search.trials(),
-        covered: search.end() == Some(WindowEnd::Covered),
-        took: started.elapsed(),
-        ..Found::default()
-    };
+    let mut found = Found { scan, total: search.trials(), took: started.elapsed(), ..Found::default() };
     let windows = search.windows();
     for window in &windows {
         found.judge(window, &board.windows);

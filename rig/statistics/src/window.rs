@@ -177,6 +177,8 @@ pub struct WindowSearch {
     strays: Vec<Instant>,
     /// Failures that another window's search could not explain.
     unexplained: Vec<Instant>,
+    /// Failures whose window was found to have a gap, once.
+    reopened: Vec<Instant>,
     state: State,
     asked: Option<Query>,
 }
@@ -208,6 +210,8 @@ struct Locating {
 struct Found {
     anchor: Instant,
     window: Window,
+    /// Where it opens and closes at the latest and the earliest.
+    inner: [Instant; 2],
     /// Nothing from here on is outside...
     from: Instant,
     /// ...up to here.
@@ -261,6 +265,7 @@ impl WindowSearch {
             found: Vec::new(),
             strays: Vec::new(),
             unexplained: Vec::new(),
+            reopened: Vec::new(),
             state: State::Scanning,
             asked: None,
             settings,
@@ -361,7 +366,7 @@ impl WindowSearch {
             candidates.filter(|(side, _)| !self.is_resolved(&location.estimate(*side, self.settings.credibility)));
         let resolution = self.settings.resolution.as_nanos() as f64;
         let best = open
-            .map(|(side, purpose)| (location.best(side, resolution), purpose))
+            .map(|(side, purpose)| (location.best(&self.hypotheses, side, resolution), purpose))
             .max_by(|(a, _), (b, _)| a.1.total_cmp(&b.1));
         best.map_or(Query { instant: location.anchor, purpose: Purpose::Confirm }, |((instant, _), purpose)| Query {
             instant: instant.clamp(self.settings.from, self.settings.to),
@@ -470,13 +475,13 @@ impl WindowSearch {
         let State::Locating(locating) = &self.state else { return };
         let location = &locating.location;
         let estimates = [0, 1].map(|side| location.estimate(side, self.settings.credibility));
-        let why = if location.jitters(&self.hypotheses).get() > 0.5 { NotResolved::Jitter } else { NotResolved::Cap };
+        let why = if location.jitter().get() > 0.5 { NotResolved::Jitter } else { NotResolved::Cap };
         let edge = |index: usize| {
             let Estimate { at, inner, outer, reaches_the_end } = estimates[index];
             let (low, high) = (inner.min(outer), inner.max(outer));
             if reaches_the_end > 0.5 {
                 WindowEdge::AtTheEnd { at: location.bounds()[index].end }
-            } else if self.is_resolved(&estimates[index]) {
+            } else if self.is_resolved(&estimates[index]) && !location.jitters_beyond() {
                 WindowEdge::Resolved { at, low, high }
             } else {
                 WindowEdge::NotResolved { low, high, why }
@@ -491,7 +496,13 @@ impl WindowSearch {
         let window = Window { opens: edge(0), closes: edge(1), inside, trials: locating.trials };
         // A failure just outside is the edge's jitter, not another window.
         let margin = self.settings.resolution;
-        let found = Found { anchor: location.anchor, window, from: opens.outer - margin, to: closes.outer + margin };
+        let found = Found {
+            anchor: location.anchor,
+            window,
+            inner: [opens.inner, closes.inner],
+            from: opens.outer - margin,
+            to: closes.outer + margin,
+        };
         self.found.push(found);
         self.state = State::Scanning;
     }
@@ -510,11 +521,16 @@ impl WindowSearch {
     /// Whether the scan has met a gap inside of a window that was found: it is two, and both are located again.
     fn reopen(&mut self) -> bool {
         let has_gap = |found: &Found| {
-            let now = Location::bounds_now(&self.record, found.anchor, [found.from, found.to]);
-            now.iter().any(|bound| bound.gap && !self.strays.contains(&bound.end))
+            let [from, to] = found.inner;
+            let now = Location::bounds_now(&self.record, found.anchor, [from.min(found.anchor), to.max(found.anchor)]);
+            !self.reopened.contains(&found.anchor) && now.iter().any(|bound| bound.is_outside)
         };
         let Some(index) = self.found.iter().position(has_gap) else { return false };
         let found = self.found.remove(index);
+        self.reopened.push(found.anchor);
+        let failures = self.record.iter().filter(|trial| trial.outcome == Outcome::Failed);
+        let inside = failures.map(|trial| trial.at).filter(|at| found.from <= *at && *at <= found.to);
+        self.unexplained.extend(inside);
         self.locate(found.anchor, found.window.trials, 1);
         self.settle();
         true

@@ -13,6 +13,9 @@ const REACHES_THE_END: f64 = 0.05;
 /// A jitter that is likelier than this is worth finer cells: more than is believed in the large ones before any trial.
 const LIKELY: f64 = 0.06;
 
+/// A cell with a smaller share of the belief is not looked into.
+const NEGLIGIBLE: f64 = 1e-5;
+
 /// How finely trials are placed around an edge, in units of the resolution: a credible interval of two steps is narrow enough.
 const STEP: f64 = 0.475;
 
@@ -227,30 +230,44 @@ impl Posterior {
     /// Where in the heaviest stretch of that width the edge lies is not asked, and counts for nothing: else trials would go on into
     /// ever finer places there, and into a jitter that hides them, while a twentieth of the belief still lies elsewhere. For the same
     /// reason trials are made at multiples of half the resolution.
-    pub(super) fn best(&self, resolution: f64) -> Candidate {
+    pub(super) fn best(&self, hypotheses: &Hypotheses, resolution: f64, jitter: &Blur) -> Candidate {
         let cells = self.merged(resolution);
-        let mut best = Candidate { distance: 0.0, information: f64::NEG_INFINITY };
         // What lies nearer than the candidate, if the edge is there, is outside of it; what lies farther, inside.
-        let (mut nearer, mut farther) = (Sums::default(), Sums::default());
-        cells.iter().for_each(|cell| farther.add(cell.inside_sums(), 1.0));
-        for cell in &cells {
-            let (inside, outside) = (cell.inside_sums(), cell.outside_sums());
-            let mut consider = |distance: f64, share: f64| {
-                let mut sums = nearer;
-                sums.add(farther, 1.0);
-                sums.add(inside, -share);
-                sums.add(outside, share);
-                let information = entropy(sums.failure / self.total) - sums.entropy / self.total;
+        let mut nearer = vec![Sums::default()];
+        let mut farther = vec![Sums::default()];
+        for (first, last) in cells.iter().zip(cells.iter().rev()) {
+            nearer.push(nearer.last().copied().unwrap_or_default().plus(first.if_inside(hypotheses, 0.0)));
+            farther.push(farther.last().copied().unwrap_or_default().plus(last.if_inside(hypotheses, 1.0)));
+        }
+        let information = |index: usize, distance: f64| {
+            let wide = cells[index].high - cells[index].low > 2.0 * jitter.reach;
+            let blurred = |cell: &Weighed| (cell.middle() - distance).abs() <= jitter.reach;
+            let first = cells[..index].iter().rposition(|cell| !blurred(cell)).map_or(0, |it| it + 1);
+            let end = (index + 1..cells.len()).find(|it| !blurred(&cells[*it])).unwrap_or(cells.len());
+            let mut sums = nearer[first].plus(farther[cells.len() - end]);
+            for (at, cell) in cells.iter().enumerate().take(end).skip(first) {
+                let part = match (at == index, wide) {
+                    (true, true) => cell.if_split(hypotheses, (cell.high - distance) / (cell.high - cell.low)),
+                    _ => cell.if_inside(hypotheses, jitter.share_inside(cell.middle() - distance)),
+                };
+                sums = sums.plus(part);
+            }
+            hypotheses.entropy(sums.failure / self.total) - sums.entropy / self.total
+        };
+        let mut best = Candidate { distance: 0.0, information: f64::NEG_INFINITY };
+        let matters = |cell: &Weighed| cell.mass > NEGLIGIBLE * self.total;
+        for (index, cell) in cells.iter().enumerate() {
+            // Between cells that weigh nothing, no place tells more than the borders of those that do.
+            if !matters(cell) && !index.checked_sub(1).is_some_and(|before| matters(&cells[before])) {
+                continue;
+            }
+            let inner = (cell.high - cell.low > resolution).then(|| cell.multiples(STEP * resolution));
+            for distance in std::iter::once(cell.low).chain(inner.into_iter().flatten()) {
+                let information = information(index, distance);
                 if information > best.information {
                     best = Candidate { distance, information };
                 }
-            };
-            consider(cell.low, 0.0);
-            if cell.high - cell.low > resolution {
-                cell.multiples(STEP * resolution).for_each(|it| consider(it, (it - cell.low) / (cell.high - cell.low)));
             }
-            farther.add(inside, -1.0);
-            nearer.add(outside, 1.0);
         }
         best
     }
@@ -265,7 +282,9 @@ impl Posterior {
             let joins = |before: &&mut Weighed| {
                 let inside = first < index && index <= last;
                 let aside = index < first || index > last + 1;
-                inside || (aside && cell.low < cell.high && step_of(before.low) == step_of(cell.high))
+                let together =
+                    step_of(before.low) == step_of(cell.high) || before.mass + cell.mass < NEGLIGIBLE * self.total;
+                inside || (aside && cell.low < cell.high && together)
             };
             match cells.last_mut().filter(joins) {
                 Some(before) => before.join(cell),
@@ -303,9 +322,36 @@ struct Sums {
 }
 
 impl Sums {
-    fn add(&mut self, other: Self, times: f64) {
-        self.failure += times * other.failure;
-        self.entropy += times * other.entropy;
+    fn plus(self, other: Self) -> Self {
+        Self { failure: self.failure + other.failure, entropy: self.entropy + other.entropy }
+    }
+}
+
+/// How far inside a trial lies, when it is not known how much the edge jitters.
+#[derive(Clone, Debug)]
+pub(super) struct Blur {
+    /// The standard deviations that are believed in, with how much.
+    jitters: Vec<(f64, f64)>,
+    /// Farther from the edge, a trial is inside or outside.
+    reach: f64,
+}
+
+impl Blur {
+    pub(super) fn new(hypotheses: &Hypotheses, weights: &[f64; JITTERS]) -> Self {
+        let all = hypotheses.jitter.into_iter().zip(*weights);
+        let jitters: Vec<(f64, f64)> = all.filter(|(_, weight)| *weight > LIKELY).collect();
+        let total: f64 = jitters.iter().map(|(_, weight)| weight).sum();
+        let widest = jitters.iter().map(|(sigma, _)| *sigma).fold(0.0, f64::max);
+        let reach = 2.0 * widest;
+        Self { jitters: jitters.into_iter().map(|(sigma, weight)| (sigma, weight / total)).collect(), reach }
+    }
+
+    /// A straight ramp of two standard deviations to either side: it only steers, and takes no time.
+    fn share_inside(&self, depth: f64) -> f64 {
+        let ramp = |sigma: f64| {
+            if sigma > 0.0 { (0.5 + depth / (4.0 * sigma)).clamp(0.0, 1.0) } else { f64::from(u8::from(depth >= 0.0)) }
+        };
+        self.jitters.iter().map(|(sigma, weight)| weight * ramp(*sigma)).sum()
     }
 }
 
@@ -325,20 +371,23 @@ impl Weighed {
         self.outside += next.outside;
     }
 
-    fn inside_sums(&self) -> Sums {
-        Self::sums(self.inside, self.mass)
+    fn middle(&self) -> f64 {
+        f64::midpoint(self.low, self.high)
     }
 
-    fn outside_sums(&self) -> Sums {
-        Self::sums(self.outside, self.mass)
+    /// What a trial does that is so far inside, wherever in this cell the edge is.
+    fn if_inside(&self, hypotheses: &Hypotheses, share: f64) -> Sums {
+        if self.mass <= 0.0 {
+            return Sums::default();
+        }
+        let failure = self.outside + (self.inside - self.outside) * share;
+        Sums { failure, entropy: self.mass * hypotheses.entropy(failure / self.mass) }
     }
 
-    fn sums(failure: f64, mass: f64) -> Sums {
-        Sums { failure, entropy: if mass > 0.0 { mass * entropy(failure / mass) } else { 0.0 } }
+    /// What a trial does that is inside for this share of the cell and outside for the rest.
+    fn if_split(&self, hypotheses: &Hypotheses, inside: f64) -> Sums {
+        let (there, here) = (self.if_inside(hypotheses, 1.0), self.if_inside(hypotheses, 0.0));
+        let mix = |a: f64, b: f64| b + (a - b) * inside;
+        Sums { failure: mix(there.failure, here.failure), entropy: mix(there.entropy, here.entropy) }
     }
-}
-
-/// How uncertain an outcome of probability `p` is, in nats.
-fn entropy(p: f64) -> f64 {
-    if p <= 0.0 || p >= 1.0 { 0.0 } else { -p * libm::log(p) - (1.0 - p) * libm::log1p(-p) }
 }

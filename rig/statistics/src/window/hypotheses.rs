@@ -30,7 +30,12 @@ pub(super) struct Hypotheses {
     pub(super) outside: [f64; PAIRS],
     /// Standard deviations, in nanoseconds.
     pub(super) jitter: [f64; JITTERS],
+    /// Entropies of probabilities in steps of 1/ENTROPIES.
+    entropies: Vec<f64>,
 }
+
+/// How finely the entropy is tabulated: it steers trials, and is looked up a thousand times for each.
+const ENTROPIES: usize = 4096;
 
 impl Hypotheses {
     /// For a search to `resolution` nanoseconds.
@@ -39,6 +44,7 @@ impl Hypotheses {
             inside: std::array::from_fn(|pair| INSIDE[pair / OUTSIDE.len()]),
             outside: std::array::from_fn(|pair| OUTSIDE[pair % OUTSIDE.len()]),
             jitter: JITTER.map(|(sigma, _)| sigma * resolution),
+            entropies: (0..=ENTROPIES).map(|step| entropy(step as f64 / ENTROPIES as f64)).collect(),
         }
     }
 
@@ -50,6 +56,14 @@ impl Hypotheses {
         // The largest becomes 1: hundreds of trials would underflow.
         let largest = logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         std::array::from_fn(|jitter| std::array::from_fn(|pair| JITTER[jitter].1 * libm::exp(logs[pair] - largest)))
+    }
+
+    /// How uncertain an outcome of probability `p` is, in nats.
+    pub(super) fn entropy(&self, p: f64) -> f64 {
+        let place = p.clamp(0.0, 1.0) * ENTROPIES as f64;
+        let below = (place as usize).min(ENTROPIES - 1);
+        let (low, high) = (self.entropies[below], self.entropies[below + 1]);
+        low + (high - low) * (place - below as f64)
     }
 
     /// How far inside a trial lies, from 0 to 1, that is `depth` nanoseconds inside of the edge.
@@ -79,4 +93,8 @@ impl Tally {
     fn ln_likelihood(self, p: f64) -> f64 {
         self.failed as f64 * libm::log(p) + self.survived as f64 * libm::log1p(-p)
     }
+}
+
+fn entropy(p: f64) -> f64 {
+    if p <= 0.0 || p >= 1.0 { 0.0 } else { -p * libm::log(p) - (1.0 - p) * libm::log1p(-p) }
 }

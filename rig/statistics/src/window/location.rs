@@ -7,7 +7,7 @@
 
 use brickproof_units::Instant;
 
-use super::edge::{Edge, End, Posterior};
+use super::edge::{Blur, Edge, End, Posterior};
 use super::hypotheses::{Hypotheses, JITTERS, PAIRS, Tally, Weights};
 use super::record::{Reach, Record, Side};
 use crate::{Outcome, Probability};
@@ -58,6 +58,8 @@ pub(super) struct Location {
     pub(super) anchor: Instant,
     at_anchor: Tally,
     elsewhere: Tally,
+    /// How much each jitter is believed in.
+    jitters: [f64; JITTERS],
     sides: [Searched; 2],
 }
 
@@ -99,7 +101,8 @@ impl Location {
             let posterior = edge.posterior(hypotheses, &evidence);
             Searched { side, bound, edge, evidence, posterior }
         };
-        let mut location = Self { anchor, at_anchor, elsewhere, sides: [searched(0), searched(1)] };
+        let mut location =
+            Self { anchor, at_anchor, elsewhere, jitters: [0.0; JITTERS], sides: [searched(0), searched(1)] };
         location.weigh(hypotheses);
         location
     }
@@ -133,9 +136,9 @@ impl Location {
             let others = product(&prior, &self.sides[1 - index].evidence);
             let searched = &mut self.sides[index];
             searched.posterior = searched.edge.posterior(hypotheses, &others);
-            let jitters = by_jitter(&product(&others, &searched.evidence));
+            self.jitters = by_jitter(&product(&others, &searched.evidence));
             // Each halving brings the cells nearer to the finest that is needed, which is a fraction of the jitter.
-            while searched.edge.refine(hypotheses, &searched.posterior, &jitters) {
+            while searched.edge.refine(hypotheses, &searched.posterior, &self.jitters) {
                 searched.evidence = searched.edge.evidence();
                 searched.posterior = searched.edge.posterior(hypotheses, &others);
             }
@@ -143,10 +146,13 @@ impl Location {
     }
 
     /// How likely the edges jitter by the resolution or more.
-    pub(super) fn jitters(&self, hypotheses: &Hypotheses) -> Probability {
-        let prior = hypotheses.prior(self.at_anchor, self.elsewhere);
-        let weights = by_jitter(&product(&product(&prior, &self.sides[0].evidence), &self.sides[1].evidence));
-        Probability::clamped(weights[2..].iter().sum())
+    pub(super) fn jitter(&self) -> Probability {
+        Probability::clamped(self.jitters[2..].iter().sum())
+    }
+
+    /// Whether the edges jitter so much that not even the largest jitter that is thought of is enough.
+    pub(super) fn jitters_beyond(&self) -> bool {
+        self.jitters.last().is_some_and(|weight| *weight > 0.5)
     }
 
     /// What is known about the edge on one side, with a central interval of so much belief.
@@ -163,9 +169,9 @@ impl Location {
     }
 
     /// The most telling trial on one side: where, and how much it tells.
-    pub(super) fn best(&self, side: usize, resolution: f64) -> (Instant, f64) {
+    pub(super) fn best(&self, hypotheses: &Hypotheses, side: usize, resolution: f64) -> (Instant, f64) {
         let searched = &self.sides[side];
-        let candidate = searched.posterior.best(resolution);
+        let candidate = searched.posterior.best(hypotheses, resolution, &Blur::new(hypotheses, &self.jitters));
         (searched.side.at(self.anchor, candidate.distance), candidate.information)
     }
 

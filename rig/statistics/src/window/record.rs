@@ -65,7 +65,8 @@ pub(super) enum Reach {
 /// happens once in 850 windows.
 const QUIET: u64 = 64;
 
-/// How likely a row of survivals between two failures may be and still be part of one window.
+/// How likely a row of survivals between two failures may be and still be part of one window, divided by the trials that were seen
+/// there: where many trials were made, a long row comes by chance.
 const SAME_WINDOW: f64 = 1e-3;
 
 impl Record {
@@ -183,7 +184,7 @@ fn failures(trials: &[Trial]) -> u64 {
 
 /// Whether a window that failed like `seen` may survive `row` trials in a row.
 fn explains(seen: Counts, row: u64) -> bool {
-    let allows = |p: f64| row as f64 * libm::log1p(-p) >= libm::log(SAME_WINDOW);
+    let allows = |p: f64| row as f64 * libm::log1p(-p) >= libm::log(SAME_WINDOW / seen.trials().max(1) as f64);
     // The bound is below the estimate, and takes longer to compute.
     seen.estimate().is_none_or(|share| allows(share.get().min(0.999)))
         || allows(seen.lower_bound(Probability::clamped(0.95)).get())
