@@ -86,7 +86,7 @@ fn root(dimensions: usize) -> f64 {
 }
 
 /// Sebastiano Vigna's SplitMix64 finaliser: neighbouring seeds give shifts that have nothing to do with each other.
-fn mix(seed: u64) -> u64 {
+pub(crate) fn mix(seed: u64) -> u64 {
     let mut z = seed.wrapping_add(0x9E37_79B9_7F4A_7C15);
     z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);

@@ -48,16 +48,20 @@ impl Probability {
 }
 
 impl fmt::Display for Probability {
-    /// In percent with the digits that say something: three of them, or all before the point.
+    /// In percent, with the digits that tell it from 0 % and from 100 %.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let percent = self.0 * 100.0;
-        let places = match percent {
-            p if p == 0.0 || p >= 100.0 => 0,
-            p if p >= 10.0 => 1,
-            p if p >= 1.0 => 2,
-            p if p >= 0.1 => 3,
-            p if p >= 0.01 => 4,
-            _ => 6,
+        if 0.0 < percent && percent < 1e-6 {
+            return f.pad("<0.000001 %");
+        }
+        let (distance, digits) = if percent < 50.0 { (percent, 3) } else { (100.0 - percent, 2) };
+        let places = match distance {
+            d if d <= 0.0 => 0,
+            d if d >= 10.0 => 1,
+            d => (1..)
+                .zip([1.0, 0.1, 0.01, 0.001, 0.0001])
+                .find(|(_, least)| d >= *least)
+                .map_or(7, |(n, _)| n + digits - 2),
         };
         f.pad(&format!("{percent:.places$} %"))
     }
@@ -83,7 +87,11 @@ mod tests {
         let shown = |value| Probability::new(value).unwrap().to_string();
         assert_eq!(shown(0.0), "0 %");
         assert_eq!(shown(0.0512), "5.12 %");
-        assert_eq!(shown(0.000_036), "0.003600 %");
+        assert_eq!(shown(0.000_036), "0.00360 %");
+        assert_eq!(shown(0.0994), "9.94 %");
+        assert_eq!(shown(0.95), "95.0 %");
+        assert_eq!(shown(0.9998), "99.980 %");
+        assert_eq!(shown(1e-12), "<0.000001 %");
         assert_eq!(shown(0.451), "45.1 %");
         assert_eq!(shown(1.0), "100 %");
     }

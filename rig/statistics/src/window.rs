@@ -286,7 +286,8 @@ impl WindowSearch {
         self.record.add(Trial { at: achieved, outcome });
         match &mut self.state {
             State::Scanning => {
-                if outcome == Outcome::Failed && !self.explained(achieved) {
+                let in_range = self.settings.from <= achieved && achieved <= self.settings.to;
+                if outcome == Outcome::Failed && in_range && !self.explained(achieved) {
                     self.confirm(achieved);
                 }
             }
@@ -540,4 +541,234 @@ impl WindowSearch {
 /// How often trials fail outside of windows, as far as it was seen.
 fn outside_rate(record: &Record, strays: usize) -> f64 {
     ((strays as f64 + 0.5) / (record.len() as f64 + 1.0)).min(MOST_OUTSIDE)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::order::mix;
+
+    fn p(value: f64) -> Probability {
+        Probability::new(value).unwrap()
+    }
+
+    fn settings() -> WindowSettings {
+        WindowSettings {
+            from: Instant::START,
+            to: Instant::START + Span::secs(3),
+            resolution: Span::millis(3),
+            credibility: p(0.99),
+            smallest_width: Span::millis(20),
+            weakest: p(0.3),
+            confidence: p(0.95),
+            cap: 10_000,
+            cap_per_window: 2000,
+            seed: 1,
+        }
+    }
+
+    /// Windows in milliseconds, and what happens inside and outside of them.
+    struct Board {
+        windows: Vec<(u64, u64)>,
+        inside: f64,
+        outside: f64,
+        /// Either edge moves by up to so many milliseconds, evenly.
+        moves: f64,
+        noise: u64,
+    }
+
+    impl Board {
+        fn new(windows: &[(u64, u64)], inside: f64, seed: u64) -> Self {
+            Self { windows: windows.to_vec(), inside, outside: 0.0, moves: 0.0, noise: mix(seed) }
+        }
+
+        fn chance(&mut self) -> f64 {
+            self.noise = self.noise.wrapping_add(1);
+            (mix(self.noise) >> 11) as f64 / (1u64 << 53) as f64
+        }
+
+        fn trial(&mut self, at: Instant) -> Outcome {
+            let moved = at.as_nanos() as f64 / 1e6 + (2.0 * self.chance() - 1.0) * self.moves;
+            let hit = self.windows.iter().any(|(opens, closes)| (*opens as f64..*closes as f64).contains(&moved));
+            let failure = if hit { self.inside } else { self.outside };
+            if self.chance() < failure { Outcome::Failed } else { Outcome::Survived }
+        }
+    }
+
+    fn run(settings: WindowSettings, board: &mut Board) -> WindowSearch {
+        let mut search = WindowSearch::new(settings).unwrap();
+        while let Some(query) = search.next() {
+            search.record(query.instant, board.trial(query.instant));
+        }
+        search
+    }
+
+    /// Whether the credible interval of an edge holds the millisecond where it is.
+    #[track_caller]
+    fn holds(edge: WindowEdge, millis: u64) -> bool {
+        let WindowEdge::Resolved { low, high, at } = edge else { panic!("{edge:?} is not resolved") };
+        assert!(high.since(low) <= settings().resolution && low <= at && at <= high, "{edge:?}");
+        let truth = Instant::START + Span::millis(millis);
+        low <= truth && truth <= high
+    }
+
+    #[test]
+    fn a_window_that_always_fails_is_found_to_the_resolution_in_a_few_trials() {
+        let search = run(settings(), &mut Board::new(&[(1234, 1300)], 1.0, 1));
+        let [window] = search.windows()[..] else { panic!("{:?}", search.windows()) };
+        assert!(holds(window.opens, 1234) && holds(window.closes, 1300), "{window:?}");
+        assert!(window.trials < 40, "two bisections of some 50 ms to 3 ms, each outcome confirmed: {window:?}");
+        assert!(window.inside.trials() > 0 && window.inside.survivals() == 0, "{window:?}");
+        assert_eq!(search.end(), Some(WindowEnd::Covered));
+        assert_eq!(search.strays(), []);
+    }
+
+    #[test]
+    fn noisy_windows_are_found_and_their_intervals_hold_the_edges() {
+        let mut held = 0;
+        for seed in 0..20 {
+            let truths = [(200 + 37 * seed, 230 + 37 * seed), (1500, 1750)];
+            let search = run(WindowSettings { seed, ..settings() }, &mut Board::new(&truths, 0.5, seed));
+            let windows = search.windows();
+            assert_eq!(windows.len(), 2, "seed {seed}: {windows:?}");
+            for (window, (opens, closes)) in windows.iter().zip(truths) {
+                held += usize::from(holds(window.opens, opens)) + usize::from(holds(window.closes, closes));
+            }
+        }
+        assert!(held >= 76, "{held} of 80, asked were 99 %");
+    }
+
+    #[test]
+    fn no_window_is_said_only_after_one_would_have_been_met() {
+        let mut search = run(settings(), &mut Board::new(&[], 0.5, 1));
+        assert_eq!((search.windows(), search.end()), (Vec::new(), Some(WindowEnd::Covered)));
+        // 3 s are 150 widths of 20 ms, each with 9 trials: 0.7^9 is 4 %.
+        assert_eq!(search.trials_per_width(), 9);
+        assert!((1350..1700).contains(&search.trials()), "{}", search.trials());
+        assert_eq!(search.next(), None);
+    }
+
+    #[test]
+    fn a_failure_that_does_not_repeat_is_a_stray() {
+        let mut search = WindowSearch::new(settings()).unwrap();
+        let mut trials = 0;
+        let mut stray = Instant::START;
+        while let Some(query) = search.next() {
+            trials += 1;
+            if trials == 20 {
+                stray = query.instant;
+            }
+            search.record(query.instant, if trials == 20 { Outcome::Failed } else { Outcome::Survived });
+        }
+        assert_eq!((search.windows(), search.strays()), (Vec::new(), &[stray][..]));
+    }
+
+    #[test]
+    fn strays_among_the_trials_move_no_edge() {
+        let mut board = Board { outside: 0.003, ..Board::new(&[(700, 900)], 0.7, 5) };
+        let search = run(settings(), &mut board);
+        let [window] = search.windows()[..] else { panic!("{:?}", search.windows()) };
+        assert!(holds(window.opens, 700) && holds(window.closes, 900), "{window:?}");
+    }
+
+    #[test]
+    fn a_window_that_is_open_from_the_beginning_has_no_opening_edge() {
+        let search = run(settings(), &mut Board::new(&[(0, 400)], 0.9, 3));
+        let [window] = search.windows()[..] else { panic!("{:?}", search.windows()) };
+        assert_eq!(window.opens, WindowEdge::AtTheEnd { at: Instant::START });
+        assert!(holds(window.closes, 400), "{window:?}");
+    }
+
+    #[test]
+    fn edges_that_move_more_than_the_resolution_are_not_called_resolved() {
+        let mut board = Board { moves: 60.0, ..Board::new(&[(1000, 2000)], 0.9, 4) };
+        let settings = WindowSettings { cap_per_window: 300, resolution: Span::millis(1), ..settings() };
+        let search = run(settings, &mut board);
+        let window = search.windows()[0];
+        for edge in [window.opens, window.closes] {
+            assert!(matches!(edge, WindowEdge::NotResolved { why: NotResolved::Jitter, .. }), "{window:?}");
+        }
+    }
+
+    #[test]
+    fn when_the_trials_run_out_what_is_known_is_said() {
+        let mut board = Board::new(&[(1000, 1250)], 0.5, 6);
+        let search = run(WindowSettings { cap: 30, ..settings() }, &mut board);
+        assert_eq!((search.trials(), search.end()), (30, Some(WindowEnd::Cap)));
+        let [window] = search.windows()[..] else { panic!("{:?}", search.windows()) };
+        let WindowEdge::NotResolved { low, high, why: NotResolved::Cap } = window.opens else { panic!("{window:?}") };
+        assert!(low <= Instant::START + Span::millis(1000) && Instant::START + Span::millis(1000) <= high);
+    }
+
+    /// The fault comes up to 4 ms later than asked, and the search is told so.
+    #[test]
+    fn what_counts_is_the_instant_that_was_achieved() {
+        let mut board = Board::new(&[(1000, 1250)], 0.8, 7);
+        let mut search = WindowSearch::new(settings()).unwrap();
+        while let Some(query) = search.next() {
+            let achieved = query.instant + Span::nanos((board.chance() * 4e6) as u64);
+            search.record(achieved, board.trial(achieved));
+        }
+        let [window] = search.windows()[..] else { panic!("{:?}", search.windows()) };
+        assert!(holds(window.opens, 1000) && holds(window.closes, 1250), "{window:?}");
+    }
+
+    /// 150 ms apart, but a bisection jumps farther than that: the scan has to tell them apart.
+    #[test]
+    fn windows_that_were_taken_for_one_are_told_apart_by_the_scan() {
+        for seed in 0..10 {
+            let truths = [(1000, 1040), (1190, 1230)];
+            let search = run(WindowSettings { seed, ..settings() }, &mut Board::new(&truths, 0.7, seed));
+            let windows = search.windows();
+            assert_eq!(windows.len(), 2, "seed {seed}: {windows:?}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_asked_is_refused_with_what_to_ask() {
+        let refused = |settings| WindowSearch::new(settings).unwrap_err().to_string();
+        assert_eq!(
+            refused(WindowSettings { to: Instant::START, ..settings() }),
+            "the range from 0.000s to 0.000s holds nothing: let it end after it begins"
+        );
+        assert_eq!(
+            refused(WindowSettings { resolution: Span::secs(4), ..settings() }),
+            "a resolution of 4s cannot be in a range of 3s: ask for more than nothing and at most the range"
+        );
+        assert_eq!(
+            refused(WindowSettings { weakest: Probability::ZERO, ..settings() }),
+            "a weakest probability of 0 % cannot be: ask for more than 0 % and less than 100 %, as in 30.0 %"
+        );
+        assert_eq!(
+            refused(WindowSettings { cap: 0, ..settings() }),
+            "a cap of no trials finds nothing: allow at least one"
+        );
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+
+        #[test]
+        fn whatever_the_board_does_the_search_keeps_to_range_and_cap_and_repeats_itself(
+            outcomes in prop::collection::vec(0u8..4, 1..400), cap in 1u64..400, late in 0u64..2_000_000, seed in any::<u64>(),
+        ) {
+            let settings = WindowSettings { cap, cap_per_window: 100, seed, ..settings() };
+            let mut search = WindowSearch::new(settings).unwrap();
+            let mut again = search.clone();
+            for outcome in outcomes.iter().cycle() {
+                let query = search.next();
+                prop_assert_eq!(query, search.next());
+                prop_assert_eq!(query, again.next());
+                let Some(query) = query else { break };
+                prop_assert!(settings.from <= query.instant && query.instant <= settings.to);
+                let outcome = if *outcome == 0 { Outcome::Failed } else { Outcome::Survived };
+                search.record(query.instant + Span::nanos(late), outcome);
+                again = search.clone();
+            }
+            prop_assert!(search.trials() <= cap);
+            prop_assert!(search.end().is_some());
+        }
+    }
 }

@@ -88,7 +88,11 @@ pub(super) enum End {
 impl Edge {
     /// An edge somewhere between distance 0 and `limit`.
     pub(super) fn new(limit: f64, end: End) -> Self {
-        let reaching = if end == End::MayBeInside { REACHES_THE_END } else { 0.0 };
+        let reaching = match end {
+            _ if limit <= 0.0 => 1.0,
+            End::MayBeInside => REACHES_THE_END,
+            End::IsOutside => 0.0,
+        };
         let cell = |low, high, prior| Cell { low, high, prior, likelihood: [[1.0; PAIRS]; JITTERS] };
         Self { cells: vec![cell(0.0, limit, 1.0 - reaching), cell(limit, limit, reaching)], trials: Vec::new() }
     }
@@ -389,5 +393,142 @@ impl Weighed {
         let (there, here) = (self.if_inside(hypotheses, 1.0), self.if_inside(hypotheses, 0.0));
         let mix = |a: f64, b: f64| b + (a - b) * inside;
         Sums { failure: mix(there.failure, here.failure), entropy: mix(there.entropy, here.entropy) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::hypotheses::Tally;
+    use super::*;
+
+    const LIMIT: f64 = 1000.0;
+
+    /// Only one jitter is believed in.
+    fn believing(hypotheses: &Hypotheses, jitter: usize) -> Weights {
+        let mut weights = hypotheses.prior(Tally::default(), Tally::default());
+        for (index, pairs) in weights.iter_mut().enumerate() {
+            if index != jitter {
+                *pairs = [0.0; PAIRS];
+            }
+        }
+        weights
+    }
+
+    /// The same posterior by Bayes' rule at 4,000 places.
+    fn quantiles_on_a_grid(
+        hypotheses: &Hypotheses,
+        weights: &Weights,
+        jitter: usize,
+        trials: &[(f64, bool)],
+        shares: [f64; 3],
+    ) -> [f64; 3] {
+        const PLACES: usize = 4000;
+        let place = |index: usize| (index as f64 + 0.5) * LIMIT / PLACES as f64;
+        let mass = |index: usize| -> f64 {
+            let mut products = weights[jitter];
+            for (distance, failed) in trials {
+                let inside = hypotheses.share_inside(place(index) - distance, jitter);
+                for (pair, product) in products.iter_mut().enumerate() {
+                    let (high, low) = (hypotheses.inside[pair], hypotheses.outside[pair]);
+                    let failure = low + (high - low) * inside;
+                    *product *= if *failed { failure } else { 1.0 - failure };
+                }
+            }
+            products.iter().sum()
+        };
+        let masses: Vec<f64> = (0..PLACES).map(mass).collect();
+        let total: f64 = masses.iter().sum();
+        shares.map(|share| {
+            let mut rest = share * total;
+            let index = masses.iter().position(|mass| {
+                rest -= mass;
+                rest <= 0.0
+            });
+            place(index.unwrap_or(PLACES - 1))
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+
+        #[test]
+        fn an_edge_that_does_not_move_has_the_posterior_of_a_fine_grid(
+            trials in prop::collection::vec((1.0..999.0f64, any::<bool>()), 0..12),
+        ) {
+            let hypotheses = Hypotheses::new(10.0);
+            let weights = believing(&hypotheses, 0);
+            let mut edge = Edge::new(LIMIT, End::IsOutside);
+            trials.iter().for_each(|(distance, failed)| edge.observe(&hypotheses, *distance, *failed));
+            let posterior = edge.posterior(&hypotheses, &weights);
+            let shares = [0.025, 0.5, 0.975];
+            for (share, grid) in shares.into_iter().zip(quantiles_on_a_grid(&hypotheses, &weights, 0, &trials, shares)) {
+                let ours = posterior.quantile(share);
+                prop_assert!((ours - grid).abs() < 1.0, "{} here, {} there", ours, grid);
+            }
+        }
+
+        /// Trials as a search makes them: they close in on the edge at 500, so that cells are refined there.
+        #[test]
+        fn an_edge_that_jitters_has_nearly_the_posterior_of_a_fine_grid(
+            outcomes in prop::collection::vec((-60.0..60.0f64, 0.0..1.0f64), 30..50),
+        ) {
+            let hypotheses = Hypotheses::new(20.0);
+            let weights = believing(&hypotheses, 2);
+            let mut jitters = [0.0; JITTERS];
+            jitters[2] = 1.0;
+            let mut edge = Edge::new(LIMIT, End::IsOutside);
+            let sure = (0..30).map(|step| (f64::from(step), 0.1)).flat_map(|(off, chance)| [(off - 130.0, chance), (off + 100.0, chance)]);
+            let trials: Vec<(f64, bool)> = sure
+                .chain(outcomes)
+                .map(|(off, chance)| (500.0 + off, chance < 0.7 * hypotheses.share_inside(-off, 2)))
+                .collect();
+            for (distance, failed) in &trials {
+                edge.observe(&hypotheses, *distance, *failed);
+                while edge.refine(&hypotheses, &edge.posterior(&hypotheses, &weights), &jitters) {}
+            }
+            let posterior = edge.posterior(&hypotheses, &weights);
+            let shares = [0.05, 0.5, 0.95];
+            for (share, grid) in shares.into_iter().zip(quantiles_on_a_grid(&hypotheses, &weights, 2, &trials, shares)) {
+                let ours = posterior.quantile(share);
+                prop_assert!((ours - grid).abs() < 4.0, "a fifth of the jitter: {} here, {} there", ours, grid);
+            }
+        }
+
+        #[test]
+        fn the_cells_hold_all_belief_and_no_more(
+            trials in prop::collection::vec((0.0..1000.0f64, any::<bool>()), 0..400),
+        ) {
+            let hypotheses = Hypotheses::new(10.0);
+            let mut edge = Edge::new(LIMIT, End::MayBeInside);
+            trials.iter().for_each(|(distance, failed)| edge.observe(&hypotheses, *distance, *failed));
+            let prior: f64 = edge.cells.iter().map(|cell| cell.prior).sum();
+            prop_assert!((prior - 1.0).abs() < 1e-9);
+            prop_assert!(edge.cells.windows(2).all(|pair| pair[0].high == pair[1].low), "without a gap");
+            let weights = hypotheses.prior(Tally::default(), Tally::default());
+            let posterior = edge.posterior(&hypotheses, &weights);
+            let sum: f64 = posterior.cells.iter().map(|cell| cell.mass / posterior.total).sum();
+            prop_assert!((sum - 1.0).abs() < 1e-9, "{}", sum);
+            prop_assert!(posterior.quantile(0.1) <= posterior.quantile(0.9));
+            let best = posterior.best(&hypotheses, 10.0, &Blur::new(&hypotheses, &[1.0, 0.0, 0.0, 0.0, 0.0]));
+            prop_assert!((0.0..=LIMIT).contains(&best.distance));
+        }
+    }
+
+    /// With a board that always fails inside, this is plain bisection.
+    #[test]
+    fn the_first_trial_halves_what_is_searched() {
+        let hypotheses = Hypotheses::new(10.0);
+        let mut weights = believing(&hypotheses, 0);
+        for (pair, weight) in weights[0].iter_mut().enumerate() {
+            if hypotheses.inside[pair] < 0.99 {
+                *weight = 0.0;
+            }
+        }
+        let posterior = Edge::new(LIMIT, End::IsOutside).posterior(&hypotheses, &weights);
+        let best = posterior.best(&hypotheses, 10.0, &Blur::new(&hypotheses, &[1.0, 0.0, 0.0, 0.0, 0.0]));
+        assert!((best.distance - 500.0).abs() < 80.0, "{best:?}");
+        assert!((best.information - std::f64::consts::LN_2).abs() < 0.03, "a bit, in nats: {best:?}");
     }
 }

@@ -189,3 +189,83 @@ fn explains(seen: Counts, row: u64) -> bool {
     seen.estimate().is_none_or(|share| allows(share.get().min(0.999)))
         || allows(seen.lower_bound(Probability::clamped(0.95)).get())
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const END: Instant = Instant::from_nanos(1000);
+
+    fn record(trials: impl IntoIterator<Item = (u64, Outcome)>) -> Record {
+        let mut record = Record::default();
+        trials.into_iter().for_each(|(at, outcome)| record.add(Trial { at: Instant::from_nanos(at), outcome }));
+        record
+    }
+
+    fn survivals(at: impl IntoIterator<Item = u64>) -> impl Iterator<Item = (u64, Outcome)> {
+        at.into_iter().map(|at| (at, Outcome::Survived))
+    }
+
+    fn failures(at: impl IntoIterator<Item = u64>) -> impl Iterator<Item = (u64, Outcome)> {
+        at.into_iter().map(|at| (at, Outcome::Failed))
+    }
+
+    #[test]
+    fn a_window_reaches_as_far_as_nothing_speaks_against_it() {
+        let anchor = Instant::from_nanos(100);
+        let few = record(failures([100, 110, 150]).chain(survivals([105, 120, 130, 500])));
+        assert_eq!(few.reach(anchor, Side::Later, END), Reach::End);
+        assert_eq!(few.reach(anchor, Side::Earlier, Instant::START), Reach::End);
+    }
+
+    #[test]
+    fn a_failure_beyond_many_survivals_is_another_windows() {
+        let two = record(failures((100..130).chain([300])).chain(survivals(140..160)));
+        let beyond = Reach::Gap(Instant::from_nanos(300));
+        assert_eq!(two.reach(Instant::from_nanos(100), Side::Later, END), beyond);
+        assert_eq!(two.reach(Instant::from_nanos(100), Side::Later, Instant::from_nanos(200)), Reach::End);
+        // From the other one a single failure is known, which says nothing about how long rows of survivals can be.
+        assert_eq!(two.reach(Instant::from_nanos(300), Side::Earlier, Instant::START), Reach::End);
+    }
+
+    #[test]
+    fn where_everything_survives_the_window_is_over() {
+        let quiet = record(failures([100]).chain(survivals(200..400)));
+        assert_eq!(quiet.reach(Instant::from_nanos(100), Side::Later, END), Reach::Quiet(Instant::from_nanos(263)));
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_called_covered_has_enough_trials_everywhere(
+            places in prop::collection::vec(0u64..=1000, 0..80), width in 50u64..400, trials in 1usize..6,
+        ) {
+            let record = record(survivals(places.iter().copied()));
+            let (from, width) = (Instant::START, Span::nanos(width));
+            let fewest = |length: u64| {
+                let within = |start: u64| places.iter().filter(|at| (start..=start + length).contains(at)).count();
+                (0..=1000 - length).map(within).min().unwrap_or_default()
+            };
+            match record.uncovered(from, END, width, trials) {
+                None => prop_assert!(fewest(width.as_nanos()) >= trials),
+                Some(gap) => {
+                    prop_assert!(fewest(width.as_nanos() - 1) < trials);
+                    prop_assert!(!record.covered_at(gap, from, END, width, trials));
+                }
+            }
+        }
+
+        /// Each gap that is filled brings the end nearer.
+        #[test]
+        fn filling_what_is_uncovered_ends(width in 20u64..400, trials in 1usize..6) {
+            let mut record = Record::default();
+            let most = trials * usize::try_from(2 * 1000 / width + 4).unwrap() * 2;
+            for _ in 0..most {
+                let Some(at) = record.uncovered(Instant::START, END, Span::nanos(width), trials) else { return Ok(()) };
+                record.add(Trial { at, outcome: Outcome::Survived });
+            }
+            prop_assert!(false, "still uncovered after {}", most);
+        }
+    }
+}
