@@ -125,7 +125,7 @@ fn search(kind: Kind, seed: u64, until: Until) -> Found {
     let started = Clock::now();
     let mut search = WindowSearch::new(settings(kind, seed)).expect("settings that can be");
     let mut scan = 0;
-    while let Some(query) = search.next() {
+    while let Some(query) = search.query() {
         let outcome = board.trial(query.instant);
         search.record(query.instant, outcome);
         if scan == 0 && outcome == Outcome::Failed {

@@ -8,80 +8,23 @@
 //! 3. **Locate** both edges, each trial where it tells most, until the credible intervals are as narrow as asked.
 //! 4. Go on scanning, until a window of the smallest width that was asked for would have been met.
 
-use brickproof_units::{Instant, Span};
+use brickproof_units::Instant;
 
-use crate::{Counts, Outcome, Probability, Sequence, success_run};
+use crate::{Outcome, Sequence, success_run};
 
 mod edge;
+mod finding;
 mod hypotheses;
 mod location;
 mod record;
+mod settings;
+
+pub use finding::{NotResolved, Window, WindowEdge, WindowEnd};
+pub use settings::{WindowError, WindowSettings};
 
 use hypotheses::Hypotheses;
 use location::{Estimate, Location};
 use record::{Record, Trial};
-
-/// What is asked of a search.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct WindowSettings {
-    /// The first instant at which a fault may be made.
-    pub from: Instant,
-    /// The last.
-    pub to: Instant,
-    /// How wide the credible interval of an edge may be.
-    pub resolution: Span,
-    /// How much belief the credible interval of an edge holds.
-    pub credibility: Probability,
-    /// How narrow a window may be and still be met.
-    pub smallest_width: Span,
-    /// How rarely a trial inside a window may fail and it still be met. Windows that are met anyway may fail more rarely.
-    pub weakest: Probability,
-    /// How surely a window of the smallest width and the weakest probability is met.
-    pub confidence: Probability,
-    /// How many trials there may be.
-    pub cap: u64,
-    /// How many trials one window may take; after these, its edges are given as they are known.
-    pub cap_per_window: u64,
-    /// Shifts the scan.
-    pub seed: u64,
-}
-
-/// What cannot be asked of a search.
-#[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
-#[non_exhaustive]
-pub enum WindowError {
-    /// No room.
-    #[error("the range from {from} to {to} holds nothing: let it end after it begins")]
-    EmptyRange {
-        /// Where it begins.
-        from: Instant,
-        /// Where it ends.
-        to: Instant,
-    },
-    /// A length of nothing, or longer than the range.
-    #[error("{what} of {asked} cannot be in a range of {range}: ask for more than nothing and at most the range")]
-    Length {
-        /// Which length.
-        what: &'static str,
-        /// What was asked.
-        asked: Span,
-        /// How long the range is.
-        range: Span,
-    },
-    /// Never or always.
-    #[error("{what} of {asked} cannot be: ask for more than 0 % and less than 100 %, as in {example}")]
-    Share {
-        /// Which probability.
-        what: &'static str,
-        /// What was asked.
-        asked: Probability,
-        /// What can be.
-        example: Probability,
-    },
-    /// No trial at all.
-    #[error("a cap of no trials finds nothing: allow at least one")]
-    NoTrials,
-}
 
 /// The trial that is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,65 +46,6 @@ pub enum Purpose {
     Opening,
     /// Where a window closes.
     Closing,
-}
-
-/// One edge of a window.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum WindowEdge {
-    /// Known as precisely as asked.
-    Resolved {
-        /// Equally likely before and after.
-        at: Instant,
-        /// The beginning of the credible interval.
-        low: Instant,
-        /// Its end.
-        high: Instant,
-    },
-    /// Not known as precisely as asked.
-    NotResolved {
-        /// The beginning of the credible interval.
-        low: Instant,
-        /// Its end.
-        high: Instant,
-        /// Why not.
-        why: NotResolved,
-    },
-    /// The window goes on to the end of the range, or to the window beside it.
-    AtTheEnd {
-        /// Where that is.
-        at: Instant,
-    },
-}
-
-/// Why an edge is not known as precisely as asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum NotResolved {
-    /// The trials ran out.
-    Cap,
-    /// It moves from trial to trial by about the resolution or more: ask for a coarser one, or trigger closer to the fault.
-    Jitter,
-}
-
-/// A window in which trials fail.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Window {
-    /// Where it opens: the first instant that is inside.
-    pub opens: WindowEdge,
-    /// Where it closes: the last instant that is inside.
-    pub closes: WindowEdge,
-    /// Trials that are surely inside: between the inner ends of the credible intervals.
-    pub inside: Counts,
-    /// How many trials it took, from the failure that revealed it.
-    pub trials: u64,
-}
-
-/// How a search ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum WindowEnd {
-    /// Another window of the smallest width would have been met.
-    Covered,
-    /// The cap came first.
-    Cap,
 }
 
 /// A search for windows. Plain data.
@@ -234,31 +118,9 @@ impl WindowSearch {
     ///
     /// If what is asked cannot be; the message says what to ask instead.
     pub fn new(settings: WindowSettings) -> Result<Self, WindowError> {
-        let WindowSettings { from, to, resolution, smallest_width, .. } = settings;
-        let range = to.since(from);
-        if range == Span::ZERO {
-            return Err(WindowError::EmptyRange { from, to });
-        }
-        for (what, asked) in [("a resolution", resolution), ("a smallest width", smallest_width)] {
-            if asked == Span::ZERO || asked > range {
-                return Err(WindowError::Length { what, asked, range });
-            }
-        }
-        let shares = [
-            ("a credibility", settings.credibility, 0.95),
-            ("a weakest probability", settings.weakest, 0.3),
-            ("a confidence", settings.confidence, 0.95),
-        ];
-        for (what, asked, example) in shares {
-            if !(0.0 < asked.get() && asked.get() < 1.0) {
-                return Err(WindowError::Share { what, asked, example: Probability::clamped(example) });
-            }
-        }
-        if settings.cap == 0 || settings.cap_per_window == 0 {
-            return Err(WindowError::NoTrials);
-        }
+        settings.check()?;
         Ok(Self {
-            hypotheses: Hypotheses::new(resolution.as_nanos() as f64),
+            hypotheses: Hypotheses::new(settings.resolution.as_nanos() as f64),
             sequence: Sequence::new(1, settings.seed),
             scanned: 0,
             record: Record::default(),
@@ -273,7 +135,7 @@ impl WindowSearch {
     }
 
     /// The next trial; nothing when the search has ended. Asks for the same one until that is recorded.
-    pub fn next(&mut self) -> Option<Query> {
+    pub fn query(&mut self) -> Option<Query> {
         if self.asked.is_none() {
             self.asked = self.decide();
         }
@@ -545,9 +407,11 @@ fn outside_rate(record: &Record, strays: usize) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use brickproof_units::Span;
     use proptest::prelude::*;
 
     use super::*;
+    use crate::Probability;
     use crate::order::mix;
 
     fn p(value: f64) -> Probability {
@@ -599,7 +463,7 @@ mod tests {
 
     fn run(settings: WindowSettings, board: &mut Board) -> WindowSearch {
         let mut search = WindowSearch::new(settings).unwrap();
-        while let Some(query) = search.next() {
+        while let Some(query) = search.query() {
             search.record(query.instant, board.trial(query.instant));
         }
         search
@@ -647,7 +511,7 @@ mod tests {
         // 3 s are 150 widths of 20 ms, each with 9 trials: 0.7^9 is 4 %.
         assert_eq!(search.trials_per_width(), 9);
         assert!((1350..1700).contains(&search.trials()), "{}", search.trials());
-        assert_eq!(search.next(), None);
+        assert_eq!(search.query(), None);
     }
 
     #[test]
@@ -655,7 +519,7 @@ mod tests {
         let mut search = WindowSearch::new(settings()).unwrap();
         let mut trials = 0;
         let mut stray = Instant::START;
-        while let Some(query) = search.next() {
+        while let Some(query) = search.query() {
             trials += 1;
             if trials == 20 {
                 stray = query.instant;
@@ -707,7 +571,7 @@ mod tests {
     fn what_counts_is_the_instant_that_was_achieved() {
         let mut board = Board::new(&[(1000, 1250)], 0.8, 7);
         let mut search = WindowSearch::new(settings()).unwrap();
-        while let Some(query) = search.next() {
+        while let Some(query) = search.query() {
             let achieved = query.instant + Span::nanos((board.chance() * 4e6) as u64);
             search.record(achieved, board.trial(achieved));
         }
@@ -758,9 +622,9 @@ mod tests {
             let mut search = WindowSearch::new(settings).unwrap();
             let mut again = search.clone();
             for outcome in outcomes.iter().cycle() {
-                let query = search.next();
-                prop_assert_eq!(query, search.next());
-                prop_assert_eq!(query, again.next());
+                let query = search.query();
+                prop_assert_eq!(query, search.query());
+                prop_assert_eq!(query, again.query());
                 let Some(query) = query else { break };
                 prop_assert!(settings.from <= query.instant && query.instant <= settings.to);
                 let outcome = if *outcome == 0 { Outcome::Failed } else { Outcome::Survived };
