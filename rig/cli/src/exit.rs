@@ -84,6 +84,9 @@ pub(crate) enum Problem {
         /// Of each scenario what its stations lack.
         BTreeMap<String, Vec<String>>,
     ),
+    /// A campaign's journal cannot be kept, or is not its own.
+    #[error("{path}: {why}")]
+    Journal { path: PathBuf, why: String },
     /// Stations could not be opened, or could not go on.
     #[error("{}", counted_problems(.0))]
     Bench(Vec<String>),
@@ -115,7 +118,7 @@ impl Problem {
             Self::Mistakes(_) | Self::Unreadable { .. } | Self::Selection { .. } | Self::Unfit(_) | Self::Report(_) => {
                 Exit::BadInput
             }
-            Self::Bench(_) | Self::Evidence(_) | Self::Print(_) => Exit::BenchFailed,
+            Self::Bench(_) | Self::Evidence(_) | Self::Print(_) | Self::Journal { .. } => Exit::BenchFailed,
         }
     }
 }

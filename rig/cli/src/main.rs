@@ -3,6 +3,7 @@
 //! Boundary: thin. It finds files, calls the crates below, prints what they say. Every decision about a board is made further down.
 
 mod arguments;
+mod campaigns;
 mod commands;
 mod exit;
 mod files;
@@ -19,6 +20,11 @@ fn main() -> ExitCode {
     let outcome = match arguments.command {
         Command::Run(run) => commands::run::run(&run),
         Command::Replay(replay) => commands::replay::replay(&replay),
+        Command::Campaign(campaign) => commands::campaign::file(&campaign),
+        Command::Sweep(sweep) => commands::campaign::sweep(&sweep),
+        Command::FindWindow(find) => commands::campaign::find_window(&find),
+        Command::Prove(prove) => commands::campaign::prove(&prove),
+        Command::Soak(soak) => commands::campaign::soak(&soak),
         Command::Lint(lint) => commands::lint::lint(&lint),
         Command::Explain(explain) => commands::explain::explain(&explain),
         Command::Virtual(board) => commands::virtual_board::virtual_board(&board.command),

@@ -79,7 +79,11 @@ pub(crate) fn problem(problem: &Problem) -> Exit {
         Problem::Selection { help, .. } => {
             let _ = writeln!(err, "error: {problem}\nhelp: {help}");
         }
-        Problem::Unreadable { .. } | Problem::Report(_) | Problem::Evidence(_) | Problem::Print(_) => {
+        Problem::Unreadable { .. }
+        | Problem::Journal { .. }
+        | Problem::Report(_)
+        | Problem::Evidence(_)
+        | Problem::Print(_) => {
             let mut text = format!("error: {problem}");
             let mut source = std::error::Error::source(problem);
             while let Some(error) = source {

@@ -13,6 +13,7 @@ const HOUSE: &[(&str, &[&str])] = &[
         "brickproof",
         &[
             "report",
+            "explore",
             "bench",
             "paced",
             "sim",
@@ -20,6 +21,7 @@ const HOUSE: &[(&str, &[&str])] = &[
             "virtual-board",
             "firmware",
             "scenario",
+            "statistics",
             "console",
             "light",
             "keys",
@@ -27,6 +29,7 @@ const HOUSE: &[(&str, &[&str])] = &[
             "units",
         ],
     ),
+    ("brickproof-explore", &["sim", "trial", "virtual-board", "firmware", "scenario", "statistics", "yaml", "units"]),
     ("brickproof-report", &["trial", "scenario", "console", "light", "keys", "cloud", "units"]),
     (
         "brickproof-sim",
@@ -57,6 +60,7 @@ const HOUSE: &[(&str, &[&str])] = &[
 
 /// Crates whose state is plain data and whose time is an argument.
 const PURE: &[&str] = &[
+    "explore",
     "sim",
     "trial",
     "virtual-board",

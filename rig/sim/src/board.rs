@@ -4,7 +4,7 @@
 
 use brickproof_firmware::{Firmware, KeyStore, StoreError};
 use brickproof_scenario::board::BoardProfile;
-use brickproof_virtual_board::board::{Board, BoardConfig, Records};
+use brickproof_virtual_board::board::{Board, BoardConfig};
 use brickproof_virtual_board::flash::OutsideFlash;
 use brickproof_virtual_board::nrf::{Chip, Pin};
 use brickproof_virtual_board::supply::Source;
@@ -26,12 +26,11 @@ pub(crate) fn config_of(profile: &BoardProfile, config: WorldConfig) -> (BoardCo
     let config = BoardConfig {
         cells: config.cells,
         uart: config.uart,
-        seed: config.seed,
+        seed: config.early_seed(),
         source: Source::None,
         pins: wiring.pins(),
         console_rate: profile.console.baud,
-        // What is to be known of a trial is in its timeline.
-        records: Records::Dropped,
+        records: config.records,
         ..BoardConfig::new(chip)
     };
     (config, wiring)

@@ -63,15 +63,16 @@ impl Simulation {
         self.trial.freeze();
     }
 
-    /// A fork that goes on with another plan, which differs in the numbers of faults that have not been triggered yet.
+    /// A fork that goes on with another plan, which differs in the numbers of faults that have not been triggered yet, and with another
+    /// seed, which differs in its upper half.
     ///
     /// # Errors
     ///
-    /// It differs in something else, or a fault in which it differs was triggered already.
-    pub fn turned(&self, plan: Arc<Plan>) -> Result<Self, OtherPlan> {
+    /// They differ in something else, or a fault was triggered already.
+    pub fn turned(&self, plan: Arc<Plan>, seed: u64) -> Result<Self, OtherPlan> {
         let mut fork = self.clone();
         fork.trial.turn_to(plan)?;
-        Ok(fork)
+        if fork.world.take_seed(seed) { Ok(fork) } else { Err(OtherPlan) }
     }
 
     /// Goes on until `limit`, or an instruction beyond it. False if the trial ended before.

@@ -15,7 +15,7 @@ use brickproof_scenario::board::ActiveLevel;
 use brickproof_scenario::plan::{CellCondition, CloudBehaviour, CloudSetting, Edge, Fault, Plan, SupplySetting};
 use brickproof_trial::{Achieved, Action, ActionId, Command, CommandError, Injection, Observation, ShapeAchieved};
 use brickproof_units::{Instant, Span, Voltage};
-use brickproof_virtual_board::board::{Board, BoardState, Pause, PauseOn};
+use brickproof_virtual_board::board::{Board, BoardState, Pause, PauseOn, Records};
 use brickproof_virtual_board::flash::Cells;
 use brickproof_virtual_board::led::Led;
 use brickproof_virtual_board::nrf::{Drive, Level, Pin};
@@ -37,19 +37,33 @@ const DARK: Voltage = Voltage::new(500_000);
 /// What may differ between worlds for the same plan.
 #[derive(Clone, Copy, Debug)]
 pub struct WorldConfig {
-    /// Decides everything that is left to chance.
+    /// Decides everything that is left to chance. Seeds that differ in their upper half alone have the same past up to the first fault,
+    /// and chance decides anew from there on: so thousands of trials share one beginning, and a seed still names each of them.
     pub seed: u64,
     /// How flash takes a cut.
     pub cells: Cells,
     /// Whether console bytes take time.
     pub uart: UartTiming,
+    /// Whether the board keeps a record of its flash operations.
+    pub records: Records,
 }
 
 impl WorldConfig {
     /// What trials run on: fractional cells, and a console that takes its time.
     pub fn new(seed: u64) -> Self {
-        Self { seed, cells: Cells::default(), uart: UartTiming::default() }
+        // What is to be known of a trial is in its timeline.
+        Self { seed, cells: Cells::default(), uart: UartTiming::default(), records: Records::Dropped }
     }
+
+    /// What decides up to the first fault.
+    pub(crate) fn early_seed(&self) -> u64 {
+        early(self.seed)
+    }
+}
+
+/// The half of a seed that decides from the beginning.
+fn early(seed: u64) -> u64 {
+    seed & u64::from(u32::MAX)
 }
 
 /// What stands in the agenda.
@@ -87,6 +101,8 @@ pub struct World {
     board: Board,
     store: KeyStore,
     seed: u64,
+    /// Whether chance was left to the whole seed.
+    reseeded: bool,
     led: Led,
     wiring: Wiring,
     /// There whether or not the plan asks for a light: a failure tells what the light was.
@@ -131,9 +147,10 @@ impl World {
             board,
             store: KeyStore::of(profile, firmware),
             seed: config.seed,
+            reseeded: false,
             led: Led::new(),
             wiring,
-            sensor: sensor::head(config.seed),
+            sensor: sensor::head(config.early_seed()),
             watched: profile.lines.iter().filter_map(watched).filter(|line| !is_led(line)).collect(),
             buttons: profile.buttons.iter().filter_map(button).collect(),
             cloud: Cloud::new(CloudConfig {
@@ -143,7 +160,7 @@ impl World {
                 server: PUBLISHED.server.clone(),
                 address: PUBLISHED.address.clone(),
                 next_device_keys: vec![PUBLISHED.device_new.clone()],
-                seed: config.seed,
+                seed: config.early_seed(),
             }),
             cloud_lines: Lines::new(),
             issued: None,
@@ -202,7 +219,7 @@ impl World {
             }
             Command::Corrupt { slot, class } => {
                 let memory = &mut InFlash(&mut self.board);
-                self.store.corrupt(memory, slot, class, self.seed).map(Achieved::Changed).map_err(failed)
+                self.store.corrupt(memory, slot, class, early(self.seed)).map(Achieved::Changed).map_err(failed)
             }
             Command::ReadSlot { slot } => {
                 let memory = &mut InFlash(&self.board);
@@ -259,6 +276,7 @@ impl World {
     }
 
     fn inject(&mut self, id: ActionId, injection: &Injection) {
+        self.leave_to_the_whole_seed();
         let fault = match &injection.fault {
             Fault::BrownOut { floor, fall, hold, rise, .. } => supply::Fault::BrownOut(BrownOut {
                 rail: supply::Rail::Logic,
@@ -274,6 +292,22 @@ impl World {
         };
         let fault = self.board.inject(injection.at, fault);
         self.injected.push((fault, id));
+    }
+
+    fn leave_to_the_whole_seed(&mut self) {
+        if self.seed != early(self.seed) && !self.reseeded {
+            self.board.reseed(self.seed);
+        }
+        self.reseeded = true;
+    }
+
+    /// Has another seed decide from the first fault on. False if that was already, or the seeds differ in what was before it.
+    pub(crate) fn take_seed(&mut self, seed: u64) -> bool {
+        let can = !self.reseeded && early(seed) == early(self.seed);
+        if can {
+            self.seed = seed;
+        }
+        can
     }
 
     fn read_supply(&mut self, every: Option<Span>) {

@@ -121,22 +121,42 @@ fn a_fork_that_is_turned_before_its_trigger_ends_like_the_trial_that_was_always_
         let mut trunk = simulation(plan.clone(), 1);
         assert!(trunk.run_to(triggered - Span::micros(10)));
         trunk.freeze();
-        for after in [Span::ZERO, Span::micros(333), Span::millis(7), Span::millis(90)] {
+        let early = 1 + (7 << 32);
+        for (after, seed) in
+            [(Span::ZERO, 1), (Span::micros(333), early), (Span::millis(7), early), (Span::millis(90), 1)]
+        {
             let turned = plan.turned(&[Setting::after(after)]).expect("its only fault can be turned");
-            let fork = trunk.turned(Arc::new(turned.clone())).expect("the fault is still to come");
-            assert_same(&ended(simulation(turned, 1)), &ended(fork), &format!("{}, {after}", plan.firmware.0));
+            let fork = trunk.turned(Arc::new(turned.clone()), seed).expect("the fault is still to come");
+            assert_same(&ended(simulation(turned, seed)), &ended(fork), &format!("{}, {after}", plan.firmware.0));
         }
     }
+}
+
+#[test]
+fn the_upper_half_of_a_seed_decides_from_the_first_fault_on_and_not_before() {
+    let [_, plan, _] = subjects();
+    let mut straight = simulation(plan.clone(), 1);
+    straight.run();
+    let struck = fault_at(&straight);
+    let past = |simulation: &Simulation| {
+        let events = simulation.trial().timeline().events.iter().take_while(|event| event.at < struck);
+        format!("{:?}", events.collect::<Vec<_>>())
+    };
+    let mut other = simulation(plan, 1 + (7 << 32));
+    other.run();
+    assert_same(&past(&straight), &past(&other), "before the fault");
+    assert_ne!(record(&straight), record(&other));
 }
 
 #[test]
 fn a_fork_is_not_turned_to_what_would_have_been_another_past() {
     let [plan, _, other] = subjects();
     let mut trunk = simulation(plan.clone(), 1);
-    assert!(trunk.turned(Arc::new(other)).is_err(), "another firmware");
+    assert!(trunk.turned(Arc::new(other), 1).is_err(), "another firmware");
+    assert!(trunk.turned(Arc::new(plan.clone()), 2).is_err(), "another beginning");
     assert!(trunk.run_until(|it| !it.trial().faults().is_empty()));
     let turned = plan.turned(&[Setting::after(Span::millis(1))]).expect("its only fault can be turned");
-    assert!(trunk.turned(Arc::new(turned)).is_err(), "the fault is on its way");
+    assert!(trunk.turned(Arc::new(turned), 1).is_err(), "the fault is on its way");
 }
 
 #[test]

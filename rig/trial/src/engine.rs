@@ -83,7 +83,7 @@ enum Stage {
 
 /// A trial cannot go on with a plan that differs in what was done already, or in more than the numbers of its faults.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the plan differs from the trial's in more than the numbers of faults that are still to come")]
+#[error("the trial cannot go on as another one: they differ in more than what is still to come")]
 pub struct OtherPlan;
 
 /// A request on its way.

@@ -64,7 +64,7 @@ impl Job {
 }
 
 /// Everything that `replay` cannot know from the id or find where it looks by itself, even when no evidence is kept.
-fn replay_command(id: &TrialId, source: &Source, plan: &Plan, from: FirmwareFrom) -> String {
+pub(crate) fn replay_command(id: &TrialId, source: &Source, plan: &Plan, from: FirmwareFrom) -> String {
     let mut command = format!("brickproof replay {id}");
     if !plan.scenario.path.starts_with(DEFAULT_SCENARIOS) {
         command.push_str(&format!(" --scenarios {}", quoted(&plan.scenario.path)));

@@ -1,0 +1,163 @@
+//! Campaigns under way: shots out, findings back in the order of asking, each in the journal before it counts.
+//!
+//! Boundary: threads, clocks, files and what is printed. What to try and what to conclude is `brickproof-explore`'s.
+
+mod here;
+mod keeping;
+mod showing;
+mod there;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use brickproof_explore::{Answer, Arm, Campaign, Conclusion, Course, Finding, Shot, Stopped};
+use brickproof_firmware::Firmware;
+use brickproof_report::results::World;
+use brickproof_scenario::plan::Plan;
+use brickproof_trial::TrialId;
+use sha2::{Digest, Sha256};
+
+use crate::arguments::{Conduct, Format};
+use crate::commands::campaign::{as_duration, refused};
+use crate::commands::run::{FirmwareFrom, replay_command};
+use crate::exit::{Exit, Problem};
+use crate::files::{self, Source};
+use crate::output;
+use crate::stations::{Chosen, Interrupted};
+use keeping::Journal;
+use showing::Showing;
+
+/// A plan and a firmware that a campaign makes trials of.
+pub(crate) struct Subject {
+    pub(crate) arm: Arm,
+    pub(crate) source: Source,
+    pub(crate) plan: Arc<Plan>,
+    pub(crate) firmware: Firmware,
+}
+
+impl Subject {
+    /// The plan of a shot, and the name by which it is made again.
+    fn plan_of(&self, shot: &Shot) -> Result<(Arc<Plan>, TrialId), Problem> {
+        let plan = Arc::new(files::turned(&self.plan, &shot.settings)?);
+        let id = TrialId::new(&plan, self.firmware.sha256(), shot.seed);
+        Ok((plan, id))
+    }
+
+    fn replay(&self, plan: &Plan, id: &TrialId) -> String {
+        replay_command(id, &self.source, plan, FirmwareFrom::Asked)
+    }
+}
+
+/// A campaign and its subjects: one, or baseline and candidate.
+pub(crate) struct Prepared {
+    pub(crate) campaign: Campaign,
+    pub(crate) subjects: Vec<Subject>,
+}
+
+impl Prepared {
+    fn subject(&self, arm: Arm) -> &Subject {
+        self.subjects.iter().find(|subject| subject.arm == arm).unwrap_or(&self.subjects[0])
+    }
+
+    /// Over everything that its trials depend on.
+    fn digest(&self, world: World) -> String {
+        let mut hash = Sha256::new();
+        let campaign = format!("{:?}", self.campaign);
+        let mut parts = vec![env!("CARGO_PKG_VERSION").to_owned(), world.name().to_owned(), campaign];
+        for subject in &self.subjects {
+            parts.push(subject.plan.scenario.sha256.clone());
+            parts.push(format!("{:?}", subject.plan.parameters));
+            parts.push(subject.firmware.sha256().to_owned());
+        }
+        for part in parts {
+            hash.update(part.as_bytes());
+            hash.update([0]);
+        }
+        hash.finalize()[..4].iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+/// A course, its journal, and what is shown of both. Findings come in the order of asking.
+struct Desk<'p> {
+    prepared: &'p Prepared,
+    course: Course,
+    journal: Journal,
+    showing: Showing,
+    deadline: Option<Instant>,
+    trouble: Option<Problem>,
+}
+
+impl Desk<'_> {
+    /// Whether no further shot is to be asked for.
+    fn is_over(&self) -> bool {
+        self.trouble.is_some() || self.course.is_over()
+    }
+
+    /// Takes what came of the oldest open shot: into the journal first, then into the counts.
+    fn take(&mut self, shot: &Shot, finding: &Finding) {
+        if self.is_over() {
+            return;
+        }
+        let subject = self.prepared.subject(shot.arm);
+        let kept = subject.plan_of(shot).and_then(|(plan, id)| {
+            self.showing.remember(finding.class, || subject.replay(&plan, &id));
+            self.journal.keep(shot, finding, &id.to_string())
+        });
+        match kept {
+            Ok(()) => drop(self.course.record(finding)),
+            Err(problem) => self.trouble = Some(problem),
+        }
+        if self.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+            self.course.stop(Stopped::OutOfTime);
+        }
+        self.showing.progress(&self.course);
+    }
+}
+
+/// Carries a campaign out, from its beginning or from where its journal ends.
+pub(crate) fn conduct(prepared: Prepared, conduct: &Conduct) -> Result<Exit, Problem> {
+    let chosen = Chosen::of(&conduct.on)?;
+    let world = chosen.as_ref().map_or(World::Virtual, Chosen::world);
+    let digest = prepared.digest(world);
+    let mut course = Course::new(prepared.campaign.clone()).map_err(refused)?;
+    for subject in &prepared.subjects {
+        // What cannot be turned is said before anything runs.
+        let mut probe = course.clone();
+        if let brickproof_explore::Ask::Shot(shot) = probe.next() {
+            subject.plan_of(&shot)?;
+        }
+    }
+    let journal = Journal::open(conduct, &digest, &mut course)?;
+    let showing = Showing::new(conduct.format, &prepared.campaign.title, world, &course);
+    let deadline = prepared.campaign.budget.time.map(|time| Instant::now() + as_duration(time));
+    let mut desk = Desk { prepared: &prepared, course, journal, showing, deadline, trouble: None };
+    let interrupted = match &chosen {
+        Some(chosen) if !chosen.is_virtual() => there::make(&mut desk, chosen, conduct)?,
+        _ => here::make(&mut desk, conduct.jobs),
+    };
+    if let Some(problem) = desk.trouble {
+        return Err(problem);
+    }
+    if interrupted == Interrupted::Yes {
+        desk.course.stop(Stopped::Interrupted);
+    }
+    let answer = desk.course.answer();
+    desk.showing.answer(&answer, &desk.course);
+    desk.journal.conclude(&answer, &desk.course, world)?;
+    if conduct.format == Format::Human {
+        output::line(&format!("kept: {}", desk.journal.folder().display()));
+        if interrupted == Interrupted::Yes {
+            output::line("the same command goes on from here");
+        }
+    }
+    Ok(if interrupted == Interrupted::Yes { Exit::Interrupted } else { exit(&answer) })
+}
+
+fn exit(answer: &Answer) -> Exit {
+    match answer.conclusion {
+        Conclusion::Looked | Conclusion::Fixed => Exit::Passed,
+        Conclusion::NotFixed => Exit::Failed,
+        Conclusion::Inconclusive => Exit::Inconclusive,
+        Conclusion::BenchFailed => Exit::BenchFailed,
+    }
+}

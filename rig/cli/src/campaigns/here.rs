@@ -1,0 +1,99 @@
+//! Shots on virtual boards, several at a time, forked from what they share.
+//!
+//! Boundary: threads. Findings are taken in the order in which the shots were asked for, so that the course does not depend on how many
+//! run at a time. What dies with the process is what was under way: a trial of each thread, and what waited for an older one.
+
+use std::collections::BTreeMap;
+use std::num::NonZero;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread;
+
+use brickproof_explore::{Arm, Ask, Finding, Laboratory, Shot};
+
+use super::Desk;
+use crate::exit::Exit;
+use crate::stations::Interrupted;
+
+/// What the threads share.
+struct Table<'d, 'p> {
+    desk: &'d mut Desk<'p>,
+    /// The ticket of the next shot, and of the next finding to be taken.
+    asked: u64,
+    taken: u64,
+    /// Findings that wait for older ones.
+    waiting: BTreeMap<u64, (Shot, Option<Finding>)>,
+}
+
+impl Table<'_, '_> {
+    fn take_what_can_be(&mut self) {
+        while let Some((shot, finding)) = self.waiting.remove(&self.taken) {
+            self.taken += 1;
+            if let Some(finding) = finding {
+                self.desk.take(&shot, &finding);
+            }
+        }
+    }
+}
+
+pub(super) fn make(desk: &mut Desk<'_>, jobs: Option<u16>) -> Interrupted {
+    let interrupted = Arc::new(AtomicBool::new(false));
+    let flag = Arc::clone(&interrupted);
+    let handler = move || {
+        // A virtual board is safe as soon as nobody runs it, and the journal has every line that counts.
+        if flag.swap(true, Ordering::SeqCst) {
+            std::process::exit(Exit::Interrupted.status().into());
+        }
+    };
+    // A second handler in one process is refused; the first one is as good.
+    let _ = ctrlc::set_handler(handler);
+    let jobs = jobs.map_or_else(|| thread::available_parallelism().map_or(1, NonZero::get), usize::from);
+    let seed = desk.prepared.campaign.seed;
+    let laboratories: BTreeMap<Arm, Laboratory> = desk
+        .prepared
+        .subjects
+        .iter()
+        .map(|subject| (subject.arm, Laboratory::new(Arc::clone(&subject.plan), subject.firmware.clone(), seed)))
+        .collect();
+    let table = Mutex::new(Table { desk, asked: 0, taken: 0, waiting: BTreeMap::new() });
+    let moved = Condvar::new();
+    thread::scope(|scope| {
+        for _ in 0..jobs {
+            scope.spawn(|| work(&table, &moved, &laboratories, &interrupted));
+        }
+    });
+    if interrupted.load(Ordering::SeqCst) { Interrupted::Yes } else { Interrupted::No }
+}
+
+fn work(
+    table: &Mutex<Table<'_, '_>>,
+    moved: &Condvar,
+    laboratories: &BTreeMap<Arm, Laboratory>,
+    interrupted: &AtomicBool,
+) {
+    let mut at_table = table.lock().unwrap_or_else(PoisonError::into_inner);
+    loop {
+        if interrupted.load(Ordering::SeqCst) || at_table.desk.is_over() {
+            break;
+        }
+        match at_table.desk.course.next() {
+            Ask::Over => break,
+            Ask::Wait => at_table = moved.wait(at_table).unwrap_or_else(PoisonError::into_inner),
+            Ask::Shot(shot) => {
+                let ticket = at_table.asked;
+                at_table.asked += 1;
+                let subject = at_table.desk.prepared.subject(shot.arm);
+                let laboratory = &laboratories[&subject.arm];
+                drop(at_table);
+                // What cannot be turned was refused before the campaign began.
+                let finding = laboratory.plan_of(&shot.settings).ok().map(|plan| laboratory.make(plan, &shot));
+                let finding = finding.and_then(|trial| Finding::of(&trial));
+                at_table = table.lock().unwrap_or_else(PoisonError::into_inner);
+                at_table.waiting.insert(ticket, (shot, finding));
+                at_table.take_what_can_be();
+                moved.notify_all();
+            }
+        }
+    }
+    moved.notify_all();
+}

@@ -1,0 +1,96 @@
+//! What is kept of a campaign: its journal, line by line, and in the end its answer and its pictures.
+//!
+//! Boundary: files. A finding is in the operating system's hands before it counts, so that killing the process loses none; the disk has
+//! them once a second, and at the end.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use brickproof_explore::{Answer, Course, Finding, Shot, journal};
+use brickproof_report::results::World;
+
+use crate::arguments::Conduct;
+use crate::exit::Problem;
+
+/// Where campaigns are kept when nobody says where.
+const DEFAULT_FOLDER: &str = ".brickproof/campaigns";
+const JOURNAL: &str = "journal.jsonl";
+const ANSWER: &str = "answer.txt";
+/// How much a machine that loses its power may forget.
+const SYNC_EVERY: Duration = Duration::from_secs(1);
+
+/// A campaign's journal, open at its end.
+pub(super) struct Journal {
+    folder: PathBuf,
+    file: File,
+    synced: Instant,
+}
+
+impl Journal {
+    /// Opens the journal of the campaign with this digest and tells `course` what is in it.
+    pub(super) fn open(conduct: &Conduct, digest: &str, course: &mut Course) -> Result<Self, Problem> {
+        let folder = match &conduct.report {
+            Some(folder) => folder.clone(),
+            None => Path::new(DEFAULT_FOLDER).join(format!("{}-{digest}", course.campaign().kind.name())),
+        };
+        let path = folder.join(JOURNAL);
+        let trouble = |why: String| Problem::Journal { path: path.clone(), why };
+        fs::create_dir_all(&folder).map_err(|error| trouble(error.to_string()))?;
+        let mut options = OpenOptions::new();
+        options.create(true).read(true).write(true).truncate(conduct.fresh);
+        let file = options.open(&path).map_err(|error| trouble(error.to_string()))?;
+        file.try_lock().map_err(|_| trouble("another process is at this campaign".to_owned()))?;
+        let text = io::read_to_string(&file).map_err(|error| trouble(error.to_string()))?;
+        let whole = journal::resume(course, digest, &text)
+            .map_err(|error| trouble(format!("{error}; --fresh begins anew, --report DIR keeps it elsewhere")))?;
+        let mut journal = Self { folder, file, synced: Instant::now() };
+        journal.cut_to(whole as u64).map_err(|error| trouble(error.to_string()))?;
+        if whole == 0 {
+            let head = format!("{}\n", journal::head(course, digest));
+            journal.file.write_all(head.as_bytes()).map_err(|error| trouble(error.to_string()))?;
+        }
+        Ok(journal)
+    }
+
+    fn cut_to(&mut self, length: u64) -> io::Result<()> {
+        use std::io::Seek;
+        self.file.set_len(length)?;
+        self.file.seek(io::SeekFrom::Start(length)).map(drop)
+    }
+
+    fn trouble(&self, error: &io::Error) -> Problem {
+        Problem::Journal { path: self.folder.join(JOURNAL), why: error.to_string() }
+    }
+
+    /// A finding that is going to count.
+    pub(super) fn keep(&mut self, shot: &Shot, finding: &Finding, id: &str) -> Result<(), Problem> {
+        let line = format!("{}\n", journal::line(shot, finding, id));
+        self.file.write_all(line.as_bytes()).map_err(|error| self.trouble(&error))?;
+        if self.synced.elapsed() >= SYNC_EVERY {
+            self.sync()?;
+        }
+        Ok(())
+    }
+
+    fn sync(&mut self) -> Result<(), Problem> {
+        self.synced = Instant::now();
+        self.file.sync_data().map_err(|error| self.trouble(&error))
+    }
+
+    /// The answer as far as there is one, beside the journal.
+    pub(super) fn conclude(&mut self, answer: &Answer, course: &Course, world: World) -> Result<(), Problem> {
+        self.sync()?;
+        let text = format!("{} ({} world)\n{}", course.campaign().title, world.name(), answer.text);
+        let path = self.folder.join(ANSWER);
+        let beside = path.with_extension("part");
+        let written = fs::write(&beside, text).and_then(|()| fs::rename(&beside, &path));
+        written.map_err(|error| Problem::Journal { path, why: error.to_string() })
+    }
+
+    /// Where it is.
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+}

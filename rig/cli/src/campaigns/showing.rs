@@ -1,0 +1,108 @@
+//! What is shown of a campaign: how far it is, and in the end what it says.
+//!
+//! Boundary: lines for people or JSON for programs, now and then. It decides nothing.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use brickproof_explore::{Answer, Class, Course, Progress};
+use brickproof_report::results::World;
+use serde_json::json;
+
+use crate::arguments::Format;
+use crate::output;
+
+/// How often people are told.
+const EVERY: Duration = Duration::from_millis(500);
+
+pub(super) struct Showing {
+    format: Format,
+    line: output::Progress,
+    world: World,
+    began: Instant,
+    told: Instant,
+    /// What had been done before this process.
+    before: u64,
+    /// How to make the first trial of each class again.
+    examples: BTreeMap<Class, String>,
+}
+
+impl Showing {
+    pub(super) fn new(format: Format, title: &str, world: World, course: &Course) -> Self {
+        let before = course.progress().done;
+        if format == Format::Human {
+            output::line(&format!("{title} ({} world)", world.name()));
+            if before > 0 {
+                output::note(&format!("{before} trials were made before: going on from there"));
+            }
+        }
+        let now = Instant::now();
+        Self { format, line: output::Progress::new(), world, began: now, told: now, before, examples: BTreeMap::new() }
+    }
+
+    /// The command that makes a trial of that class again is worth a line, once.
+    pub(super) fn remember(&mut self, class: Class, replay: impl FnOnce() -> String) {
+        self.examples.entry(class).or_insert_with(replay);
+    }
+
+    fn rate(&self, progress: &Progress) -> f64 {
+        (progress.done - self.before) as f64 / self.began.elapsed().as_secs_f64().max(1e-3)
+    }
+
+    pub(super) fn progress(&mut self, course: &Course) {
+        if self.told.elapsed() < EVERY {
+            return;
+        }
+        self.told = Instant::now();
+        let progress = course.progress();
+        match self.format {
+            Format::Human => {
+                let of = progress.size.map(|size| format!(" of {size}")).unwrap_or_default();
+                let rate = self.rate(&progress);
+                let left = progress.size.map(|size| (size - progress.done) as f64 / rate.max(1e-3));
+                let left = left.map(|left| format!(", {left:.0} s left")).unwrap_or_default();
+                let told = progress.told();
+                self.line.show(&format!("{}{of} trials, {rate:.0} per second{left}; {told}", progress.done));
+            }
+            Format::Json => output::line(&json!({ "progress": self.in_numbers(&progress) }).to_string()),
+        }
+    }
+
+    fn in_numbers(&self, progress: &Progress) -> serde_json::Value {
+        let interval = progress.interval();
+        json!({
+            "done": progress.done,
+            "size": progress.size,
+            "failures": progress.counts.failures(),
+            "estimate": progress.counts.estimate().map(brickproof_statistics::Probability::get),
+            "interval": [interval.low.get(), interval.high.get()],
+            "discarded": progress.discarded,
+            "invalid": progress.invalid,
+            "per_second": self.rate(progress),
+        })
+    }
+
+    pub(super) fn answer(&self, answer: &Answer, course: &Course) {
+        self.line.clear();
+        let progress = course.progress();
+        match self.format {
+            Format::Human => {
+                output::line(answer.text.trim_end());
+                for (class, replay) in self.examples.iter().filter(|(class, _)| **class != Class::Survived) {
+                    output::line(&format!("  first {}: {replay}", class.name()));
+                }
+                let made = progress.done - self.before;
+                let seconds = self.began.elapsed().as_secs_f64();
+                output::line(&format!("{made} trials in {seconds:.2} s: {:.0} per second", self.rate(&progress)));
+            }
+            Format::Json => {
+                let conclusion = answer.conclusion.name();
+                let told = json!({
+                    "answer": { "conclusion": conclusion, "text": answer.text, "world": self.world.name() },
+                    "progress": self.in_numbers(&progress),
+                });
+                output::line(&told.to_string());
+            }
+        }
+    }
+}

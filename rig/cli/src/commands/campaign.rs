@@ -1,0 +1,192 @@
+//! `brickproof campaign`, `sweep`, `find-window`, `prove` and `soak`: the same campaigns, from a reviewed file or from the command line.
+//!
+//! Boundary: from arguments to a campaign and the scenario's cell that it varies. Carrying it out is `campaigns`' business.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use brickproof_explore::{
+    Arm, Budget, Campaign, CampaignError, CampaignFile, Firmwares, Kind, ProveSettings, Range, SoakSettings,
+    SweepSettings, WindowAsked, aim_at_every_operation, load,
+};
+use brickproof_firmware::Firmware;
+use brickproof_scenario::plan::{FirmwareName, Plan};
+use brickproof_scenario::{Override, Setting};
+use brickproof_statistics::Probability;
+use brickproof_units::{Ratio, Span};
+
+use crate::arguments::{self, Asked, Selection};
+use crate::campaigns::{self, Prepared, Subject};
+use crate::exit::{Exit, Problem};
+use crate::files;
+
+pub(crate) fn file(arguments: &arguments::Campaign) -> Result<Exit, Problem> {
+    let path = &arguments.file;
+    let bytes = std::fs::read(path).map_err(|source| Problem::Unreadable { path: path.clone(), source })?;
+    let CampaignFile { campaign, scenario, set, firmware } =
+        load(&files::label(path), bytes).map_err(|mistakes| Problem::Mistakes(vec![mistakes]))?;
+    let scenario = path.parent().unwrap_or(Path::new("")).join(scenario);
+    let subjects = match firmware {
+        Firmwares::One(firmware) => vec![subject(&scenario, &set, firmware.as_deref(), Arm::Only)?],
+        Firmwares::Two { baseline, candidate } => two(&scenario, &set, &baseline, &candidate)?,
+    };
+    campaigns::conduct(Prepared { campaign, subjects }, &arguments.conduct)
+}
+
+pub(crate) fn sweep(arguments: &arguments::Sweep) -> Result<Exit, Problem> {
+    let Asked { scenario, set, seed, .. } = &arguments.asked;
+    let subject = subject(scenario, set, arguments.firmware.as_deref(), Arm::Only)?;
+    let settings = if arguments.exhaustive {
+        let (window, fractions, seed) = (arguments.window, arguments.fractions, u64::from(*seed));
+        let aimed = aim_at_every_operation(&subject.plan, &subject.firmware, seed, window, fractions);
+        let aimed = aimed.map_err(|error| Problem::Selection {
+            what: error.to_string(),
+            help: "`--vary fault.after=FROM..TO` strikes anywhere in a range".to_owned(),
+        })?;
+        SweepSettings::Instants { after: aimed.iter().map(|it| it.after).collect(), each: arguments.each }
+    } else {
+        SweepSettings::Ranges { ranges: ranges(&arguments.vary)?, each: arguments.each }
+    };
+    let title = format!("what happens to {} in {}", subject.firmware.name(), subject.plan.scenario.path);
+    let campaign = campaign(&arguments.asked, title, Kind::Sweep(settings));
+    campaigns::conduct(Prepared { campaign, subjects: vec![subject] }, &arguments.conduct)
+}
+
+pub(crate) fn find_window(arguments: &arguments::FindWindow) -> Result<Exit, Problem> {
+    let subject = subject(&arguments.asked.scenario, &arguments.asked.set, arguments.firmware.as_deref(), Arm::Only)?;
+    let range = Range::new(Setting::after(arguments.from), Setting::after(arguments.to), None).map_err(refused)?;
+    let asked = WindowAsked {
+        range,
+        resolution: arguments.resolution,
+        narrowest: arguments.narrowest,
+        credibility: share("--credibility", arguments.credibility)?,
+        weakest: share("--weakest", arguments.weakest)?,
+        confidence: share("--confidence", arguments.confidence)?,
+    };
+    let title = format!("at which instants {} fails in {}", subject.firmware.name(), subject.plan.scenario.path);
+    let campaign = campaign(&arguments.asked, title, Kind::FindWindow(asked));
+    campaigns::conduct(Prepared { campaign, subjects: vec![subject] }, &arguments.conduct)
+}
+
+pub(crate) fn prove(arguments: &arguments::Prove) -> Result<Exit, Problem> {
+    let arguments::Prove { asked, baseline, candidate, vary, strata, good, bad, alpha, beta, cap, conduct } = arguments;
+    let subjects = two(&asked.scenario, &asked.set, baseline, candidate)?;
+    let test = brickproof_statistics::Asked {
+        good: share("--good", *good)?,
+        bad: share("--bad", *bad)?,
+        alpha: share("--alpha", *alpha)?,
+        beta: share("--beta", *beta)?,
+        cap: *cap,
+    };
+    let settings = ProveSettings { asked: test, ranges: ranges(vary)?, strata: *strata };
+    let title = format!("is {candidate} fixed, where {baseline} fails, in {}", files::label(&asked.scenario));
+    campaigns::conduct(Prepared { campaign: campaign(asked, title, Kind::Prove(settings)), subjects }, conduct)
+}
+
+pub(crate) fn soak(arguments: &arguments::Soak) -> Result<Exit, Problem> {
+    let arguments::Soak { asked, firmware, cycles, stop_at_failures, conduct } = arguments;
+    let subject = subject(&asked.scenario, &asked.set, firmware.as_deref(), Arm::Only)?;
+    let settings = SoakSettings { cycles: *cycles, stop_at_failures: *stop_at_failures, wear: None };
+    let title = format!("does {} last in {}", subject.firmware.name(), subject.plan.scenario.path);
+    let campaign = campaign(asked, title, Kind::Soak(settings));
+    campaigns::conduct(Prepared { campaign, subjects: vec![subject] }, conduct)
+}
+
+fn campaign(asked: &Asked, title: String, kind: Kind) -> Campaign {
+    let budget = Budget { trials: asked.trials, time: asked.time };
+    Campaign { title, kind, seed: u64::from(asked.seed), budget }
+}
+
+pub(crate) fn refused(error: CampaignError) -> Problem {
+    Problem::Selection {
+        what: error.to_string(),
+        help: "`--help` tells what each option takes; scenarios/README.md shows campaigns".to_owned(),
+    }
+}
+
+fn share(option: &str, ratio: Ratio) -> Result<Probability, Problem> {
+    // Parts per million are exact in a float.
+    Probability::new(ratio.get() as f64 / 1e6).map_err(|error| Problem::Selection {
+        what: format!("{option} {ratio}: {error}"),
+        help: "write a percentage from 0% to 100%".to_owned(),
+    })
+}
+
+/// `fault.after=0ms..60ms/61`.
+fn ranges(texts: &[String]) -> Result<Vec<Range>, Problem> {
+    texts.iter().map(|text| range(text)).collect()
+}
+
+fn range(text: &str) -> Result<Range, Problem> {
+    let wrong = |what: String| Problem::Selection {
+        what,
+        help: "write `fault.after=0ms..60ms`, or `fault.after=0ms..60ms/61` for so many points".to_owned(),
+    };
+    let (name, places) = text.split_once('=').ok_or_else(|| wrong(format!("`{text}` names no knob")))?;
+    let (from, rest) =
+        places.split_once("..").ok_or_else(|| wrong(format!("`{text}` has no `..` between two ends")))?;
+    // A slope has a `/` of its own, and a digit never follows it.
+    let counted = rest.rsplit_once('/').filter(|(_, points)| points.starts_with(|c: char| c.is_ascii_digit()));
+    let (to, points) = match counted {
+        None => (rest, None),
+        Some((to, points)) => {
+            let count = points.parse().map_err(|_| wrong(format!("`{points}` in `{text}` is no number of points")))?;
+            (to, Some(count))
+        }
+    };
+    let setting = |value: &str| {
+        Setting::parse(name.trim(), value)
+            .map_err(|error| Problem::Selection { what: error.to_string(), help: error.help().to_owned() })
+    };
+    Range::new(setting(from)?, setting(to)?, points).map_err(refused)
+}
+
+fn two(scenario: &Path, set: &[Override], baseline: &str, candidate: &str) -> Result<Vec<Subject>, Problem> {
+    Ok(vec![
+        subject(scenario, set, Some(baseline), Arm::Baseline)?,
+        subject(scenario, set, Some(candidate), Arm::Candidate)?,
+    ])
+}
+
+/// The only cell that is left of the scenario, with a firmware that is asked to survive.
+fn subject(path: &Path, set: &[Override], firmware: Option<&str>, arm: Arm) -> Result<Subject, Problem> {
+    let selection = |firmware: Option<String>| Selection {
+        paths: vec![PathBuf::from(path)],
+        firmware,
+        set: set.to_vec(),
+        tag: Vec::new(),
+    };
+    let mut loaded = files::load(&selection(firmware.map(str::to_owned)))?;
+    let (source, scenario) = loaded.pop().filter(|_| loaded.is_empty()).ok_or_else(|| Problem::Selection {
+        what: format!("{} is more than one scenario", path.display()),
+        help: "a campaign varies one".to_owned(),
+    })?;
+    let plan: Plan = only_cell(&source, &scenario.cells)?.clone();
+    // Its own firmware may be expected to brick; here it is asked whether it does.
+    let scenario =
+        if firmware.is_none() { scenario.with_firmware(&FirmwareName(plan.firmware.0.clone())) } else { scenario };
+    let plan = only_cell(&source, &scenario.cells)?.clone();
+    let firmware: Firmware = files::firmware_of(&plan)?;
+    Ok(Subject { arm, source, plan: Arc::new(plan), firmware })
+}
+
+fn only_cell<'a>(source: &files::Source, cells: &'a [Plan]) -> Result<&'a Plan, Problem> {
+    match cells {
+        [only] => Ok(only),
+        several => {
+            let differing: Vec<&str> = several.first().map_or(Vec::new(), |first| {
+                let differs = |axis: &&(String, String)| several.iter().any(|cell| !cell.parameters.contains(axis));
+                first.parameters.iter().filter(differs).map(|(axis, _)| axis.as_str()).collect()
+            });
+            Err(Problem::Selection {
+                what: format!("{} has {} cells, and a campaign varies one", source.label, several.len()),
+                help: format!("choose with --set one value of {}", differing.join(", ")),
+            })
+        }
+    }
+}
+
+/// How long a campaign may last, as the clock on the wall counts it.
+pub(crate) fn as_duration(span: Span) -> std::time::Duration {
+    std::time::Duration::from_nanos(span.as_nanos())
+}

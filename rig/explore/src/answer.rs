@@ -1,0 +1,231 @@
+//! What a campaign says: one conclusion, and the numbers that carry it, in words.
+//!
+//! Boundary: text for people out of counts. Which world it was found in stands above it; that is the caller's to say.
+
+use std::fmt::Write as _;
+
+use brickproof_statistics::{Counts, Interval, NotResolved, Probability, Window, WindowEdge, WindowEnd};
+use brickproof_units::Instant;
+
+use crate::campaign::as_span;
+use crate::course::{Asking, Course, Stopped, shown_confidence};
+use crate::find::FindWindow;
+use crate::prove::{Prove, Say};
+use crate::soak::Soak;
+
+/// What follows from a campaign.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Conclusion {
+    /// What was asked to be looked at was looked at.
+    Looked,
+    /// The candidate is FIXED.
+    Fixed,
+    /// The candidate is NOT FIXED, or what should last did not.
+    NotFixed,
+    /// Neither can be said.
+    Inconclusive,
+    /// The bench failed.
+    BenchFailed,
+}
+
+impl Conclusion {
+    /// As programs read it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Looked => "looked",
+            Self::Fixed => "fixed",
+            Self::NotFixed => "not fixed",
+            Self::Inconclusive => "inconclusive",
+            Self::BenchFailed => "bench failed",
+        }
+    }
+}
+
+/// What a campaign says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// In one word.
+    pub conclusion: Conclusion,
+    /// In lines, the first of which is the answer.
+    pub text: String,
+}
+
+pub(crate) fn of(course: &Course, asking: &Asking) -> Answer {
+    let mut answer = match asking {
+        Asking::Sweep(_) => Answer { conclusion: Conclusion::Looked, text: swept(course) },
+        Asking::FindWindow(find) => windows(find),
+        Asking::Prove(prove) => proof(prove),
+        Asking::Soak(soak) => soaked(soak),
+    };
+    let progress = course.progress();
+    if progress.discarded > 0 {
+        let _ =
+            writeln!(answer.text, "{} discarded: the fault struck outside its tolerance", trials(progress.discarded));
+    }
+    if progress.invalid > 0 {
+        let _ = writeln!(answer.text, "{} told nothing: the bench or the scenario failed", trials(progress.invalid));
+    }
+    match course.stopped() {
+        Some(Stopped::Dead { invalid }) => {
+            answer.conclusion = Conclusion::BenchFailed;
+            let _ = writeln!(
+                answer.text,
+                "stopped: {invalid} trials in a row told nothing, as a dead board or a broken bench does"
+            );
+        }
+        Some(why)
+            if answer.conclusion == Conclusion::Looked || matches!(asking, Asking::Prove(_) | Asking::Soak(_)) =>
+        {
+            let why = if why == Stopped::OutOfTime { "its time is spent" } else { "it was interrupted" };
+            if answer.conclusion != Conclusion::NotFixed {
+                answer.conclusion = Conclusion::Inconclusive;
+            }
+            let _ = writeln!(answer.text, "stopped early: {why}");
+        }
+        _ => {}
+    }
+    answer
+}
+
+fn trials(count: u64) -> String {
+    if count == 1 { "1 trial".to_owned() } else { format!("{count} trials") }
+}
+
+/// `3 of 154 failed, 1.9 % (95 % confident: 0.4 % to 5.6 %)`.
+pub(crate) fn told(counts: Counts) -> String {
+    let confidence = shown_confidence();
+    let Interval { low, high } = counts.clopper_pearson(confidence);
+    let estimate = counts.estimate().map_or("nothing known".to_owned(), |it| it.to_string());
+    format!("{} of {} failed, {estimate} ({confidence} confident: {low} to {high})", counts.failures(), counts.trials())
+}
+
+fn swept(course: &Course) -> String {
+    let mut text = format!("{}\n", told(course.progress().counts));
+    for (class, count) in course.classes() {
+        let _ = writeln!(text, "  {:<12} {count}", class.name());
+    }
+    text
+}
+
+fn windows(find: &FindWindow) -> Answer {
+    let search = find.search();
+    let windows = search.windows();
+    let resolved = |edge: &WindowEdge| !matches!(edge, WindowEdge::NotResolved { .. });
+    let all_resolved = windows.iter().all(|it| resolved(&it.opens) && resolved(&it.closes));
+    let covered = search.end() == Some(WindowEnd::Covered);
+    let mut text = match windows.len() {
+        0 => "no window was found\n".to_owned(),
+        1 => "1 window\n".to_owned(),
+        several => format!("{several} windows\n"),
+    };
+    for Window { opens, closes, inside, trials: took } in &windows {
+        let _ = writeln!(text, "  opens  {}", edge(opens));
+        let _ = writeln!(text, "  closes {}", edge(closes));
+        let _ = writeln!(text, "    inside: {}; it took {took} trials", told(*inside));
+    }
+    let _ = writeln!(text, "{} in all", trials(search.trials()));
+    if !search.strays().is_empty() {
+        let _ = writeln!(text, "{} outside of windows failed once and not again", trials(search.strays().len() as u64));
+    }
+    if !covered {
+        let _ = writeln!(text, "not covered: the trials ran out before another window could be ruled out");
+    }
+    let conclusion = if covered && all_resolved { Conclusion::Looked } else { Conclusion::Inconclusive };
+    Answer { conclusion, text }
+}
+
+fn edge(edge: &WindowEdge) -> String {
+    let after = |instant: &Instant| as_span(*instant).to_string();
+    match edge {
+        WindowEdge::Resolved { at, low, high } => format!("at {} ({} to {})", after(at), after(low), after(high)),
+        WindowEdge::NotResolved { low, high, why } => {
+            let why = match why {
+                NotResolved::Cap => "the trials ran out",
+                NotResolved::Jitter => "it moves from trial to trial by about the resolution",
+            };
+            format!("not resolved: between {} and {}; {why}", after(low), after(high))
+        }
+        WindowEdge::AtTheEnd { at } => format!("at {}, where the range ends", after(at)),
+    }
+}
+
+fn proof(prove: &Prove) -> Answer {
+    let say = prove.say();
+    let candidate = prove.candidate().counts();
+    let further = match prove.further_trials() {
+        Some(0) => String::new(),
+        Some(more) => format!("; {} more would do if they go as well as they can", trials(more)),
+        None => "; no number of trials helps: aim where the baseline fails".to_owned(),
+    };
+    let asked = prove.design().asked();
+    let (conclusion, head) = match say {
+        Say::Fixed => (Conclusion::Fixed, format!("FIXED: the candidate fails less often than {}", asked.bad)),
+        Say::NotFixed => {
+            (Conclusion::NotFixed, format!("NOT FIXED: the candidate fails more often than {}", asked.good))
+        }
+        Say::Undecided => (Conclusion::Inconclusive, format!("INCONCLUSIVE: the test is not through{further}")),
+        Say::NothingToFix => {
+            let why =
+                format!("INCONCLUSIVE: the baseline never failed, so nothing shows that this can tell a fix{further}");
+            (Conclusion::Inconclusive, why)
+        }
+        Say::NoDifference => {
+            let why = format!("INCONCLUSIVE: that the baseline is worse may be chance{further}");
+            (Conclusion::Inconclusive, why)
+        }
+    };
+    let mut text = format!("{head}\n");
+    let _ = writeln!(text, "  baseline   {}", told(prove.baseline()));
+    let _ = writeln!(text, "  candidate  {}", told(candidate));
+    let _ = writeln!(text, "  the same by chance: p = {}", p(prove.chance()));
+    let _ = writeln!(
+        text,
+        "  the test: good is {}, bad is {}; exactly, a good one is called NOT FIXED in {} and a bad one FIXED in {}",
+        asked.good,
+        asked.bad,
+        prove.design().at_good().not_fixed,
+        prove.design().at_bad().fixed
+    );
+    if prove.strata().len() > 1 {
+        let _ = writeln!(text, "  by stratum (p after Holm's correction):");
+        for ((band, stratum), chance) in prove.bands().iter().zip(prove.strata()).zip(prove.chances()) {
+            let (baseline, candidate) = (stratum.baseline, stratum.candidate);
+            let _ = writeln!(
+                text,
+                "    {band}: baseline {} of {}, candidate {} of {}, p = {}",
+                baseline.failures(),
+                baseline.trials(),
+                candidate.failures(),
+                candidate.trials(),
+                p(chance)
+            );
+        }
+    }
+    Answer { conclusion, text }
+}
+
+/// A probability that may be very small.
+fn p(probability: Probability) -> String {
+    let value = probability.get();
+    if value < 1e-4 { format!("{value:.1e}") } else { format!("{value:.4}") }
+}
+
+fn soaked(soak: &Soak) -> Answer {
+    let counts = soak.counts();
+    let (early, late, chance) = soak.drift();
+    let conclusion = if counts.failures() > 0 { Conclusion::NotFixed } else { Conclusion::Looked };
+    let mut text = format!("{}\n", told(counts));
+    let _ = writeln!(
+        text,
+        "  first half {} of {}, second half {} of {}: so different by chance with p = {}",
+        early.failures(),
+        early.trials(),
+        late.failures(),
+        late.trials(),
+        p(chance)
+    );
+    if soak.ends_by_wear() {
+        let _ = writeln!(text, "  it ends where the flash has seen all the erases that it may");
+    }
+    Answer { conclusion, text }
+}

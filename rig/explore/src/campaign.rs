@@ -1,0 +1,265 @@
+//! What is asked: the question, the range in which it is asked, and how much it may cost.
+//!
+//! Boundary: values that were checked against each other. Where they come from, a reviewed file or a command line, is all the same.
+
+use brickproof_scenario::{Knob, Setting};
+use brickproof_statistics::{Asked, DesignError, GridError, Probability, WindowError};
+use brickproof_units::{Instant, Span};
+
+/// A campaign without mistakes. The scenario it belongs to is the caller's.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Campaign {
+    /// Its question as a sentence.
+    pub title: String,
+    /// What is asked.
+    pub kind: Kind,
+    /// What its trials share up to the fault; only the lower half counts.
+    pub seed: u64,
+    /// When to stop whatever is known by then.
+    pub budget: Budget,
+}
+
+/// How much a campaign may cost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Budget {
+    /// No more trials than these.
+    pub trials: Option<u64>,
+    /// None is begun after so long.
+    pub time: Option<Span>,
+}
+
+/// The questions.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Kind {
+    /// What happens over a range?
+    Sweep(SweepSettings),
+    /// At which instants does it fail?
+    FindWindow(WindowAsked),
+    /// Is the candidate fixed?
+    Prove(ProveSettings),
+    /// Does it last?
+    Soak(SoakSettings),
+}
+
+impl Kind {
+    /// As commands and files call it.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Sweep(_) => "sweep",
+            Self::FindWindow(_) => "find-window",
+            Self::Prove(_) => "prove",
+            Self::Soak(_) => "soak",
+        }
+    }
+}
+
+/// Where a knob may stand: both ends included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Range {
+    from: Setting,
+    to: Setting,
+    /// So many places, evenly apart; `None`: anywhere between the ends.
+    points: Option<u32>,
+}
+
+impl Range {
+    /// A range of one knob.
+    ///
+    /// # Errors
+    /// It ends before it begins, belongs to two knobs, or has no point.
+    pub fn new(from: Setting, to: Setting, points: Option<u32>) -> Result<Self, CampaignError> {
+        if from.knob() != to.knob() || to.amount() < from.amount() {
+            return Err(CampaignError::Backwards { knob: from.knob(), from, to });
+        }
+        if points == Some(0) {
+            return Err(CampaignError::NoPoints { knob: from.knob() });
+        }
+        Ok(Self { from, to, points })
+    }
+
+    /// Which knob.
+    pub const fn knob(&self) -> Knob {
+        self.from.knob()
+    }
+
+    /// Where it begins.
+    pub const fn from(&self) -> Setting {
+        self.from
+    }
+
+    /// Where it ends.
+    pub const fn to(&self) -> Setting {
+        self.to
+    }
+
+    /// How many places it has, if they are counted.
+    pub const fn points(&self) -> Option<u32> {
+        self.points
+    }
+
+    /// The `index`-th of its points.
+    pub(crate) fn point(&self, index: u32) -> Setting {
+        let gaps = u64::from(self.points.unwrap_or(1).saturating_sub(1).max(1));
+        self.part(u64::from(index), gaps)
+    }
+
+    /// This part of the way from its beginning to its end.
+    pub(crate) fn part(&self, part: u64, whole: u64) -> Setting {
+        let length = i128::from(self.to.amount()) - i128::from(self.from.amount());
+        let way = length * i128::from(part) / i128::from(whole.max(1));
+        // Between two numbers of that size.
+        self.from.at(i64::try_from(i128::from(self.from.amount()) + way).unwrap_or(self.to.amount()))
+    }
+
+    /// The share of its length at which `setting` stands, in thousandths.
+    pub fn place(&self, setting: Setting) -> u32 {
+        let length = (i128::from(self.to.amount()) - i128::from(self.from.amount())).max(1);
+        let way = i128::from(setting.amount()) - i128::from(self.from.amount());
+        u32::try_from((way * 1_000 / length).clamp(0, 1_000)).unwrap_or(0)
+    }
+}
+
+/// What a sweep goes over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SweepSettings {
+    /// Ranges, each trial at a place that was not tried, evenly whenever it is stopped. With points in every range each is tried
+    /// `each` times.
+    Ranges {
+        /// One per knob.
+        ranges: Vec<Range>,
+        /// How often each point is tried.
+        each: u32,
+    },
+    /// Exactly these instants after the trigger, each `each` times.
+    Instants {
+        /// In any order.
+        after: Vec<Span>,
+        /// How often each is tried.
+        each: u32,
+    },
+}
+
+/// What a search for windows is to find out.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct WindowAsked {
+    /// Instants after the trigger.
+    pub range: Range,
+    /// How wide the credible interval of an edge may be.
+    pub resolution: Span,
+    /// How much belief it holds.
+    pub credibility: Probability,
+    /// How narrow a window may be and still be met.
+    pub narrowest: Span,
+    /// How rarely a trial inside a window may fail and it still be met.
+    pub weakest: Probability,
+    /// How surely such a window is met.
+    pub confidence: Probability,
+}
+
+/// What a proof is to show, and how surely.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ProveSettings {
+    /// The test.
+    pub asked: Asked,
+    /// Where the fault's knobs may stand; both firmwares meet the same faults.
+    pub ranges: Vec<Range>,
+    /// Into how many strata the first range is cut.
+    pub strata: u32,
+}
+
+/// How long a soak lasts and when it stops before that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SoakSettings {
+    /// So many cycles.
+    pub cycles: u64,
+    /// It stops at this many failures; `None`: at none.
+    pub stop_at_failures: Option<u64>,
+    /// What the flash may take.
+    pub wear: Option<Wear>,
+}
+
+/// What one cycle costs a sector, and what it may cost in all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wear {
+    /// Erases of the sector that is erased most.
+    pub erases_per_cycle: u64,
+    /// How many it may see.
+    pub endurance: u64,
+}
+
+impl Wear {
+    /// After how many cycles the sector has seen all that it may.
+    pub const fn cycles(self) -> u64 {
+        if self.erases_per_cycle == 0 { u64::MAX } else { self.endurance / self.erases_per_cycle }
+    }
+}
+
+/// What cannot be asked.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CampaignError {
+    /// A range that holds nothing.
+    #[error("`{knob}` from {from} to {to} holds nothing: let it end after it begins")]
+    Backwards {
+        /// Whose.
+        knob: Knob,
+        /// Where it begins.
+        from: Setting,
+        /// Where it ends.
+        to: Setting,
+    },
+    /// A range of no points.
+    #[error("`{knob}` has no points: ask for at least one")]
+    NoPoints {
+        /// Whose.
+        knob: Knob,
+    },
+    /// Nothing to go over.
+    #[error("there is nothing to vary: give at least one range, as in `fault.after` from 0ms to 60ms")]
+    NothingToVary,
+    /// One knob in two ranges.
+    #[error("`{0}` has two ranges")]
+    Twice(Knob),
+    /// Some ranges have points, and some have not.
+    #[error("some ranges have points and some have not: give points to all of them for a grid, or to none")]
+    HalfAGrid,
+    /// A range without points has no end.
+    #[error("ranges without points have no end: say how many trials there may be")]
+    NoEnd,
+    /// A search for windows goes over instants.
+    #[error("a window is one of instants: `fault.after` is to be varied, not `{0}`")]
+    NotInstants(Knob),
+    /// The grid is too large.
+    #[error(transparent)]
+    Grid(#[from] GridError),
+    /// The test cannot be made.
+    #[error(transparent)]
+    Design(#[from] DesignError),
+    /// The search cannot be made.
+    #[error(transparent)]
+    Window(#[from] WindowError),
+}
+
+/// The instant that stands for "so long after the trigger" where instants are wanted.
+pub(crate) fn as_instant(after: Span) -> Instant {
+    Instant::START + after
+}
+
+/// And back.
+pub(crate) fn as_span(instant: Instant) -> Span {
+    instant.since(Instant::START)
+}
+
+/// Refuses ranges that cannot stand beside each other.
+pub(crate) fn check_ranges(ranges: &[Range]) -> Result<(), CampaignError> {
+    if ranges.is_empty() {
+        return Err(CampaignError::NothingToVary);
+    }
+    for (place, range) in ranges.iter().enumerate() {
+        if ranges[..place].iter().any(|other| other.knob() == range.knob()) {
+            return Err(CampaignError::Twice(range.knob()));
+        }
+    }
+    let counted = ranges.iter().filter(|range| range.points().is_some()).count();
+    if counted != 0 && counted != ranges.len() { Err(CampaignError::HalfAGrid) } else { Ok(()) }
+}

@@ -1,0 +1,149 @@
+//! Every flash operation after the trigger, before it, at fractions of it and after it: as instants of an ordinary fault.
+//!
+//! Boundary: from an undisturbed run to the instants. They are tried by a sweep like any other list, so that every one has an id that makes
+//! it again.
+//!
+//! A brown-out is steep enough for that, a power cut is not: what its capacitors hold decides when the board feels it.
+
+use std::sync::Arc;
+
+use brickproof_firmware::Firmware;
+use brickproof_scenario::plan::{Fault, Plan, StepAction};
+use brickproof_scenario::{Setting, TurnError};
+use brickproof_sim::{Simulation, World, WorldConfig};
+use brickproof_units::{Instant, Span};
+use brickproof_virtual_board::board::Records;
+use brickproof_virtual_board::flash::{CutPoint, FlashOperation, FlashRecord};
+
+/// Before an operation the power has to be gone by so much: two instructions.
+const CLEAR: Span = Span::nanos(125);
+
+/// One instant and what it strikes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Aimed {
+    /// How long after the trigger the fault has to strike.
+    pub after: Span,
+    /// The operation, counted from the first one after the trigger.
+    pub index: usize,
+    /// What it is.
+    pub operation: FlashOperation,
+    /// Where in it the board loses its power.
+    pub at: CutPoint,
+}
+
+/// Why the operations of a scenario cannot be struck one by one.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ExhaustiveError {
+    /// Another kind of fault.
+    #[error(
+        "{path}: only a `brown_out` strikes an instant exactly; what a power cut or a load step does depends on what capacitors hold"
+    )]
+    NotExact {
+        /// The scenario.
+        path: String,
+    },
+    /// The fault is not triggered.
+    #[error("{path}: the trigger of its fault did not come in an undisturbed run, so there is nothing to strike")]
+    NoTrigger {
+        /// The scenario.
+        path: String,
+    },
+    /// No flash operation follows.
+    #[error("{path}: within {within} after its trigger the firmware does nothing to its flash")]
+    NoOperations {
+        /// The scenario.
+        path: String,
+        /// How long was looked.
+        within: Span,
+    },
+    /// The fault cannot be turned.
+    #[error(transparent)]
+    Turn(#[from] TurnError),
+}
+
+/// The instants at which the fault of `plan` strikes every flash operation within `window` after its trigger: right before, at each of
+/// `fractions` even places inside, and right after.
+///
+/// # Errors
+/// The scenario's fault is not one that strikes exactly, or there is nothing to strike.
+pub fn aim_at_every_operation(
+    plan: &Plan,
+    firmware: &Firmware,
+    seed: u64,
+    window: Span,
+    fractions: u32,
+) -> Result<Vec<Aimed>, ExhaustiveError> {
+    let path = || plan.scenario.path.clone();
+    let index = plan.only_fault().ok_or_else(|| ExhaustiveError::NotExact { path: path() })?;
+    let StepAction::Fault { fault: Fault::BrownOut { .. }, .. } = &plan.steps[index - 1].action else {
+        return Err(ExhaustiveError::NotExact { path: path() });
+    };
+    // So late that nothing of the window is disturbed.
+    let undisturbed = run(plan, firmware, seed, window + Span::secs(1))?;
+    let triggered = undisturbed.ok_or_else(|| ExhaustiveError::NoTrigger { path: path() })?;
+    let operations: Vec<FlashRecord> = triggered.operations_until(triggered.at + window);
+    let longest = operations.iter().max_by_key(|record| record.end.since(record.start));
+    let Some(longest) = longest else { return Err(ExhaustiveError::NoOperations { path: path(), within: window }) };
+    let lead = lead(plan, firmware, seed, triggered.at, longest)?;
+    let points = std::iter::once(CutPoint::Before)
+        .chain((1..=fractions).map(|numerator| CutPoint::Fraction { numerator, denominator: fractions + 1 }))
+        .chain(std::iter::once(CutPoint::After));
+    let points: Vec<CutPoint> = points.collect();
+    let aim = |(index, record): (usize, &FlashRecord)| {
+        let needed = record.end.since(record.start);
+        let dies = |at: CutPoint| match at {
+            CutPoint::Before => record.start - CLEAR,
+            CutPoint::After => record.end + CLEAR,
+            CutPoint::Fraction { .. } => record.start + at.time_into(needed),
+        };
+        let strikes = |at: CutPoint| dies(at).since(triggered.at + lead);
+        points
+            .iter()
+            .map(|at| Aimed { after: strikes(*at), index, operation: record.operation, at: *at })
+            .collect::<Vec<_>>()
+    };
+    Ok(operations.iter().enumerate().flat_map(aim).collect())
+}
+
+/// A run whose fault was triggered.
+struct Triggered {
+    at: Instant,
+    world: World,
+}
+
+impl Triggered {
+    fn operations_until(&self, end: Instant) -> Vec<FlashRecord> {
+        let log = self.world.board().flash().log().iter();
+        log.filter(|record| record.start > self.at && record.end < end).copied().collect()
+    }
+}
+
+fn run(plan: &Plan, firmware: &Firmware, seed: u64, after: Span) -> Result<Option<Triggered>, ExhaustiveError> {
+    let turned = Arc::new(plan.turned(&[Setting::after(after)])?);
+    let config = WorldConfig { records: Records::Kept, ..WorldConfig::new(seed) };
+    let mut simulation = Simulation::with_config(turned, firmware, config);
+    if !simulation.run_until(|it| !it.trial().faults().is_empty()) {
+        return Ok(None);
+    }
+    let at = simulation.trial().faults()[0].triggered;
+    simulation.run_to(at + after + Span::millis(1));
+    Ok(Some(Triggered { at, world: simulation.world().clone() }))
+}
+
+/// How long after it strikes the fault takes the board's power: measured in the middle of an operation, where the record tells how far that
+/// came.
+fn lead(
+    plan: &Plan,
+    firmware: &Firmware,
+    seed: u64,
+    triggered: Instant,
+    longest: &FlashRecord,
+) -> Result<Span, ExhaustiveError> {
+    let needed = longest.end.since(longest.start);
+    let strike = (longest.start + Span::nanos(needed.as_nanos() / 4)).since(triggered);
+    let struck = run(plan, firmware, seed, strike)?;
+    let cut = struck.and_then(|it| it.world.board().flash().log().iter().find(|it| it.index == longest.index).copied());
+    let died = cut.map_or(longest.end, |record| record.end);
+    Ok(died.since(triggered + strike))
+}

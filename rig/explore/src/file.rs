@@ -1,0 +1,290 @@
+//! A campaign as a file that can be reviewed.
+//!
+//! Boundary: text in, a [`CampaignFile`] or every mistake at once out. The scenario that it names is read by the caller.
+
+use brickproof_scenario::{Diagnostics, Knob, Mistake, MistakeKind, Override, Setting};
+use brickproof_statistics::{Asked, Probability};
+use brickproof_units::{Ratio, Span};
+use brickproof_yaml::Mistakes;
+use brickproof_yaml::decode::{Decoder, Fields};
+use brickproof_yaml::tree::{self, Node};
+
+use crate::campaign::{Budget, Campaign, Kind, ProveSettings, Range, SoakSettings, SweepSettings, Wear, WindowAsked};
+use crate::course::Course;
+
+/// A campaign and what its trials are made of.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CampaignFile {
+    /// What is asked.
+    pub campaign: Campaign,
+    /// Path of the scenario, from the folder of the campaign's file on.
+    pub scenario: String,
+    /// Which of its cells.
+    pub set: Vec<Override>,
+    /// What runs: one firmware, or baseline and candidate.
+    pub firmware: Firmwares,
+}
+
+/// Whose firmware runs in a campaign.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Firmwares {
+    /// This one, or the scenario's own.
+    One(Option<String>),
+    /// These two in turn.
+    Two {
+        /// The one that is known to fail.
+        baseline: String,
+        /// The one that is said not to.
+        candidate: String,
+    },
+}
+
+const BEGINNING: &str = "`campaign:` and a sentence that asks the question";
+const QUESTIONS: [&str; 4] = ["sweep", "find_window", "prove", "soak"];
+const KEYS: [&str; 10] =
+    ["campaign", "scenario", "set", "firmware", "seed", "budget", "sweep", "find_window", "prove", "soak"];
+
+/// Reads a campaign. `path` is what reports call the file.
+///
+/// # Errors
+/// Every mistake of the file at once.
+pub fn load(path: &str, text: impl AsRef<[u8]>) -> Result<CampaignFile, Diagnostics> {
+    let text = brickproof_yaml::utf8(path, text.as_ref())?;
+    let mut mistakes = Mistakes::default();
+    let tree = tree::parse(text, BEGINNING, &mut mistakes);
+    let file = tree.as_ref().and_then(|(root, _)| Reader { decoder: Decoder::new(&[], &mut mistakes) }.file(root));
+    mistakes.settle(path, text, file)
+}
+
+struct Reader<'a> {
+    decoder: Decoder<'a>,
+}
+
+impl Reader<'_> {
+    fn file(&mut self, root: &Node) -> Option<CampaignFile> {
+        let fields = self.decoder.fields(root, "a campaign", &KEYS)?;
+        let title = self.required_text(&fields, "campaign", "a sentence that asks the question");
+        let scenario = self.required_text(&fields, "scenario", "the path of a scenario");
+        let set = fields.get("set").map_or(Some(Vec::new()), |node| self.set(node));
+        let firmware = fields.get("firmware").map(|node| self.text(node, "a firmware"));
+        let seed = match fields.get("seed") {
+            None => Some(1),
+            Some(node) => self.decoder.count(node, "a seed", 0..=u64::from(u32::MAX)),
+        };
+        let budget = fields.get("budget").map_or(Some(Budget::default()), |node| self.budget(node));
+        let (kind, two) = self.question(&fields)?;
+        let firmware = match (firmware, two) {
+            (Some(_), Some(_)) => {
+                let entry = fields.entry("firmware")?;
+                let both = Mistake::new(MistakeKind::Misplaced, entry.key_place, "`firmware` beside `prove`");
+                self.decoder.report(both.help("a proof has a `baseline` and a `candidate`"));
+                return None;
+            }
+            (None, Some((baseline, candidate))) => Firmwares::Two { baseline, candidate },
+            (None, None) => Firmwares::One(None),
+            (Some(name), None) => Firmwares::One(Some(name?)),
+        };
+        let campaign = Campaign { title: title?, kind, seed: seed?, budget: budget? };
+        // What cannot be asked stands nowhere in particular: the question as a whole is at fault.
+        if let Err(error) = Course::new(campaign.clone()) {
+            let asked = QUESTIONS.iter().find_map(|key| fields.entry(key))?;
+            self.decoder.report(Mistake::new(MistakeKind::BeyondLimits, asked.key_place, error.to_string()));
+            return None;
+        }
+        Some(CampaignFile { campaign, scenario: scenario?, set: set?, firmware })
+    }
+
+    fn text(&mut self, node: &Node, what: &str) -> Option<String> {
+        self.decoder.text(node, what).map(|text| text.trim().to_owned())
+    }
+
+    fn required_text(&mut self, fields: &Fields<'_>, key: &str, what: &str) -> Option<String> {
+        let node = fields.required(&mut self.decoder, key)?;
+        self.text(node, what)
+    }
+
+    fn set(&mut self, node: &Node) -> Option<Vec<Override>> {
+        let entries = self.decoder.entries(node, "values of axes")?;
+        let read = |entry: &&tree::Entry| {
+            Some(Override { axis: entry.key.clone(), value: self.decoder.text(&entry.value, "a value")?.into_owned() })
+        };
+        let read: Vec<_> = entries.iter().map(read).collect();
+        read.into_iter().collect()
+    }
+
+    fn budget(&mut self, node: &Node) -> Option<Budget> {
+        let fields = self.decoder.fields(node, "a budget", &["trials", "time"])?;
+        let trials = self.optional_count(&fields, "trials");
+        let time = match fields.get("time") {
+            None => Some(None),
+            Some(node) => self.decoder.duration(node).map(Some),
+        };
+        Some(Budget { trials: trials?, time: time? })
+    }
+
+    fn question(&mut self, fields: &Fields<'_>) -> Option<(Kind, Option<(String, String)>)> {
+        let mut asked = QUESTIONS.iter().filter_map(|key| Some((*key, fields.entry(key)?)));
+        let Some((key, entry)) = asked.next() else {
+            fields.missing(&mut self.decoder, "a question", "write one of `sweep`, `find_window`, `prove`, `soak`");
+            return None;
+        };
+        if let Some((_, second)) = asked.next() {
+            let two = Mistake::new(MistakeKind::NotOneVerb, second.key_place, "two questions in one campaign");
+            self.decoder.report(two.label("second").help("write a file for each"));
+            return None;
+        }
+        match key {
+            "sweep" => Some((Kind::Sweep(self.sweep(&entry.value)?), None)),
+            "find_window" => Some((Kind::FindWindow(self.find_window(&entry.value)?), None)),
+            "prove" => self.prove(&entry.value).map(|(settings, two)| (Kind::Prove(settings), Some(two))),
+            _ => Some((Kind::Soak(self.soak(&entry.value)?), None)),
+        }
+    }
+
+    fn sweep(&mut self, node: &Node) -> Option<SweepSettings> {
+        let fields = self.decoder.fields(node, "a sweep", &["vary", "each"])?;
+        let ranges = fields.required(&mut self.decoder, "vary").and_then(|node| self.ranges(node));
+        let each = match fields.get("each") {
+            None => Some(1),
+            Some(node) => self.decoder.count(node, "a number of trials", 1..=1_000_000),
+        };
+        Some(SweepSettings::Ranges { ranges: ranges?, each: each? })
+    }
+
+    fn ranges(&mut self, node: &Node) -> Option<Vec<Range>> {
+        let entries = self.decoder.entries(node, "the knobs to turn")?;
+        let names = Knob::ALL.map(Knob::name);
+        let read: Vec<_> = entries
+            .iter()
+            .map(|entry| match entry.key.parse::<Knob>() {
+                Ok(knob) => self.range(knob, &entry.value),
+                Err(_) => {
+                    self.decoder.unknown_key(entry, "`vary`", &names);
+                    None
+                }
+            })
+            .collect();
+        read.into_iter().collect()
+    }
+
+    fn range(&mut self, knob: Knob, node: &Node) -> Option<Range> {
+        let fields = self.decoder.fields(node, "a range", &["from", "to", "points"])?;
+        let end = |reader: &mut Self, key| {
+            let node = fields.required(&mut reader.decoder, key)?;
+            reader.setting(knob, node)
+        };
+        let (from, to) = (end(self, "from"), end(self, "to"));
+        let points = match fields.get("points") {
+            None => Some(None),
+            Some(node) => self.decoder.count(node, "a number of points", 1..=1_000_000).map(Some),
+        };
+        let range = Range::new(from?, to?, points?);
+        range
+            .map_err(|error| {
+                self.decoder.report(Mistake::new(MistakeKind::BeyondLimits, node.place, error.to_string()))
+            })
+            .ok()
+    }
+
+    fn setting(&mut self, knob: Knob, node: &Node) -> Option<Setting> {
+        let text = self.decoder.text(node, "a quantity")?;
+        Setting::of(knob, &text)
+            .map_err(|error| {
+                let wrong = Mistake::new(MistakeKind::WrongQuantity, node.place, error.to_string());
+                self.decoder.report(wrong.help(error.help().to_owned()));
+            })
+            .ok()
+    }
+
+    fn find_window(&mut self, node: &Node) -> Option<WindowAsked> {
+        let known = ["from", "to", "resolution", "narrowest", "credibility", "weakest", "confidence"];
+        let fields = self.decoder.fields(node, "a search for windows", &known)?;
+        let end = |reader: &mut Self, key| {
+            let node = fields.required(&mut reader.decoder, key)?;
+            reader.setting(Knob::After, node)
+        };
+        let (from, to) = (end(self, "from"), end(self, "to"));
+        let required = |reader: &mut Self, key| {
+            let node = fields.required(&mut reader.decoder, key)?;
+            reader.decoder.duration(node)
+        };
+        let (resolution, narrowest): (Option<Span>, Option<Span>) =
+            (required(self, "resolution"), required(self, "narrowest"));
+        let [credibility, weakest, confidence] = [("credibility", 95), ("weakest", 50), ("confidence", 95)]
+            .map(|(key, usual)| self.share(&fields, key, Some(usual)));
+        let range = Range::new(from?, to?, None).map_err(|error| {
+            self.decoder.report(Mistake::new(MistakeKind::BeyondLimits, node.place, error.to_string()))
+        });
+        Some(WindowAsked {
+            range: range.ok()?,
+            resolution: resolution?,
+            narrowest: narrowest?,
+            credibility: credibility?,
+            weakest: weakest?,
+            confidence: confidence?,
+        })
+    }
+
+    /// A percentage, by default so many per cent.
+    fn share(&mut self, fields: &Fields<'_>, key: &str, usual: Option<u32>) -> Option<Probability> {
+        let Some(node) = fields.get(key) else {
+            if usual.is_none() {
+                fields.required(&mut self.decoder, key)?;
+            }
+            return Probability::new(f64::from(usual?) / 100.0).ok();
+        };
+        let ratio: Ratio = self.decoder.quantity(node)?;
+        // Parts per million are exact in a float.
+        Probability::new(ratio.get() as f64 / 1e6)
+            .map_err(|error| {
+                self.decoder.report(Mistake::new(MistakeKind::BeyondLimits, node.place, error.to_string()))
+            })
+            .ok()
+    }
+
+    fn prove(&mut self, node: &Node) -> Option<(ProveSettings, (String, String))> {
+        let known = ["baseline", "candidate", "vary", "strata", "good", "bad", "alpha", "beta", "cap"];
+        let fields = self.decoder.fields(node, "a proof", &known)?;
+        let baseline = self.required_text(&fields, "baseline", "a firmware");
+        let candidate = self.required_text(&fields, "candidate", "a firmware");
+        let ranges = fields.get("vary").map_or(Some(Vec::new()), |node| self.ranges(node));
+        let strata = match fields.get("strata") {
+            None => Some(1),
+            Some(node) => self.decoder.count(node, "a number of strata", 1..=100),
+        };
+        let [good, bad] = ["good", "bad"].map(|key| self.share(&fields, key, None));
+        let [alpha, beta] = ["alpha", "beta"].map(|key| self.share(&fields, key, Some(5)));
+        let cap = fields.required(&mut self.decoder, "cap");
+        let cap = cap.and_then(|node| self.decoder.count(node, "a number of trials", 1..=1_000_000_u64));
+        let asked = Asked { good: good?, bad: bad?, alpha: alpha?, beta: beta?, cap: cap? };
+        Some((ProveSettings { asked, ranges: ranges?, strata: strata? }, (baseline?, candidate?)))
+    }
+
+    fn soak(&mut self, node: &Node) -> Option<SoakSettings> {
+        let fields = self.decoder.fields(node, "a soak", &["cycles", "stop_at_failures", "wear"])?;
+        let cycles = fields.required(&mut self.decoder, "cycles");
+        let cycles = cycles.and_then(|node| self.decoder.count(node, "a number of cycles", 1..=u64::from(u32::MAX)));
+        let stop_at_failures = self.optional_count(&fields, "stop_at_failures");
+        let wear = match fields.get("wear") {
+            None => Some(None),
+            Some(node) => self.wear(node).map(Some),
+        };
+        Some(SoakSettings { cycles: cycles?, stop_at_failures: stop_at_failures?, wear: wear? })
+    }
+
+    fn wear(&mut self, node: &Node) -> Option<Wear> {
+        let fields = self.decoder.fields(node, "what the flash takes", &["erases_per_cycle", "endurance"])?;
+        let [erases_per_cycle, endurance] = ["erases_per_cycle", "endurance"].map(|key| {
+            let node = fields.required(&mut self.decoder, key)?;
+            self.decoder.count(node, "a number of erases", 1..=u64::from(u32::MAX))
+        });
+        Some(Wear { erases_per_cycle: erases_per_cycle?, endurance: endurance? })
+    }
+
+    fn optional_count(&mut self, fields: &Fields<'_>, key: &str) -> Option<Option<u64>> {
+        match fields.get(key) {
+            None => Some(None),
+            Some(node) => self.decoder.count(node, "a number", 1..=u64::from(u32::MAX)).map(Some),
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! Find-window: at which instants the firmware fails, edge by edge.
+//!
+//! Boundary: the search is `brickproof-statistics`'; here it is asked for one trial after the other.
+
+use brickproof_scenario::Setting;
+use brickproof_statistics::{WindowSearch, WindowSettings};
+
+use crate::campaign::{Budget, CampaignError, WindowAsked, as_instant, as_span};
+use crate::course::Question;
+use crate::shot::{Arm, Finding, Shot, seed_of};
+use brickproof_scenario::Knob;
+use brickproof_units::Span;
+
+/// How many trials a search takes at the most unless somebody says.
+const CAP: u64 = 20_000;
+/// And for one window.
+const CAP_PER_WINDOW: u64 = 2_000;
+
+/// A search under way.
+#[derive(Clone, Debug)]
+pub(crate) struct FindWindow {
+    search: WindowSearch,
+    seed: u64,
+    asked: u64,
+    /// The next trial depends on what comes of this one.
+    awaited: bool,
+}
+
+impl FindWindow {
+    pub(crate) fn new(asked: &WindowAsked, seed: u64, budget: Budget) -> Result<Self, CampaignError> {
+        if asked.range.knob() != Knob::After {
+            return Err(CampaignError::NotInstants(asked.range.knob()));
+        }
+        let instant = |setting: Setting| as_instant(Span::nanos(setting.amount().unsigned_abs()));
+        let cap = budget.trials.unwrap_or(CAP);
+        let search = WindowSearch::new(WindowSettings {
+            from: instant(asked.range.from()),
+            to: instant(asked.range.to()),
+            resolution: asked.resolution,
+            credibility: asked.credibility,
+            smallest_width: asked.narrowest,
+            weakest: asked.weakest,
+            confidence: asked.confidence,
+            cap,
+            cap_per_window: CAP_PER_WINDOW.min(cap),
+            seed,
+        })?;
+        Ok(Self { search, seed, asked: 0, awaited: false })
+    }
+
+    pub(crate) fn search(&self) -> &WindowSearch {
+        &self.search
+    }
+}
+
+impl Question for FindWindow {
+    fn next(&mut self) -> Option<Shot> {
+        if self.awaited {
+            return None;
+        }
+        let query = self.search.query()?;
+        let number = self.asked;
+        self.asked += 1;
+        self.awaited = true;
+        let settings = vec![Setting::after(as_span(query.instant))];
+        Some(Shot { number, arm: Arm::Only, settings, seed: seed_of(self.seed, number) })
+    }
+
+    fn record(&mut self, shot: &Shot, finding: &Finding) {
+        self.awaited = false;
+        let asked = shot.settings.first().map(|setting| Span::nanos(setting.amount().unsigned_abs()));
+        if let (Some(outcome), Some(after)) = (finding.class.counted(), finding.struck_after.or(asked)) {
+            self.search.record(as_instant(after), outcome);
+        }
+    }
+
+    fn is_answered(&self) -> bool {
+        !self.awaited && self.search.end().is_some()
+    }
+
+    fn size(&self) -> Option<u64> {
+        None
+    }
+}

@@ -1,0 +1,30 @@
+//! Campaigns: many trials with one question. At which instants does this firmware brick, and is the fixed release really fixed?
+//!
+//! Boundary: it decides which trial comes next and what all of them say together; it opens no instrument and no file. Whoever runs the
+//! trials tells a [`Course`] what came of each, in the order in which they were asked for, and keeps the lines of its [`journal`]: a
+//! course that is told them again stands where it stood. How much may be claimed from counts is `brickproof-statistics`'.
+
+mod answer;
+mod campaign;
+mod course;
+mod exhaustive;
+mod file;
+mod find;
+pub mod journal;
+mod laboratory;
+mod outcome;
+mod prove;
+mod shot;
+mod soak;
+mod sweep;
+
+pub use answer::{Answer, Conclusion};
+pub use campaign::{
+    Budget, Campaign, CampaignError, Kind, ProveSettings, Range, SoakSettings, SweepSettings, Wear, WindowAsked,
+};
+pub use course::{Ask, Course, Progress, Stopped};
+pub use exhaustive::{Aimed, ExhaustiveError, aim_at_every_operation};
+pub use file::{CampaignFile, Firmwares, load};
+pub use laboratory::Laboratory;
+pub use outcome::Class;
+pub use shot::{Arm, Finding, Shot};

@@ -1,0 +1,64 @@
+//! One trial of a campaign: what is asked of it and what came of it.
+
+use std::fmt;
+
+use brickproof_scenario::Setting;
+use brickproof_units::Span;
+
+use crate::outcome::Class;
+
+/// Whose firmware runs in a trial.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Arm {
+    /// The only one.
+    Only,
+    /// The one that is known to fail.
+    Baseline,
+    /// The one that is said not to.
+    Candidate,
+}
+
+impl Arm {
+    /// As journals and answers call it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Only => "only",
+            Self::Baseline => "baseline",
+            Self::Candidate => "candidate",
+        }
+    }
+}
+
+impl fmt::Display for Arm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// A trial that a campaign asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shot {
+    /// Counted from 0, in the order of asking.
+    pub number: u64,
+    /// Whose firmware runs.
+    pub arm: Arm,
+    /// Where the fault's knobs stand.
+    pub settings: Vec<Setting>,
+    /// The seed of the trial.
+    pub seed: u64,
+}
+
+/// What came of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// How it ended.
+    pub class: Class,
+    /// How long after its trigger the fault really struck; `None` if none did.
+    pub struck_after: Option<Span>,
+}
+
+/// The seed of the `number`-th trial of a campaign: the same past up to the fault, chance anew from there on.
+pub(crate) fn seed_of(campaign: u64, number: u64) -> u64 {
+    // Half of a seed is left for it: campaigns are shorter than four thousand million trials.
+    (campaign & u64::from(u32::MAX)) | (number + 1) << 32
+}
