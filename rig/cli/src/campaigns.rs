@@ -122,9 +122,8 @@ pub(crate) fn conduct(prepared: Prepared, conduct: &Conduct) -> Result<Exit, Pro
     let mut course = Course::new(prepared.campaign.clone()).map_err(refused)?;
     for subject in &prepared.subjects {
         // What cannot be turned is said before anything runs.
-        let mut probe = course.clone();
-        if let brickproof_explore::Ask::Shot(shot) = probe.next() {
-            subject.plan_of(&shot)?;
+        for end in prepared.campaign.ends() {
+            files::turned(&subject.plan, &[end])?;
         }
     }
     let journal = Journal::open(conduct, &digest, &mut course)?;

@@ -2,6 +2,8 @@
 
 #[path = "command/benches.rs"]
 mod benches;
+#[path = "command/campaigns.rs"]
+mod campaigns;
 #[path = "command/desk.rs"]
 mod desk;
 #[path = "command/evidence.rs"]

@@ -19,6 +19,19 @@ pub struct Campaign {
     pub budget: Budget,
 }
 
+impl Campaign {
+    /// Both ends of every range: where a scenario allows them, it allows what lies between.
+    pub fn ends(&self) -> Vec<Setting> {
+        let ranges: &[Range] = match &self.kind {
+            Kind::Sweep(SweepSettings::Ranges { ranges, .. }) => ranges,
+            Kind::Sweep(SweepSettings::Instants { .. }) | Kind::Soak(_) => &[],
+            Kind::FindWindow(asked) => std::slice::from_ref(&asked.range),
+            Kind::Prove(settings) => &settings.ranges,
+        };
+        ranges.iter().flat_map(|range| [range.from, range.to]).collect()
+    }
+}
+
 /// How much a campaign may cost.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Budget {

@@ -131,7 +131,6 @@ impl Reader<'_> {
         if let Some((_, second)) = asked.next() {
             let two = Mistake::new(MistakeKind::NotOneVerb, second.key_place, "two questions in one campaign");
             self.decoder.report(two.label("second").help("write a file for each"));
-            return None;
         }
         match key {
             "sweep" => Some((Kind::Sweep(self.sweep(&entry.value)?), None)),

@@ -1,0 +1,235 @@
+//! Courses told by a made-up board: what they ask for, what they say, and that being killed or made in parallel changes nothing.
+
+use std::collections::VecDeque;
+
+use brickproof_explore::{
+    Answer, Arm, Ask, Budget, Campaign, Class, Conclusion, Course, Finding, Kind, ProveSettings, Range, Shot,
+    SoakSettings, Stopped, SweepSettings, Wear, WindowAsked, journal,
+};
+use brickproof_scenario::{Knob, Setting};
+use brickproof_statistics::{Asked, Probability};
+use brickproof_units::Span;
+use proptest::prelude::*;
+
+fn range(from: &str, to: &str, points: Option<u32>) -> Range {
+    let setting = |text| Setting::of(Knob::After, text).expect("it is one");
+    Range::new(setting(from), setting(to), points).expect("it holds something")
+}
+
+fn share(value: f64) -> Probability {
+    Probability::new(value).expect("it is one")
+}
+
+fn campaign(kind: Kind) -> Campaign {
+    Campaign { title: "T".to_owned(), kind, seed: 1, budget: Budget::default() }
+}
+
+fn sweep() -> Campaign {
+    campaign(Kind::Sweep(SweepSettings::Ranges { ranges: vec![range("0ms", "60ms", Some(31))], each: 2 }))
+}
+
+fn window() -> Campaign {
+    campaign(Kind::FindWindow(WindowAsked {
+        range: range("0ms", "100ms", None),
+        resolution: Span::millis(2),
+        credibility: share(0.95),
+        narrowest: Span::millis(10),
+        weakest: share(0.5),
+        confidence: share(0.95),
+    }))
+}
+
+fn proof() -> Campaign {
+    let asked = Asked { good: share(0.01), bad: share(0.1), alpha: share(0.05), beta: share(0.05), cap: 200 };
+    campaign(Kind::Prove(ProveSettings { asked, ranges: vec![range("0ms", "60ms", None)], strata: 3 }))
+}
+
+fn soak(stop_at_failures: Option<u64>, wear: Option<Wear>) -> Campaign {
+    campaign(Kind::Soak(SoakSettings { cycles: 100, stop_at_failures, wear }))
+}
+
+fn after(shot: &Shot) -> i64 {
+    shot.settings.first().map_or(0, |setting| setting.amount())
+}
+
+/// Luck that belongs to the shot, not to the order of making.
+fn luck(shot: &Shot) -> u64 {
+    (shot.seed ^ (after(shot) as u64)).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32
+}
+
+/// A firmware that fails in a window, mostly; some trials come to nothing.
+fn board(shot: &Shot) -> Class {
+    let inside = (20_000_000..45_000_000).contains(&after(shot));
+    match luck(shot) % 20 {
+        _ if shot.arm == Arm::Candidate => Class::Survived,
+        0..=16 if inside => Class::LockedOut,
+        _ => Class::Survived,
+    }
+}
+
+fn finding(class: Class) -> Finding {
+    Finding { class, struck_after: None }
+}
+
+/// Makes the trials `at_a_time`, tells them in the order of asking, and keeps the journal.
+fn run(course: &mut Course, at_a_time: usize, kept: &mut String, most: usize, mut board: impl FnMut(&Shot) -> Class) {
+    let mut under_way: VecDeque<Shot> = VecDeque::new();
+    for _ in 0..most {
+        while under_way.len() < at_a_time {
+            match course.next() {
+                Ask::Shot(shot) => under_way.push_back(shot),
+                Ask::Wait | Ask::Over => break,
+            }
+        }
+        let Some(shot) = under_way.pop_front() else { break };
+        let finding = finding(board(&shot));
+        if course.is_over() {
+            break;
+        }
+        kept.push_str(&format!("{}\n", journal::line(&shot, &finding, "id")));
+        course.record(&finding);
+    }
+}
+
+fn whole(campaign: &Campaign, at_a_time: usize) -> (String, Answer) {
+    let mut course = Course::new(campaign.clone()).expect("it can be asked");
+    let mut kept = format!("{}\n", journal::head(&course, "d"));
+    run(&mut course, at_a_time, &mut kept, usize::MAX, board);
+    (kept, course.answer())
+}
+
+fn campaigns() -> [Campaign; 4] {
+    [sweep(), window(), proof(), soak(Some(3), None)]
+}
+
+#[test]
+fn how_many_trials_run_at_a_time_changes_nothing() {
+    for campaign in campaigns() {
+        let alone = whole(&campaign, 1);
+        for at_a_time in [2, 5] {
+            assert_eq!(whole(&campaign, at_a_time), alone, "{}", campaign.kind.name());
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(60))]
+    /// Killed anywhere, also in the middle of a line, and again.
+    #[test]
+    fn a_killed_campaign_goes_on_as_if_nothing_had_happened(which in 0_usize..4, cuts in prop::collection::vec(0.0_f64..1.0, 1..4)) {
+        let campaign = &campaigns()[which];
+        let (unbroken, answer) = whole(campaign, 3);
+        let mut kept = unbroken.clone();
+        for cut in cuts {
+            kept.truncate((kept.len() as f64 * cut) as usize);
+            let mut course = Course::new(campaign.clone()).unwrap();
+            let length = journal::resume(&mut course, "d", &kept).unwrap();
+            kept.truncate(length);
+            if length == 0 {
+                kept.push_str(&format!("{}\n", journal::head(&course, "d")));
+            }
+            run(&mut course, 2, &mut kept, usize::MAX, board);
+            prop_assert_eq!(&course.answer(), &answer);
+        }
+        prop_assert_eq!(kept, unbroken);
+    }
+}
+
+#[test]
+fn a_journal_of_something_else_is_refused() {
+    let (kept, _) = whole(&sweep(), 1);
+    let resumed = |digest: &str, text: &str| {
+        let mut course = Course::new(sweep()).expect("it can be asked");
+        journal::resume(&mut course, digest, text).map_err(|error| error.to_string())
+    };
+    let swapped: String = {
+        let mut lines: Vec<&str> = kept.lines().collect();
+        lines.swap(1, 2);
+        lines.iter().map(|line| format!("{line}\n")).collect()
+    };
+    let told = [
+        resumed("other", &kept),
+        resumed("d", "hello\n"),
+        resumed("d", &kept.replacen("\"outcome\":\"survived\"", "\"outcome\":\"shrugged\"", 1)),
+        resumed("d", &swapped),
+    ];
+    let told: Vec<String> = told.into_iter().map(|it| it.expect_err("it does not fit")).collect();
+    insta::assert_snapshot!(told.join("\n"));
+}
+
+#[test]
+fn a_trial_that_told_nothing_is_made_again_and_counted() {
+    let mut course = Course::new(sweep()).expect("it can be asked");
+    let mut missed = 0;
+    run(&mut course, 1, &mut String::new(), usize::MAX, |shot| {
+        let misses = shot.number % 7 == 3 && missed < 5;
+        missed += u32::from(misses);
+        if misses { Class::Discarded } else { board(shot) }
+    });
+    assert!(course.is_over());
+    let progress = course.progress();
+    assert_eq!((progress.done, progress.discarded), (62, 5), "every point was made good for");
+    assert!(course.answer().text.contains("5 trials discarded"), "{}", course.answer().text);
+}
+
+#[test]
+fn a_run_of_trials_that_tell_nothing_is_a_dead_board() {
+    let mut course = Course::new(sweep()).expect("it can be asked");
+    run(&mut course, 2, &mut String::new(), usize::MAX, |_| Class::Invalid);
+    assert!(matches!(course.stopped(), Some(Stopped::Dead { invalid: 5 })));
+    assert_eq!(course.answer().conclusion, Conclusion::BenchFailed);
+}
+
+fn said(campaign: &Campaign, board: impl FnMut(&Shot) -> Class) -> Answer {
+    let mut course = Course::new(campaign.clone()).expect("it can be asked");
+    run(&mut course, 1, &mut String::new(), usize::MAX, board);
+    course.answer()
+}
+
+#[test]
+fn a_proof_says_what_its_counts_allow_and_no_more() {
+    let fixed = said(&proof(), board);
+    let not_fixed = said(&proof(), |shot| board(&Shot { arm: Arm::Only, ..shot.clone() }));
+    let nothing_to_fix = said(&proof(), |_| Class::Survived);
+    let rare = said(&proof(), |shot| match shot.arm {
+        Arm::Baseline if shot.number == 10 => Class::Silent,
+        _ => Class::Survived,
+    });
+    let conclusions = [&fixed, &not_fixed, &nothing_to_fix, &rare].map(|it| it.conclusion);
+    use Conclusion::{Fixed, Inconclusive, NotFixed};
+    assert_eq!(conclusions, [Fixed, NotFixed, Inconclusive, Inconclusive]);
+    let text: String =
+        [fixed, not_fixed, nothing_to_fix, rare].into_iter().map(|it| format!("{}\n", it.text)).collect();
+    insta::assert_snapshot!(text);
+}
+
+#[test]
+fn baseline_and_candidate_take_turns_and_meet_the_same_faults_with_the_same_luck() {
+    let mut course = Course::new(proof()).expect("it can be asked");
+    let mut asked = Vec::new();
+    run(&mut course, 1, &mut String::new(), 40, |shot| {
+        asked.push((shot.arm, (shot.settings.clone(), shot.seed)));
+        Class::Survived
+    });
+    for pair in asked.chunks_exact(2) {
+        assert_eq!([pair[0].0, pair[1].0], [Arm::Baseline, Arm::Candidate]);
+        assert_eq!(pair[0].1, pair[1].1);
+    }
+}
+
+#[test]
+fn a_soak_ends_at_its_failures_at_its_wear_or_at_its_end() {
+    let fails_late = |shot: &Shot| if shot.number >= 60 { Class::Silent } else { Class::Survived };
+    let stopped = said(&soak(Some(2), None), fails_late);
+    let worn = said(&soak(None, Some(Wear { erases_per_cycle: 4, endurance: 200 })), fails_late);
+    let drifted = said(&soak(None, None), fails_late);
+    let text: String = [stopped, worn, drifted].into_iter().map(|it| format!("{}\n", it.text)).collect();
+    insta::assert_snapshot!(text);
+}
+
+#[test]
+fn a_window_is_found_with_both_of_its_edges() {
+    let answer = said(&window(), board);
+    assert_eq!(answer.conclusion, Conclusion::Looked, "{}", answer.text);
+    insta::assert_snapshot!(answer.text);
+}
