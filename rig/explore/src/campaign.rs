@@ -203,7 +203,10 @@ pub struct Wear {
 impl Wear {
     /// After how many cycles the sector has seen all that it may.
     pub const fn cycles(self) -> u64 {
-        if self.erases_per_cycle == 0 { u64::MAX } else { self.endurance / self.erases_per_cycle }
+        match self.endurance.checked_div(self.erases_per_cycle) {
+            Some(cycles) => cycles,
+            None => u64::MAX,
+        }
     }
 }
 

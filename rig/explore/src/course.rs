@@ -32,7 +32,7 @@ pub(crate) trait Question {
 #[derive(Clone, Debug)]
 pub(crate) enum Asking {
     Sweep(Sweep),
-    FindWindow(FindWindow),
+    FindWindow(Box<FindWindow>),
     Prove(Box<Prove>),
     Soak(Soak),
 }
@@ -41,7 +41,7 @@ impl Asking {
     fn question(&self) -> &dyn Question {
         match self {
             Self::Sweep(it) => it,
-            Self::FindWindow(it) => it,
+            Self::FindWindow(it) => &**it,
             Self::Prove(it) => &**it,
             Self::Soak(it) => it,
         }
@@ -50,7 +50,7 @@ impl Asking {
     fn question_mut(&mut self) -> &mut dyn Question {
         match self {
             Self::Sweep(it) => it,
-            Self::FindWindow(it) => it,
+            Self::FindWindow(it) => &mut **it,
             Self::Prove(it) => &mut **it,
             Self::Soak(it) => it,
         }
@@ -139,7 +139,7 @@ impl Course {
         let Campaign { kind, seed, budget, .. } = &campaign;
         let asking = match kind {
             Kind::Sweep(settings) => Asking::Sweep(Sweep::new(settings, *seed, *budget)?),
-            Kind::FindWindow(asked) => Asking::FindWindow(FindWindow::new(asked, *seed, *budget)?),
+            Kind::FindWindow(asked) => Asking::FindWindow(Box::new(FindWindow::new(asked, *seed, *budget)?)),
             Kind::Prove(settings) => Asking::Prove(Box::new(Prove::new(settings, *seed, *budget)?)),
             Kind::Soak(settings) => Asking::Soak(Soak::new(*settings, *seed, *budget)),
         };
@@ -164,7 +164,7 @@ impl Course {
     }
 
     /// What to do next.
-    pub fn next(&mut self) -> Ask {
+    pub fn ask(&mut self) -> Ask {
         if self.is_over() {
             return Ask::Over;
         }

@@ -94,6 +94,10 @@ impl Reader<'_> {
         Some(CampaignFile { campaign, scenario: scenario?, set: set?, firmware })
     }
 
+    fn beyond(&mut self, node: &Node, error: &dyn std::error::Error) {
+        self.decoder.report(Mistake::new(MistakeKind::BeyondLimits, node.place, error.to_string()));
+    }
+
     fn text(&mut self, node: &Node, what: &str) -> Option<String> {
         self.decoder.text(node, what).map(|text| text.trim().to_owned())
     }
@@ -178,11 +182,7 @@ impl Reader<'_> {
             Some(node) => self.decoder.count(node, "a number of points", 1..=1_000_000).map(Some),
         };
         let range = Range::new(from?, to?, points?);
-        range
-            .map_err(|error| {
-                self.decoder.report(Mistake::new(MistakeKind::BeyondLimits, node.place, error.to_string()))
-            })
-            .ok()
+        range.map_err(|error| self.beyond(node, &error)).ok()
     }
 
     fn setting(&mut self, knob: Knob, node: &Node) -> Option<Setting> {
@@ -211,9 +211,7 @@ impl Reader<'_> {
             (required(self, "resolution"), required(self, "narrowest"));
         let [credibility, weakest, confidence] = [("credibility", 95), ("weakest", 50), ("confidence", 95)]
             .map(|(key, usual)| self.share(&fields, key, Some(usual)));
-        let range = Range::new(from?, to?, None).map_err(|error| {
-            self.decoder.report(Mistake::new(MistakeKind::BeyondLimits, node.place, error.to_string()))
-        });
+        let range = Range::new(from?, to?, None).map_err(|error| self.beyond(node, &error));
         Some(WindowAsked {
             range: range.ok()?,
             resolution: resolution?,
@@ -234,11 +232,7 @@ impl Reader<'_> {
         };
         let ratio: Ratio = self.decoder.quantity(node)?;
         // Parts per million are exact in a float.
-        Probability::new(ratio.get() as f64 / 1e6)
-            .map_err(|error| {
-                self.decoder.report(Mistake::new(MistakeKind::BeyondLimits, node.place, error.to_string()))
-            })
-            .ok()
+        Probability::new(ratio.get() as f64 / 1e6).map_err(|error| self.beyond(node, &error)).ok()
     }
 
     fn prove(&mut self, node: &Node) -> Option<(ProveSettings, (String, String))> {

@@ -115,7 +115,7 @@ pub fn resume(course: &mut Course, digest: &str, text: &str) -> Result<usize, Jo
         let class: Class =
             told.outcome.parse().map_err(|error: crate::outcome::UnknownClass| unreadable(error.to_string()))?;
         // Several may have been under way: they were told in the order of asking.
-        let asked = match course.next() {
+        let asked = match course.ask() {
             Ask::Shot(shot) => shot,
             Ask::Wait | Ask::Over => {
                 let asked = "nothing any more".to_owned();

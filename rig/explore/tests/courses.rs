@@ -76,7 +76,7 @@ fn run(course: &mut Course, at_a_time: usize, kept: &mut String, most: usize, mu
     let mut under_way: VecDeque<Shot> = VecDeque::new();
     for _ in 0..most {
         while under_way.len() < at_a_time {
-            match course.next() {
+            match course.ask() {
                 Ask::Shot(shot) => under_way.push_back(shot),
                 Ask::Wait | Ask::Over => break,
             }

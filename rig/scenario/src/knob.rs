@@ -9,6 +9,7 @@ use brickproof_units::{Current, ParseQuantityError, Quantity, Slew, Span, Voltag
 use brickproof_yaml::suggest;
 
 use crate::plan::{Fault, Plan, StepAction, Trigger};
+use crate::scenario::FIRMWARE_ASKED;
 use crate::sentence;
 
 /// What every knob's name begins with.
@@ -258,7 +259,11 @@ impl Plan {
         let parameter = (knob.name().to_owned(), setting.to_string());
         match self.parameters.iter_mut().find(|(axis, _)| *axis == parameter.0) {
             Some(known) => *known = parameter,
-            None => self.parameters.push(parameter),
+            // The firmware that was asked for stands last, whichever was asked for first.
+            None => {
+                let named_last = self.parameters.last().is_some_and(|(axis, _)| axis == FIRMWARE_ASKED);
+                self.parameters.insert(self.parameters.len() - usize::from(named_last), parameter);
+            }
         }
         Ok(())
     }

@@ -35,7 +35,7 @@ pub struct Scenario {
 const BEGINNING: &str = "`scenario:` and a sentence that says what the file asks";
 
 /// What stands in a cell for the axes that said which firmware runs, once it is another one.
-const FIRMWARE_ASKED: &str = "firmware";
+pub(crate) const FIRMWARE_ASKED: &str = "firmware";
 
 impl Scenario {
     /// The same scenario with another firmware, of which it is asked whether it survives. Cells that differed in their firmware alone

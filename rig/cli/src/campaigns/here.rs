@@ -76,7 +76,7 @@ fn work(
         if interrupted.load(Ordering::SeqCst) || at_table.desk.is_over() {
             break;
         }
-        match at_table.desk.course.next() {
+        match at_table.desk.course.ask() {
             Ask::Over => break,
             Ask::Wait => at_table = moved.wait(at_table).unwrap_or_else(PoisonError::into_inner),
             Ask::Shot(shot) => {

@@ -51,7 +51,7 @@ pub(super) fn make(desk: &mut Desk<'_>, chosen: &Chosen, conduct: &Conduct) -> R
 fn next_round(desk: &mut Desk<'_>, chosen: &Chosen, conduct: &Conduct) -> Result<(Vec<Shot>, Vec<Job>), Problem> {
     let (mut shots, mut jobs) = (Vec::new(), Vec::new());
     while shots.len() < chosen.stations.len() {
-        let Ask::Shot(shot) = desk.course.next() else { break };
+        let Ask::Shot(shot) = desk.course.ask() else { break };
         let subject = desk.prepared.subject(shot.arm);
         let (plan, id) = subject.plan_of(&shot)?;
         let mut replay = subject.replay(&plan, &id);
