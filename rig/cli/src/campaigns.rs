@@ -10,11 +10,13 @@ mod there;
 use std::sync::Arc;
 use std::time::Instant;
 
-use brickproof_explore::{Answer, Arm, Campaign, Conclusion, Course, Finding, Shot, Stopped};
+use brickproof_explore::picture::{self, Busy, Caption};
+use brickproof_explore::{Answer, Arm, Campaign, Conclusion, Course, Finding, Shot, Stopped, undisturbed};
 use brickproof_firmware::Firmware;
 use brickproof_report::results::World;
 use brickproof_scenario::plan::Plan;
 use brickproof_trial::TrialId;
+use brickproof_units::Span;
 use sha2::{Digest, Sha256};
 
 use crate::arguments::{Conduct, Format};
@@ -57,6 +59,17 @@ pub(crate) struct Prepared {
 impl Prepared {
     fn subject(&self, arm: Arm) -> &Subject {
         self.subjects.iter().find(|subject| subject.arm == arm).unwrap_or(&self.subjects[0])
+    }
+
+    /// What the flash does over the instants that are varied, where the world knows.
+    fn busy(&self) -> Vec<Busy> {
+        let latest = self.campaign.latest();
+        let subject = &self.subjects[0];
+        if latest == Span::ZERO {
+            Vec::new()
+        } else {
+            undisturbed(&subject.plan, &subject.firmware, self.campaign.seed, latest)
+        }
     }
 
     /// Over everything that its trials depend on.
@@ -143,6 +156,11 @@ pub(crate) fn conduct(prepared: Prepared, conduct: &Conduct) -> Result<Exit, Pro
     let answer = desk.course.answer();
     desk.showing.answer(&answer, &desk.course);
     desk.journal.conclude(&answer, &desk.course, world)?;
+    let busy = if world == World::Virtual { prepared.busy() } else { Vec::new() };
+    let caption = Caption { title: &prepared.campaign.title, world: world.name(), busy: &busy };
+    if let Some(picture) = picture::svg(&desk.course, &caption) {
+        desk.journal.draw(&picture)?;
+    }
     if conduct.format == Format::Human {
         output::line(&format!("kept: {}", desk.journal.folder().display()));
         if interrupted == Interrupted::Yes {

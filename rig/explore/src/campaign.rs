@@ -20,6 +20,17 @@ pub struct Campaign {
 }
 
 impl Campaign {
+    /// The latest instant after the trigger that is tried; zero if instants are not varied.
+    pub fn latest(&self) -> Span {
+        match &self.kind {
+            Kind::Sweep(SweepSettings::Instants { after, .. }) => after.iter().copied().max().unwrap_or_default(),
+            _ => {
+                let instants = self.ends().into_iter().filter(|end| end.knob() == Knob::After);
+                Span::nanos(instants.map(|end| end.amount().unsigned_abs()).max().unwrap_or(0))
+            }
+        }
+    }
+
     /// Both ends of every range: where a scenario allows them, it allows what lies between.
     pub fn ends(&self) -> Vec<Setting> {
         let ranges: &[Range] = match &self.kind {

@@ -246,6 +246,10 @@ impl Course {
         answer::of(self, &self.asking)
     }
 
+    pub(crate) fn asking(&self) -> &Asking {
+        &self.asking
+    }
+
     /// The points of a sweep and what came of each, in the order of trying. Empty for other questions.
     pub fn points(&self) -> &[(Vec<brickproof_scenario::Setting>, Class)] {
         match &self.asking {

@@ -15,6 +15,8 @@ use brickproof_units::{Instant, Span};
 use brickproof_virtual_board::board::Records;
 use brickproof_virtual_board::flash::{CutPoint, FlashOperation, FlashRecord};
 
+use crate::picture::Busy;
+
 /// Before an operation the power has to be gone by so much: two instructions.
 const CLEAR: Span = Span::nanos(125);
 
@@ -104,6 +106,15 @@ pub fn aim_at_every_operation(
             .collect::<Vec<_>>()
     };
     Ok(operations.iter().enumerate().flat_map(aim).collect())
+}
+
+/// What the flash does within `window` after the trigger of the fault of `plan` when nothing disturbs it. Empty if nothing is triggered, or
+/// the instant of the fault cannot be turned.
+pub fn undisturbed(plan: &Plan, firmware: &Firmware, seed: u64, window: Span) -> Vec<Busy> {
+    let run = run(plan, firmware, seed, window + Span::secs(1)).ok().flatten();
+    run.map_or(Vec::new(), |it| {
+        it.operations_until(it.at + window).iter().map(|record| Busy::of(record, it.at)).collect()
+    })
 }
 
 /// A run whose fault was triggered.

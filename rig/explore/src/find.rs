@@ -2,14 +2,13 @@
 //!
 //! Boundary: the search is `brickproof-statistics`'; here it is asked for one trial after the other.
 
-use brickproof_scenario::Setting;
-use brickproof_statistics::{WindowSearch, WindowSettings};
+use brickproof_scenario::{Knob, Setting};
+use brickproof_statistics::{Outcome, WindowSearch, WindowSettings};
+use brickproof_units::{Instant, Span};
 
 use crate::campaign::{Budget, CampaignError, WindowAsked, as_instant, as_span};
 use crate::course::Question;
 use crate::shot::{Arm, Finding, Shot, seed_of};
-use brickproof_scenario::Knob;
-use brickproof_units::Span;
 
 /// How many trials a search takes at the most unless somebody says.
 const CAP: u64 = 20_000;
@@ -24,6 +23,9 @@ pub(crate) struct FindWindow {
     asked: u64,
     /// The next trial depends on what comes of this one.
     awaited: bool,
+    /// Every trial that counts, at the instant at which its fault struck.
+    tried: Vec<(Instant, Outcome)>,
+    range: (Instant, Instant),
 }
 
 impl FindWindow {
@@ -45,7 +47,16 @@ impl FindWindow {
             cap_per_window: CAP_PER_WINDOW.min(cap),
             seed,
         })?;
-        Ok(Self { search, seed, asked: 0, awaited: false })
+        let range = (instant(asked.range.from()), instant(asked.range.to()));
+        Ok(Self { search, seed, asked: 0, awaited: false, tried: Vec::new(), range })
+    }
+
+    pub(crate) fn tried(&self) -> &[(Instant, Outcome)] {
+        &self.tried
+    }
+
+    pub(crate) fn range(&self) -> (Instant, Instant) {
+        self.range
     }
 
     pub(crate) fn search(&self) -> &WindowSearch {
@@ -71,6 +82,7 @@ impl Question for FindWindow {
         let asked = shot.settings.first().map(|setting| Span::nanos(setting.amount().unsigned_abs()));
         if let (Some(outcome), Some(after)) = (finding.class.counted(), finding.struck_after.or(asked)) {
             self.search.record(as_instant(after), outcome);
+            self.tried.push((as_instant(after), outcome));
         }
     }
 

@@ -13,6 +13,7 @@ mod find;
 pub mod journal;
 mod laboratory;
 mod outcome;
+pub mod picture;
 mod prove;
 mod shot;
 mod soak;
@@ -23,7 +24,7 @@ pub use campaign::{
     Budget, Campaign, CampaignError, Kind, ProveSettings, Range, SoakSettings, SweepSettings, Wear, WindowAsked,
 };
 pub use course::{Ask, Course, Progress, Stopped};
-pub use exhaustive::{Aimed, ExhaustiveError, aim_at_every_operation};
+pub use exhaustive::{Aimed, ExhaustiveError, aim_at_every_operation, undisturbed};
 pub use file::{CampaignFile, Firmwares, load};
 pub use laboratory::Laboratory;
 pub use outcome::Class;

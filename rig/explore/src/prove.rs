@@ -31,6 +31,8 @@ pub(crate) struct Prove {
     baseline: Counts,
     strata: Vec<Stratum>,
     most: u64,
+    /// Every trial that counts, in its order.
+    history: Vec<(Arm, Outcome)>,
 }
 
 /// The counts of both in one band of the first knob.
@@ -85,9 +87,14 @@ impl Prove {
             baseline: empty.baseline,
             strata: vec![empty; strata as usize],
             most: budget.trials.unwrap_or(u64::MAX).min(2 * settings.asked.cap),
+            history: Vec::new(),
             settings: settings.clone(),
             design,
         })
+    }
+
+    pub(crate) fn history(&self) -> &[(Arm, Outcome)] {
+        &self.history
     }
 
     pub(crate) fn design(&self) -> &Design {
@@ -211,12 +218,14 @@ impl Question for Prove {
         let stratum = self.stratum_of(shot);
         match shot.arm {
             Arm::Candidate if self.candidate.decision() == Decision::Continue => {
+                self.history.push((Arm::Candidate, outcome));
                 self.candidate.record(outcome);
                 self.strata[stratum].candidate = counted(self.strata[stratum].candidate, outcome);
             }
             // Asked for before the test was through.
             Arm::Candidate => {}
             Arm::Baseline | Arm::Only => {
+                self.history.push((Arm::Baseline, outcome));
                 self.baseline = counted(self.baseline, outcome);
                 self.strata[stratum].baseline = counted(self.strata[stratum].baseline, outcome);
             }

@@ -18,6 +18,7 @@ use crate::exit::Problem;
 const DEFAULT_FOLDER: &str = ".brickproof/campaigns";
 const JOURNAL: &str = "journal.jsonl";
 const ANSWER: &str = "answer.txt";
+const PICTURE: &str = "picture.svg";
 /// How much a machine that loses its power may forget.
 const SYNC_EVERY: Duration = Duration::from_secs(1);
 
@@ -87,6 +88,12 @@ impl Journal {
         let beside = path.with_extension("part");
         let written = fs::write(&beside, text).and_then(|()| fs::rename(&beside, &path));
         written.map_err(|error| Problem::Journal { path, why: error.to_string() })
+    }
+
+    /// The picture, where there is one.
+    pub(super) fn draw(&self, picture: &str) -> Result<(), Problem> {
+        let path = self.folder.join(PICTURE);
+        fs::write(&path, picture).map_err(|error| Problem::Journal { path, why: error.to_string() })
     }
 
     /// Where it is.

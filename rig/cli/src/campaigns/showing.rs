@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use brickproof_explore::picture;
 use brickproof_explore::{Answer, Class, Course, Progress};
 use brickproof_report::results::World;
 use serde_json::json;
@@ -12,6 +13,8 @@ use serde_json::json;
 use crate::arguments::Format;
 use crate::output;
 
+/// A picture in characters is so wide.
+const WIDTH: usize = 72;
 /// How often people are told.
 const EVERY: Duration = Duration::from_millis(500);
 
@@ -88,6 +91,9 @@ impl Showing {
         match self.format {
             Format::Human => {
                 output::line(answer.text.trim_end());
+                if let Some(picture) = picture::text(course, WIDTH) {
+                    output::line(picture.trim_end());
+                }
                 for (class, replay) in self.examples.iter().filter(|(class, _)| **class != Class::Survived) {
                     output::line(&format!("  first {}: {replay}", class.name()));
                 }

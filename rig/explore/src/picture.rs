@@ -1,0 +1,72 @@
+//! Pictures of a campaign: the survival map of a sweep, the windows of a search, the way of a proof; as SVG, and small for a terminal.
+//!
+//! Boundary: text out of a course. Each picture carries its own legend and its world, since pictures travel without the page they stood on.
+
+mod map;
+mod strip;
+mod svg;
+mod way;
+mod window;
+
+use brickproof_units::Span;
+use brickproof_virtual_board::flash::{FlashOperation, FlashRecord};
+
+use crate::course::{Asking, Course};
+use crate::outcome::Class;
+
+/// What the flash did after the trigger when nothing disturbed it, for the axis of time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Busy {
+    /// From so long after the trigger.
+    pub from: Span,
+    /// Until so long after it.
+    pub to: Span,
+    /// Whether it erased; it programmed otherwise.
+    pub erases: bool,
+}
+
+impl Busy {
+    pub(crate) fn of(record: &FlashRecord, triggered: brickproof_units::Instant) -> Self {
+        let erases = !matches!(record.operation, FlashOperation::Program { .. });
+        Self { from: record.start.since(triggered), to: record.end.since(triggered), erases }
+    }
+}
+
+/// What is drawn of a campaign besides its course.
+#[derive(Clone, Copy, Debug)]
+pub struct Caption<'a> {
+    /// The question.
+    pub title: &'a str,
+    /// The world that it was answered in.
+    pub world: &'a str,
+    /// What the flash did; empty where the world does not know.
+    pub busy: &'a [Busy],
+}
+
+/// The picture of a course as SVG. `None` if there is nothing to be seen yet.
+pub fn svg(course: &Course, caption: &Caption<'_>) -> Option<String> {
+    match course.asking() {
+        Asking::Sweep(sweep) => map::draw(sweep.tried(), caption),
+        Asking::FindWindow(find) => window::draw(find, caption),
+        Asking::Prove(prove) => way::draw(prove, caption),
+        Asking::Soak(_) => None,
+    }
+}
+
+/// The picture of a sweep in lines of text, so many characters wide. `None` if there is nothing to be seen.
+pub fn text(course: &Course, width: usize) -> Option<String> {
+    match course.asking() {
+        Asking::Sweep(sweep) => strip::draw(sweep.tried(), width),
+        _ => None,
+    }
+}
+
+const fn colour(class: Class) -> &'static str {
+    match class {
+        Class::Survived => "#2a9d4a",
+        Class::LockedOut => "#d1495b",
+        Class::Misbehaved => "#e9a23b",
+        Class::Silent => "#3b3b3b",
+        Class::Discarded | Class::Invalid => "#b0b0b0",
+    }
+}
