@@ -87,7 +87,6 @@ struct Confirmation {
 struct Locating {
     location: Location,
     trials: u64,
-    failures: u64,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -167,7 +166,6 @@ impl WindowSearch {
                 locating.trials += 1;
                 locating.location.observe(&self.hypotheses, achieved, outcome);
                 if outcome == Outcome::Failed {
-                    locating.failures += 1;
                     self.reconsider();
                 }
                 self.settle();
@@ -270,8 +268,7 @@ impl WindowSearch {
         let anchor = confirmation.anchor;
         if confirmation.evidence >= CONFIRMED {
             let trials = confirmation.trials + 1;
-            let failures = self.record.counts(anchor, anchor).failures();
-            self.locate(anchor, trials, failures);
+            self.locate(anchor, trials);
             self.settle();
         } else if confirmation.evidence <= libm::log1p(-self.settings.confidence.get()) {
             self.strays.push(anchor);
@@ -279,7 +276,7 @@ impl WindowSearch {
         }
     }
 
-    fn locate(&mut self, anchor: Instant, trials: u64, failures: u64) {
+    fn locate(&mut self, anchor: Instant, trials: u64) {
         let bounds = Location::bounds_now(&self.record, anchor, self.ends(anchor));
         for bound in bounds.iter().filter(|bound| bound.gap && !self.strays.contains(&bound.end)) {
             if !self.unexplained.contains(&bound.end) {
@@ -287,7 +284,7 @@ impl WindowSearch {
             }
         }
         let location = Location::new(&self.hypotheses, &self.record, &self.strays, anchor, bounds);
-        self.state = State::Locating(Box::new(Locating { location, trials, failures }));
+        self.state = State::Locating(Box::new(Locating { location, trials }));
     }
 
     /// How far a window around `anchor` may reach: to the ends of the range, or to the next windows.
@@ -300,13 +297,13 @@ impl WindowSearch {
     /// After a failure: whether a gap has shown itself, and whether another failure lies deeper inside the window than the anchor.
     fn reconsider(&mut self) {
         let State::Locating(locating) = &self.state else { return };
-        let (location, trials, failures) = (&locating.location, locating.trials, locating.failures);
+        let (location, trials) = (&locating.location, locating.trials);
         let now = Location::bounds_now(&self.record, location.anchor, self.ends(location.anchor));
         let gap = now.iter().zip(location.bounds()).any(|(now, then)| now.gap && now.end != then.end);
         let anchor = self.deeper(location);
         if gap || anchor.is_some() {
             let anchor = anchor.unwrap_or(location.anchor);
-            self.locate(anchor, trials, failures);
+            self.locate(anchor, trials);
         }
     }
 
@@ -394,7 +391,7 @@ impl WindowSearch {
         let failures = self.record.iter().filter(|trial| trial.outcome == Outcome::Failed);
         let inside = failures.map(|trial| trial.at).filter(|at| found.from <= *at && *at <= found.to);
         self.unexplained.extend(inside);
-        self.locate(found.anchor, found.window.trials, 1);
+        self.locate(found.anchor, found.window.trials);
         self.settle();
         true
     }
