@@ -221,12 +221,18 @@ impl Found {
         let mut scenarios = 0;
         for path in paths {
             let is_yaml = path.extension().is_some_and(|it| it == "yaml" || it == "yml");
-            if path.is_dir() || is_yaml {
+            if path.is_dir() || is_yaml && !is_campaign(&path)? {
                 scenarios += self.collect(&path)?;
             }
         }
         Ok(scenarios)
     }
+}
+
+/// Whether a file asks the question of a campaign: what it varies is a scenario of its own.
+pub(crate) fn is_campaign(path: &Path) -> Result<bool, Problem> {
+    let bytes = fs::read(path).map_err(|source| Problem::Unreadable { path: path.to_owned(), source })?;
+    Ok(bytes.split(|byte| *byte == b'\n').any(|line| line.starts_with(b"campaign:")))
 }
 
 /// The image that `plan` names, if its board has room for it.

@@ -2,7 +2,7 @@
 //!
 //! Boundary: from arguments to a campaign and the scenario's cell that it varies. Carrying it out is `campaigns`' business.
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use brickproof_explore::{
@@ -25,12 +25,27 @@ pub(crate) fn file(arguments: &arguments::Campaign) -> Result<Exit, Problem> {
     let bytes = std::fs::read(path).map_err(|source| Problem::Unreadable { path: path.clone(), source })?;
     let CampaignFile { campaign, scenario, set, firmware } =
         load(&files::label(path), bytes).map_err(|mistakes| Problem::Mistakes(vec![mistakes]))?;
-    let scenario = path.parent().unwrap_or(Path::new("")).join(scenario);
+    let scenario = beside(path, &scenario);
     let subjects = match firmware {
         Firmwares::One(firmware) => vec![subject(&scenario, &set, firmware.as_deref(), Arm::Only)?],
         Firmwares::Two { baseline, candidate } => two(&scenario, &set, &baseline, &candidate)?,
     };
     campaigns::conduct(Prepared { campaign, subjects }, &arguments.conduct)
+}
+
+/// A path that a file names from its own folder on, without the detours, so that ids and replay commands read well.
+fn beside(file: &Path, named: &str) -> PathBuf {
+    let mut path = PathBuf::new();
+    for part in file.parent().unwrap_or(Path::new("")).join(named).components() {
+        let steps_back =
+            part == Component::ParentDir && matches!(path.components().next_back(), Some(Component::Normal(_)));
+        if steps_back {
+            path.pop();
+        } else {
+            path.push(part);
+        }
+    }
+    path
 }
 
 pub(crate) fn sweep(arguments: &arguments::Sweep) -> Result<Exit, Problem> {

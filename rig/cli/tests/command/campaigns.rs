@@ -177,9 +177,10 @@ fn one_job_or_several_find_the_same() {
 #[test]
 fn a_campaign_is_a_file_too() {
     let desk = Desk::with(&[("scenarios/rotate.yaml", BROWN_OUT)]);
-    let file = "campaign: Which instants brick no-heal?\nscenario: scenarios/rotate.yaml\nfirmware: lantern-no-heal\nbudget: { trials: 6 }\nsweep: { vary: { fault.after: { from: 0ms, to: 20ms } } }\n";
-    desk.put("which.yaml", file.as_bytes());
-    let called = desk.call(&["campaign", "which.yaml", "--format", "json"]);
+    let file = "campaign: Which instants brick no-heal?\nscenario: ../scenarios/rotate.yaml\nfirmware: lantern-no-heal\nbudget: { trials: 6 }\nsweep: { vary: { fault.after: { from: 0ms, to: 20ms } } }\n";
+    std::fs::create_dir(desk.path("questions")).expect("there is room");
+    desk.put("questions/which.yaml", file.as_bytes());
+    let called = desk.call(&["campaign", "questions/which.yaml", "--format", "json"]);
     called.exits(0);
     let last: serde_json::Value =
         serde_json::from_str(called.out.lines().last().expect("it says something")).expect("it is JSON");

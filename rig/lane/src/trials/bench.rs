@@ -41,6 +41,7 @@ pub(super) fn all() -> Vec<Trial> {
         trial("bench::discover_drafts_a_file_of_the_station", discover),
         trial("bench::check_passes_on_the_station", check_passes),
         trial("bench::check_of_the_station_finds_an_unplugged_console", check_finds_an_unplugged_console),
+        trial("bench::a_campaign_is_carried_out_on_a_station_and_goes_on_where_it_was", a_campaign),
         trial("bench::a_rig_that_was_killed_in_a_fault_is_made_safe_by_the_next_start", killed),
     ]
 }
@@ -388,6 +389,29 @@ fn check_finds_an_unplugged_console() -> Result<(), Mishap> {
     let failed: Vec<&str> = said.out.lines().filter(|line| line.trim_start().starts_with("failed")).collect();
     same("only the console is found", failed.iter().all(|line| line.contains("console")), true)?;
     same("it is found", failed.is_empty(), false)?;
+    is_dark(&mut far)
+}
+
+/// Two instants of a cut, the second in another process: what was found before is not made again.
+fn a_campaign() -> Result<(), Mishap> {
+    let mut far = FarSide::plug(&DEVICES)?;
+    write_bench(Fed::ByLoadSwitch, &device_id()?)?;
+    let sweep = ["sweep", "/scenarios/campaign.yaml", "--vary", "fault.after=20ms..120ms/2", "--bench", BENCH];
+    let kept = ["--report", "/tmp/campaign"];
+    let whole = run(&[&sweep[..], &kept].concat())?;
+    whole.note();
+    whole.ended_with(0)?;
+    whole.says("(lane world)")?;
+    whole.says("0 of 2 failed")?;
+    let journal = fs::read_to_string("/tmp/campaign/journal.jsonl")?;
+    let first_two: String = journal.lines().take(2).map(|line| format!("{line}\n")).collect();
+    fs::write("/tmp/campaign/journal.jsonl", first_two)?;
+    let boots = far.boots()?;
+    let rest = run(&[&sweep[..], &kept].concat())?;
+    rest.ended_with(0)?;
+    rest.says("1 trials were made before")?;
+    rest.says("0 of 2 failed")?;
+    same("the board was fed again", far.boots()? > boots, true)?;
     is_dark(&mut far)
 }
 
