@@ -429,7 +429,8 @@ impl Check<'_> {
 
     fn lines_of_supply(&self) -> Vec<String> {
         let Some((_, settings)) = offer(self.station.file(), Kind::Supply) else { return Vec::new() };
-        let over_lines = self.station.file().instruments.get(&Kind::Supply).is_some_and(Driver::is_over_lines);
+        let over_lines =
+            self.station.file().instruments.get(&Kind::Supply).is_some_and(|it| it.over() == Some(Kind::Lines));
         let named = |key: &str| settings.text(key).filter(|_| over_lines).map(str::to_owned);
         ["line", "crowbar"].into_iter().filter_map(named).collect()
     }

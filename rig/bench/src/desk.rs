@@ -77,7 +77,9 @@ pub async fn open(
     state: &StateFolder,
     purpose: Purpose,
 ) -> Result<AtHand, OpenError> {
-    let part = part_of(station, |kind| purpose.needs(kind));
+    let own = |kind| purpose.needs(kind) && !SAFE.contains(&kind);
+    let below = station.instruments.iter().filter(|(kind, _)| own(**kind)).find_map(|(_, driver)| driver.over());
+    let part = part_of(station, |kind| purpose.needs(kind) || below == Some(kind));
     if purpose != Purpose::Power
         && let Some(station) = OpenStation::open_beside_its_source(bench, &part, state).await?
     {

@@ -90,9 +90,12 @@ impl Driver {
         }
     }
 
-    /// Whether it works through the station's lines.
-    pub fn is_over_lines(&self) -> bool {
-        matches!(self, Self::Real(factory, _) if factory.is_over_lines())
+    /// The instrument of the station that it works through, if any.
+    pub fn over(&self) -> Option<Kind> {
+        match self {
+            Self::Virtual => None,
+            Self::Real(factory, _) => factory.over(),
+        }
     }
 }
 

@@ -10,8 +10,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use brickproof_instruments::{
-    Console, Deadline, Dfu, Drive, Edges, Factory, Failure, FailureKind, Firewall, Instrument, Kind, Light, Lines,
-    Moment, Output, Owner, Probe, Reading, Settings, Supply, Switch,
+    Below, Console, Deadline, Dfu, Drive, Edges, Factory, Failure, FailureKind, Firewall, Instrument, Kind, Light,
+    Lines, Moment, Output, Owner, Probe, Reading, Settings, Supply, Switch,
 };
 use brickproof_scenario::board::BoardProfile;
 use brickproof_units::{Span, Voltage};
@@ -46,7 +46,7 @@ pub struct OpenStation {
     pub(crate) console: Option<Owner<dyn Console>>,
     pub(crate) supply: Option<Owner<dyn Supply>>,
     pub(crate) light: Option<Owner<dyn Light>>,
-    pub(crate) probe: Option<Owner<dyn Probe>>,
+    pub(crate) probe: Option<Arc<Owner<dyn Probe>>>,
     pub(crate) dfu: Option<Owner<dyn Dfu>>,
     pub(crate) firewall: Option<Owner<dyn Firewall>>,
     /// Whether what is being done with the station has to end. Each use has its own: what an earlier one left in a queue stays called off.
@@ -248,18 +248,38 @@ impl OpenStation {
         })
     }
 
-    /// Opens every instrument that can be opened, the lines first: a supply may be thrown by one of them.
+    /// Opens every instrument that can be opened, last those that work through another one.
     async fn open_all(&mut self) -> Vec<(Kind, Failure)> {
         let mut failures = Vec::new();
-        let drivers: Vec<_> = self.file.instruments.clone().into_iter().collect();
+        let mut drivers: Vec<_> = self.file.instruments.clone().into_iter().collect();
+        drivers.sort_by_key(|(_, driver)| driver.over().is_some());
         for (kind, driver) in drivers {
             let Driver::Real(factory, settings) = driver else { continue };
-            let opened = open_one(factory, settings, self.lines.clone()).await;
+            let opened = match self.below(factory) {
+                Ok(below) => open_one(factory, settings, below).await,
+                Err(failure) => Err(failure),
+            };
             if let Err(failure) = opened.and_then(|instrument| self.take(kind, instrument)) {
                 failures.push((kind, failure));
             }
         }
         failures
+    }
+
+    /// What an instrument works through; `None` if it works by itself.
+    fn below(&self, factory: &dyn Factory) -> Result<Option<Below>, Failure> {
+        let below = match factory.over() {
+            None => return Ok(None),
+            Some(Kind::Lines) => self.lines.clone().map(Below::Lines),
+            Some(Kind::Probe) => self.probe.clone().map(Below::Probe),
+            Some(_) => None,
+        };
+        below.map(Some).ok_or_else(|| {
+            let kind = factory.over().map_or_else(String::new, |kind| kind.to_string());
+            let missing =
+                FailureKind::Missing(format!("it works through the {kind} of the station, which is not open"));
+            Failure::new(format!("{} {}", factory.kind(), factory.driver()), "be opened", missing)
+        })
     }
 
     fn take(&mut self, kind: Kind, instrument: Instrument) -> Result<(), Failure> {
@@ -274,7 +294,7 @@ impl OpenStation {
             }
             Instrument::Console(console) => self.console = Some(Owner::new(name, console)?),
             Instrument::Supply(supply) => self.supply = Some(Owner::new(name, supply)?),
-            Instrument::Probe(probe) => self.probe = Some(Owner::new(name, probe)?),
+            Instrument::Probe(probe) => self.probe = Some(Arc::new(Owner::new(name, probe)?)),
             Instrument::Dfu(dfu) => self.dfu = Some(Owner::new(name, dfu)?),
             Instrument::Light(light) => self.light = Some(Owner::new(name, light)?),
             Instrument::Firewall(firewall) => self.firewall = Some(Owner::new(name, firewall)?),
@@ -316,7 +336,7 @@ impl OpenStation {
     /// That it would not.
     pub fn can_leave_on(&self) -> Result<(), Failure> {
         let supply = self.supply()?;
-        if self.file.instruments.get(&Kind::Supply).is_some_and(|driver| driver.is_over_lines()) {
+        if self.file.instruments.get(&Kind::Supply).is_some_and(|driver| driver.over() == Some(Kind::Lines)) {
             let kind = FailureKind::Unsupported("its line is let go when the process that holds it ends".to_owned());
             return Err(Failure::new(supply.device(), "stay on without a process", kind)
                 .with_help("leave this process running instead, without --stay"));
@@ -479,7 +499,7 @@ impl OpenStation {
     }
 
     pub(crate) fn probe(&self) -> Result<&Owner<dyn Probe>, Failure> {
-        self.probe.as_ref().ok_or_else(|| self.lacks(Kind::Probe))
+        self.probe.as_deref().ok_or_else(|| self.lacks(Kind::Probe))
     }
 
     pub(crate) fn light(&self) -> Result<&Owner<dyn Light>, Failure> {
@@ -499,16 +519,16 @@ impl OpenStation {
 async fn open_one(
     factory: &'static dyn Factory,
     settings: Settings,
-    lines: Option<Arc<Owner<dyn Lines>>>,
+    below: Option<Below>,
 ) -> Result<Instrument, Failure> {
     let deadline = Deadline::after(OPENING);
     let device = || format!("{} {}", factory.kind(), factory.driver());
     let (answer, opening) = oneshot::channel();
     // Not one of the runtime's: a runtime waits at its end for all that it has.
     let begun = thread::Builder::new().name("opening".to_owned()).spawn(move || {
-        let opened = match lines {
-            Some(lines) if factory.is_over_lines() => factory.open_over(lines, &settings, deadline),
-            _ => factory.open(&settings, deadline),
+        let opened = match below {
+            Some(below) => factory.open_over(below, &settings, deadline),
+            None => factory.open(&settings, deadline),
         };
         // Nobody listens any more if it came too late.
         let _ = answer.send(opened);

@@ -42,7 +42,7 @@ fn settings_are_what_the_factories_take() {
     assert_eq!(station.serial.as_ref().unwrap().bytes()[..2], [0x6c, 0x1f]);
     assert_eq!(station.cloud, Some(Cloud::Console));
     let Driver::Real(factory, settings) = &station.instruments[&Kind::Supply] else { panic!("a real one") };
-    assert!(factory.is_over_lines());
+    assert_eq!(factory.over(), Some(Kind::Lines));
     assert_eq!(settings.span("settles"), Some(Span::millis(2)));
     assert_eq!(settings.voltage("voltage"), Some(Voltage::new(5_000_000)));
     assert_eq!(settings.number("address"), Some(0x40));

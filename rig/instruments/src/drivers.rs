@@ -3,6 +3,7 @@
 //! Boundary: the list. A driver that is not in it does not exist for a bench file.
 
 mod command;
+mod defmt;
 mod dfuse;
 mod gpiocdev;
 mod hub_port;
@@ -12,6 +13,7 @@ mod ppk2;
 mod probe_rs;
 mod rfc2217;
 mod rppal;
+mod rtt;
 mod scpi;
 mod serial;
 mod tcs3472;
@@ -24,6 +26,7 @@ pub use gpiocdev::place::{Place as LinePlace, PlaceError as LinePlaceError, Pola
 pub static DRIVERS: &[&dyn Factory] = &[
     &command::LinesCommand,
     &command::SupplyCommand,
+    &defmt::DefmtFactory,
     &dfuse::DfuseFactory,
     &gpiocdev::Gpiocdev,
     &hub_port::HubPort,
@@ -33,6 +36,7 @@ pub static DRIVERS: &[&dyn Factory] = &[
     &probe_rs::ProbeRsFactory,
     &rfc2217::Rfc2217Factory,
     &rppal::Rppal,
+    &rtt::RttFactory,
     &scpi::Scpi,
     &serial::SerialFactory,
     &tcs3472::Tcs3472Light,

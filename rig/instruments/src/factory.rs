@@ -65,6 +65,15 @@ pub enum Instrument {
     Firewall(Box<dyn Firewall>),
 }
 
+/// An instrument that another one works through. Each has one owner, whoever uses it.
+#[derive(Clone)]
+pub enum Below {
+    /// RESET, MODE, switches.
+    Lines(Arc<Owner<dyn Lines>>),
+    /// A debug probe.
+    Probe(Arc<Owner<dyn Probe>>),
+}
+
 /// One driver.
 pub trait Factory: Sync {
     /// Its word in a bench file, which is also the name of its folder.
@@ -79,17 +88,12 @@ pub trait Factory: Sync {
     fn capabilities(&self, settings: &Settings) -> Capabilities;
     /// Opens the device and leaves it in its safe state.
     fn open(&self, settings: &Settings, deadline: Deadline) -> Result<Instrument, Failure>;
-    /// Whether it works through the lines of its station: these are opened first, and it is opened with [`open_over`](Self::open_over).
-    fn is_over_lines(&self) -> bool {
-        false
+    /// The instrument of its station that it works through, if any: this one is opened first, and then it with [`open_over`](Self::open_over).
+    fn over(&self) -> Option<Kind> {
+        None
     }
-    /// As [`open`](Self::open), through lines that others use too.
-    fn open_over(
-        &self,
-        _lines: Arc<Owner<dyn Lines>>,
-        settings: &Settings,
-        deadline: Deadline,
-    ) -> Result<Instrument, Failure> {
+    /// As [`open`](Self::open), through an instrument that others use too.
+    fn open_over(&self, _below: Below, settings: &Settings, deadline: Deadline) -> Result<Instrument, Failure> {
         self.open(settings, deadline)
     }
 }

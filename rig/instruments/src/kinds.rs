@@ -183,6 +183,25 @@ pub struct Region {
     pub length: u32,
 }
 
+/// A chip's memory, read and written through its debug port while its core runs.
+pub trait Memory {
+    /// Where its RAM lies; nothing if that is not known.
+    fn ram(&self) -> Vec<Region>;
+    /// Reads bytes.
+    fn read(&mut self, address: u32, bytes: &mut [u8]) -> Result<(), FailureKind>;
+    /// Reads words, each in one access, so that none is half of what the core wrote.
+    fn read_words(&mut self, address: u32, words: &mut [u32]) -> Result<(), FailureKind>;
+    /// Writes bytes.
+    fn write(&mut self, address: u32, bytes: &[u8]) -> Result<(), FailureKind>;
+    /// Writes a word in one access.
+    fn write_word(&mut self, address: u32, word: u32) -> Result<(), FailureKind>;
+    /// Whether the core was reset since this was last asked, by whomever. A debugger that attaches may have taken the chip's note of it.
+    fn take_reset(&mut self) -> Result<bool, FailureKind>;
+}
+
+/// What is done with a chip's memory in one look.
+pub type Look<'a> = dyn FnMut(&mut dyn Memory) -> Result<(), FailureKind> + 'a;
+
 /// A debug probe.
 pub trait Probe: Send {
     /// Reads memory; also the device's unique identity, which lies where the board profile says.
@@ -193,6 +212,11 @@ pub trait Probe: Send {
     fn reset(&mut self, deadline: Deadline) -> Result<Moment, Failure>;
     /// Lets go of the device as it is, so that nothing of a debugger is left on it; whatever is asked next attaches anew.
     fn detach(&mut self, deadline: Deadline) -> Result<(), Failure>;
+    /// Does something with the memory of the device while it runs. Done once or not at all, and never by resetting the device.
+    fn look(&mut self, _act: &mut Look<'_>, _deadline: Deadline) -> Result<(), Failure> {
+        let kind = FailureKind::Unsupported("this probe does not look into a device that runs".to_owned());
+        Err(Failure::new("probe", "look into the device's memory", kind))
+    }
 }
 
 /// The board's USB bootloader.

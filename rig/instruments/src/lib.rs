@@ -24,11 +24,11 @@ pub mod drivers;
 pub use capability::{Capabilities, Reach, Timing};
 pub use clock::{Deadline, Moment, now};
 pub use drivers::{DRIVERS, LinePlace, LinePlaceError, Polarity, Style};
-pub use factory::{Factory, Instrument, Kind, driver};
+pub use factory::{Below, Factory, Instrument, Kind, driver};
 pub use failure::{Failure, FailureKind};
 pub use kinds::{
     Arrival, Block, Chunk, Console, Dfu, Drive, Edge, EdgeKind, Edges, Exposure, Fate, Firewall, Flow, Light,
-    LineState, Lines, Output, Probe, Reading, Region, Supply, Switch, Touch, Transport,
+    LineState, Lines, Look, Memory, Output, Probe, Reading, Region, Supply, Switch, Touch, Transport,
 };
 pub use owner::Owner;
 pub use settings::{Setting, SettingKind, Settings, Value};

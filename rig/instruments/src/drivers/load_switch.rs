@@ -14,7 +14,7 @@ use linux_embedded_hal::I2cdev;
 
 use crate::capability::{Capabilities, Reach, Timing};
 use crate::clock::{Deadline, Moment};
-use crate::factory::{Factory, Instrument, Kind};
+use crate::factory::{Below, Factory, Instrument, Kind};
 use crate::failure::{Failure, FailureKind};
 use crate::kinds::{Drive, Lines, Output, Reading, Supply, Switch};
 use crate::owner::Owner;
@@ -101,8 +101,8 @@ impl Factory for LoadSwitch {
         }
     }
 
-    fn is_over_lines(&self) -> bool {
-        true
+    fn over(&self) -> Option<Kind> {
+        Some(Kind::Lines)
     }
 
     fn open(&self, _: &Settings, _: Deadline) -> Result<Instrument, Failure> {
@@ -110,12 +110,8 @@ impl Factory for LoadSwitch {
         Err(Failure::new("load-switch", "open it", kind))
     }
 
-    fn open_over(
-        &self,
-        lines: Arc<Owner<dyn Lines>>,
-        settings: &Settings,
-        deadline: Deadline,
-    ) -> Result<Instrument, Failure> {
+    fn open_over(&self, below: Below, settings: &Settings, deadline: Deadline) -> Result<Instrument, Failure> {
+        let Below::Lines(lines) = below else { return self.open(settings, deadline) };
         let line = settings.text("line").unwrap_or_default().to_owned();
         let device = format!("load-switch on {line}");
         let mut supply = Switched {
@@ -392,7 +388,7 @@ mod tests {
     fn it_is_opened_over_lines_and_left_open() {
         let world = Shared::default();
         world.0.lock().unwrap().closed = true;
-        let opened = LoadSwitch.open_over(lines(&world), &settings(), soon());
+        let opened = LoadSwitch.open_over(Below::Lines(lines(&world)), &settings(), soon());
         let Ok(Instrument::Supply(mut supply)) = opened else { panic!("it opens") };
         assert!(!world.0.lock().unwrap().closed);
         assert!(matches!(supply.measure(soon()).unwrap_err().kind(), FailureKind::Unsupported(_)));
@@ -415,7 +411,7 @@ mod tests {
         ] {
             let world = Shared::default();
             world.0.lock().unwrap().closed = true;
-            let failure = LoadSwitch.open_over(lines(&world), &settings, soon()).err().unwrap();
+            let failure = LoadSwitch.open_over(Below::Lines(lines(&world)), &settings, soon()).err().unwrap();
             assert!(!world.0.lock().unwrap().closed || failure.device() == "model");
             told.push(failure.to_string());
         }

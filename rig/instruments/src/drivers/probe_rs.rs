@@ -6,7 +6,7 @@
 use std::error::Error;
 use std::path::Path;
 
-use ::probe_rs::config::TargetSelector;
+use ::probe_rs::config::{MemoryRegion, TargetSelector};
 use ::probe_rs::flashing::{DownloadOptions, FlashError};
 use ::probe_rs::probe::list::Lister;
 use ::probe_rs::probe::{DebugProbeError, DebugProbeSelector, Probe as OpenProbe, WireProtocol};
@@ -17,7 +17,7 @@ use crate::capability::{Capabilities, Timing};
 use crate::clock::{Deadline, Moment};
 use crate::factory::{Factory, Instrument, Kind};
 use crate::failure::{Failure, FailureKind};
-use crate::kinds::{Probe, Region};
+use crate::kinds::{Look, Memory, Probe, Region};
 use crate::settings::{Setting, SettingKind, Settings};
 use crate::usb_id;
 
@@ -99,7 +99,7 @@ impl Factory for ProbeRsFactory {
         let attach = if settings.text("attach") == Some(UNDER_RESET) { Attach::UnderReset } else { Attach::Running };
         // Only the probe must be there: the board may have no power yet.
         plug.open().map_err(|kind| Failure::new(&device, "open it", kind))?;
-        Ok(Instrument::Probe(Box::new(Attached { device, plug, attach, session: None })))
+        Ok(Instrument::Probe(Box::new(Attached { device, plug, attach, session: None, reset: Reset::Not })))
     }
 }
 
@@ -143,16 +143,25 @@ struct Attached<P> {
     attach: Attach,
     /// Kept between calls; it breaks when the board loses power.
     session: Option<Session>,
+    /// A reset by this driver: probe-rs waits for the chip's own note of it, and takes that.
+    reset: Reset,
+}
+
+/// Whether the core was reset since somebody who looks into the memory asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reset {
+    Not,
+    ByUs,
 }
 
 impl<P: Plug> Attached<P> {
-    fn attach(&self) -> Result<Session, FailureKind> {
+    fn attach(&self, how: Attach) -> Result<Session, FailureKind> {
         let mut probe = self.plug.open()?;
         // Black Magic's driver refuses to attach without.
         probe.select_protocol(WireProtocol::Swd).map_err(|error| kind(&error))?;
         // No permission to erase everything: a locked chip stays locked.
         let permissions = Permissions::default();
-        let mut session = match self.attach {
+        let mut session = match how {
             Attach::Running => probe.attach(self.plug.target(), permissions),
             Attach::UnderReset => probe.attach_under_reset(self.plug.target(), permissions),
         }
@@ -186,7 +195,7 @@ impl<P: Plug> Attached<P> {
         if deadline.has_passed() {
             return Err(late());
         }
-        let mut session = self.attach().map_err(|kind| fail(since(stale, kind)))?;
+        let mut session = self.attach(self.attach).map_err(|kind| fail(since(stale, kind)))?;
         if deadline.has_passed() {
             return Err(late());
         }
@@ -209,6 +218,7 @@ impl<P: Plug> Probe for Attached<P> {
 
     fn reset(&mut self, deadline: Deadline) -> Result<Moment, Failure> {
         let asked = || "reset the board".to_owned();
+        self.reset = Reset::ByUs;
         self.with(asked, deadline, |session| {
             let mut core = session.core(0).map_err(|error| kind(&error))?;
             let ((), moment) = Moment::of(|| core.reset()).map_err(|error| kind(&error))?;
@@ -222,6 +232,79 @@ impl<P: Plug> Probe for Attached<P> {
         // A session takes its breakpoints and its hold on the core back as it goes.
         self.session = None;
         Ok(())
+    }
+
+    fn look(&mut self, act: &mut Look<'_>, deadline: Deadline) -> Result<(), Failure> {
+        let fail = |kind| Failure::new(&self.device, "look into the board's memory", kind);
+        let mut session = match self.session.take() {
+            Some(session) => session,
+            // Never under reset: then it would be the look that resets the board.
+            None => self.attach(Attach::Running).map_err(fail)?,
+        };
+        if deadline.has_passed() {
+            self.session = Some(session);
+            return Err(fail(FailureKind::NoAnswer(deadline.within())));
+        }
+        let looked = match Running::new(&mut session, &mut self.reset) {
+            Ok(mut memory) => act(&mut memory),
+            Err(kind) => Err(kind),
+        };
+        if !looked.as_ref().is_err_and(may_be_stale) {
+            self.session = Some(session);
+        }
+        looked.map_err(fail)
+    }
+}
+
+/// The debug halting control and status register of ARMv6-M and ARMv7-M (ARM DDI 0419, C1.6.3), and its bit that says that the core was reset
+/// and that a read clears.
+const DHCSR: u64 = 0xE000_EDF0;
+const S_RESET_ST: u32 = 1 << 25;
+
+/// The memory of a core that runs.
+struct Running<'s> {
+    core: Core<'s>,
+    ram: Vec<Region>,
+    reset: &'s mut Reset,
+}
+
+impl<'s> Running<'s> {
+    fn new(session: &'s mut Session, reset: &'s mut Reset) -> Result<Self, FailureKind> {
+        let ram = session.target().memory_map.iter().filter_map(ram).collect();
+        Ok(Self { core: session.core(0).map_err(|error| kind(&error))?, ram, reset })
+    }
+}
+
+fn ram(region: &MemoryRegion) -> Option<Region> {
+    let range = &region.as_ram_region().filter(|region| !region.is_alias)?.range;
+    let address = u32::try_from(range.start).ok()?;
+    Some(Region { address, length: u32::try_from(range.end.checked_sub(range.start)?).ok()? })
+}
+
+impl Memory for Running<'_> {
+    fn ram(&self) -> Vec<Region> {
+        self.ram.clone()
+    }
+
+    fn read(&mut self, address: u32, bytes: &mut [u8]) -> Result<(), FailureKind> {
+        self.core.read(address.into(), bytes).map_err(|error| kind(&error))
+    }
+
+    fn read_words(&mut self, address: u32, words: &mut [u32]) -> Result<(), FailureKind> {
+        self.core.read_32(address.into(), words).map_err(|error| kind(&error))
+    }
+
+    fn write(&mut self, address: u32, bytes: &[u8]) -> Result<(), FailureKind> {
+        self.core.write(address.into(), bytes).map_err(|error| kind(&error))
+    }
+
+    fn write_word(&mut self, address: u32, word: u32) -> Result<(), FailureKind> {
+        self.core.write_word_32(address.into(), word).map_err(|error| kind(&error))
+    }
+
+    fn take_reset(&mut self) -> Result<bool, FailureKind> {
+        let noted = self.core.read_word_32(DHCSR).map_err(|error| kind(&error))? & S_RESET_ST != 0;
+        Ok(std::mem::replace(self.reset, Reset::Not) == Reset::ByUs || noted)
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use brickproof_instruments::{
-    Deadline, Failure, FailureKind, Instrument, Kind, Lines, Owner, Settings, Supply, Switch, Value,
+    Below, Deadline, Failure, FailureKind, Instrument, Kind, Lines, Owner, Settings, Supply, Switch, Value,
 };
 use brickproof_paced::devices::tiny_i2c::TinyI2c;
 use brickproof_paced::line::Level;
@@ -72,7 +72,7 @@ impl Station {
             None => settings,
         };
         let factory = brickproof_instruments::driver(Kind::Supply, "load-switch").expect("the driver is in the list");
-        match factory.open_over(Arc::new(Owner::new("lines", lines)?), &settings, soon())? {
+        match factory.open_over(Below::Lines(Arc::new(Owner::new("lines", lines)?)), &settings, soon())? {
             Instrument::Supply(supply) => Ok(supply),
             _ => unreachable!("the factory of supplies opens supplies"),
         }

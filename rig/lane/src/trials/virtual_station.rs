@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use brickproof_instruments::{
-    Console, Deadline, Drive, Failure, Instrument, Kind, Light, LineState, Lines, Output, Owner, Region, Settings,
-    Supply, Switch, Value, driver, now,
+    Below, Console, Deadline, Drive, Failure, Instrument, Kind, Light, LineState, Lines, Output, Owner, Region,
+    Settings, Supply, Switch, Value, driver, now,
 };
 use brickproof_paced::attach::{AttachError, attach};
 use brickproof_paced::board::PacedBoard;
@@ -80,7 +80,7 @@ fn load_switch(lines: &Arc<Owner<dyn Lines>>) -> Result<Box<dyn Supply>, Mishap>
         .with("monitor", text("ina226"))
         .with("bus", text(&bus));
     let factory = driver(Kind::Supply, "load-switch").ok_or("there is no such driver")?;
-    match factory.open_over(Arc::clone(lines), &settings, soon())? {
+    match factory.open_over(Below::Lines(Arc::clone(lines)), &settings, soon())? {
         Instrument::Supply(supply) => Ok(supply),
         _ => Err("the factory of supplies opened something else".into()),
     }

@@ -2,6 +2,7 @@
 
 mod living;
 mod serving;
+mod telling;
 
 use std::time::Duration;
 

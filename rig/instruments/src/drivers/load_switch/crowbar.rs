@@ -38,7 +38,7 @@ mod tests {
 
     use super::super::LoadSwitch;
     use crate::clock::{Deadline, Moment, now};
-    use crate::factory::{Factory, Instrument};
+    use crate::factory::{Below, Factory, Instrument};
     use crate::failure::{Failure, FailureKind};
     use crate::kinds::{Drive, Edges, LineState, Lines, Supply, Switch};
     use crate::owner::Owner;
@@ -82,7 +82,7 @@ mod tests {
                 .with("crowbar", Value::Text("short".to_owned()))
                 .with("dead_time", Value::Span(DEAD_TIME));
             let lines = Owner::new("recorder", Box::new(self.clone()) as Box<dyn Lines>)?;
-            match LoadSwitch.open_over(Arc::new(lines), &settings, soon())? {
+            match LoadSwitch.open_over(Below::Lines(Arc::new(lines)), &settings, soon())? {
                 Instrument::Supply(supply) => Ok(supply),
                 _ => unreachable!("the factory of supplies opens supplies"),
             }

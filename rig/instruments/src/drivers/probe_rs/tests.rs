@@ -10,7 +10,13 @@ fn soon() -> Deadline {
 }
 
 fn attached(bench: &Bench) -> Attached<Bench> {
-    Attached { device: "probe test".to_owned(), plug: bench.clone(), attach: Attach::Running, session: None }
+    Attached {
+        device: "probe test".to_owned(),
+        plug: bench.clone(),
+        attach: Attach::Running,
+        session: None,
+        reset: Reset::Not,
+    }
 }
 
 #[test]
