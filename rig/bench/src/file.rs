@@ -1,10 +1,11 @@
 //! A bench file, read against the drivers' settings and the board profiles.
 //!
 //! Boundary: text in, a [`Bench`] or every mistake of the file out. What only the devices know (whether an adapter is plugged in, whether a
-//! line's name exists) is found when they are opened. The words stand in `hardware/benches/README.md`.
+//! line's name exists) is found when they are opened; files that it names are read here. The words stand in `hardware/benches/README.md`.
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::Path;
 use std::sync::Arc;
 
 use brickproof_instruments::{Factory, Kind, Settings};
@@ -21,7 +22,7 @@ mod places;
 mod setting;
 mod station;
 
-use station::Draft;
+use station::{Around, Draft};
 
 /// One computer and its stations.
 #[derive(Clone, Debug)]
@@ -148,18 +149,21 @@ impl fmt::Display for Identity {
 
 const KEYS: [&str; 3] = ["bench", "world", "stations"];
 
-/// Reads a bench file. `path` is only used in messages.
+/// Reads a bench file. `path` is used in messages, and files that it names by relative paths are looked for beside it.
 ///
 /// # Errors
 /// Every mistake of the file at once.
 pub fn load(path: &str, text: impl AsRef<[u8]>, library: &Library) -> Result<Bench, Diagnostics> {
     let text = brickproof_yaml::utf8(path, text.as_ref())?;
+    let folder = Path::new(path).parent().unwrap_or(Path::new(""));
     let mut mistakes = Mistakes::default();
     let mut tree = tree::parse(text, "`bench:` and its name", &mut mistakes);
     if let Some((root, _)) = &mut tree {
         refuse_parameters(root, &mut mistakes);
     }
-    let bench = tree.as_ref().and_then(|(root, _)| bench(&mut Decoder::new(&[], &mut mistakes), root, library));
+    let bench = tree
+        .as_ref()
+        .and_then(|(root, _)| bench(&mut Decoder::new(&[], &mut mistakes), root, Around { library, folder }));
     if tree.is_some_and(|(_, extent)| extent == Extent::UpToSyntaxError) {
         mistakes.forgive_what_is_unfinished();
     }
@@ -181,7 +185,7 @@ fn refuse_parameters(node: &mut Node, mistakes: &mut Mistakes) {
     }
 }
 
-fn bench(decoder: &mut Decoder<'_>, root: &Node, library: &Library) -> Option<Bench> {
+fn bench(decoder: &mut Decoder<'_>, root: &Node, around: Around<'_>) -> Option<Bench> {
     let file = decoder.fields(root, "a bench file", &KEYS)?;
     let name = file.required(decoder, "bench").and_then(|node| {
         let name = decoder.raw_text(node, "the name of the bench")?;
@@ -198,7 +202,7 @@ fn bench(decoder: &mut Decoder<'_>, root: &Node, library: &Library) -> Option<Be
         let none = Mistake::new(MistakeKind::MissingKey, node.place, "a bench has at least one station");
         decoder.report(none.help("add one: its name, and below it `board:` and its instruments"));
     }
-    let drafts: Vec<Draft> = entries.iter().filter_map(|entry| station::read(decoder, entry, library)).collect();
+    let drafts: Vec<Draft> = entries.iter().filter_map(|entry| station::read(decoder, entry, around)).collect();
     places::check(decoder, &drafts);
     let (name, world) = (name?, world?);
     let stations: Option<Vec<_>> = drafts.into_iter().map(|draft| draft.finish(world)).collect();

@@ -45,6 +45,7 @@ broken_files! {
     together => "07-together.yaml",
     syntax => "08-syntax.yaml",
     switches => "09-switches.yaml",
+    rtt => "10-rtt.yaml",
 }
 
 #[test]

@@ -84,6 +84,10 @@ pub trait Factory: Sync {
     fn about(&self) -> &'static str;
     /// The keys that it understands beside `driver`.
     fn settings(&self) -> &'static [Setting];
+    /// What opening would refuse of settings of which each is as declared: which one, and why. Files are read, and no device is touched.
+    fn mistake(&self, _settings: &Settings) -> Option<(&'static str, Failure)> {
+        None
+    }
     /// What it offers with these settings. Nothing is opened.
     fn capabilities(&self, settings: &Settings) -> Capabilities;
     /// Opens the device and leaves it in its safe state.

@@ -25,6 +25,8 @@ pub struct Setting {
 pub enum SettingKind {
     /// Any text.
     Text,
+    /// The path of a file; one that is relative begins at the bench file's folder. Its value is a text.
+    File,
     /// One of these words.
     Word(&'static [&'static str]),
     /// A whole number; `0x29` is one.

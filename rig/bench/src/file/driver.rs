@@ -26,6 +26,10 @@ const CHANNELS: RangeInclusive<u64> = 0..=7;
 /// Of USB, where they are a byte.
 const HUB_PORTS: RangeInclusive<u64> = 1..=255;
 const INTERFACES: RangeInclusive<u64> = 0..=255;
+/// More than 255 channels probe-rs takes for a block that is none.
+const RINGS: RangeInclusive<u64> = 0..=254;
+/// A frame of full-speed USB; rarer than once a second is no console.
+const POLLS: RangeInclusive<Span> = Span::millis(1)..=Span::secs(1);
 const LONGEST_WINDOW: Span = Span::secs(1);
 const MEASURES: [&str; 2] = ["voltage", "current"];
 
@@ -34,6 +38,8 @@ pub(super) fn check(decoder: &mut Decoder<'_>, fitted: &Fitted) {
     match (fitted.kind, fitted.word) {
         (Kind::Console, "serial") => serial(decoder, fitted),
         (Kind::Console, "rfc2217") => tcp_address(decoder, fitted),
+        (Kind::Console, "rtt") => rtt(decoder, fitted),
+        (Kind::Console, "defmt") => ring(decoder, fitted),
         (Kind::Supply, "load-switch") => load_switch(decoder, fitted),
         (Kind::Supply, "hub-port") => number_in(decoder, fitted, "port", "a port of a hub", HUB_PORTS),
         (Kind::Supply, "ppk2") => window(decoder, fitted),
@@ -46,6 +52,32 @@ pub(super) fn check(decoder: &mut Decoder<'_>, fitted: &Fitted) {
         }
         (Kind::Firewall, "nftables") => ip_address(decoder, fitted),
         _ => {}
+    }
+    if let Some((key, failure)) = fitted.factory.and_then(|factory| factory.mistake(&fitted.settings))
+        && let Some(place) = fitted.value_place(key)
+    {
+        let wrong = Mistake::new(MistakeKind::BadFirmware, place, failure.to_string());
+        decoder.report(wrong.help("a relative path begins at the folder of this file"));
+    }
+}
+
+fn rtt(decoder: &mut Decoder<'_>, fitted: &Fitted) {
+    ring(decoder, fitted);
+    number_in(decoder, fitted, "down", "a channel of RTT", RINGS);
+    number_in(decoder, fitted, "address", "an address of the chip", 0..=u64::from(u32::MAX));
+    if let (Some(elf), Some(address)) = (fitted.key_place("elf"), fitted.key_place("address")) {
+        let second = Mistake::new(MistakeKind::Misplaced, address, "the control block of RTT is at two places");
+        let second = second.label("and here").elsewhere(elf, "one place here");
+        decoder.report(second.help("keep one of `elf` and `address`"));
+    }
+}
+
+fn ring(decoder: &mut Decoder<'_>, fitted: &Fitted) {
+    number_in(decoder, fitted, "channel", "a channel of RTT", RINGS);
+    let (Some(poll), Some(place)) = (fitted.settings.span("poll"), fitted.value_place("poll")) else { return };
+    if !POLLS.contains(&poll) {
+        let wrong = Mistake::new(MistakeKind::ImpossibleTiming, place, format!("no ring is looked at every {poll}"));
+        decoder.report(wrong.help(format!("it is looked at every {} to {}", POLLS.start(), POLLS.end())));
     }
 }
 

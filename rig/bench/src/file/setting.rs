@@ -3,21 +3,28 @@
 //! Boundary: one value at a time. What several settings say together is for [`super::driver`].
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use brickproof_instruments::{SettingKind, Value};
 use brickproof_yaml::decode::Decoder;
 use brickproof_yaml::tree::Node;
 use brickproof_yaml::{Mistake, MistakeKind, Place};
 
-/// A value of `kind`. Of a mapping or a list, `parts` gets where each of its lines stands.
+/// A value of `kind`; a relative path begins at `folder`. Of a mapping or a list, `parts` gets where each of its lines stands.
 pub(super) fn value(
     decoder: &mut Decoder<'_>,
     kind: SettingKind,
     node: &Node,
+    folder: &Path,
     parts: &mut BTreeMap<String, Place>,
 ) -> Option<Value> {
     Some(match kind {
         SettingKind::Text => Value::Text(text(decoder, node, "a text")?.to_owned()),
+        SettingKind::File => {
+            // One that is absolute stays so.
+            let path = folder.join(text(decoder, node, "the path of a file")?);
+            Value::Text(path.to_string_lossy().into_owned())
+        }
         SettingKind::Word(words) => {
             let choices: Vec<(&str, &str)> = words.iter().map(|word| (*word, *word)).collect();
             Value::Text(decoder.choice(node, "one of the words that can stand here", &choices)?.to_owned())

@@ -3,6 +3,7 @@
 //! Boundary: a single station. What two of them cannot both have is for [`super::places`].
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 
 use brickproof_instruments::{DRIVERS, Factory, Kind, Settings, driver as driver_for};
@@ -30,6 +31,14 @@ const KEYS: [&str; 10] =
     ["board", "serial", "lines", "console", "supply", "light", "probe", "dfu", "firewall", "cloud"];
 
 const BOARD: Names<'_> = Names { one: "a board", many: "boards", nowhere: "no profile has this name" };
+
+/// What a station is read against.
+#[derive(Clone, Copy)]
+pub(super) struct Around<'a> {
+    pub(super) library: &'a Library,
+    /// Where the bench file is.
+    pub(super) folder: &'a Path,
+}
 
 /// A station as far as it could be read.
 pub(super) struct Draft {
@@ -109,18 +118,18 @@ impl Draft {
     }
 }
 
-pub(super) fn read(decoder: &mut Decoder<'_>, entry: &Entry, library: &Library) -> Option<Draft> {
+pub(super) fn read(decoder: &mut Decoder<'_>, entry: &Entry, around: Around<'_>) -> Option<Draft> {
     let name = checked_name(decoder, &entry.key, entry.key_place);
     let fields = decoder.fields(&entry.value, "a station", &KEYS)?;
     let board = fields.required(decoder, "board").and_then(|node| {
-        let name = decoder.name(node, BOARD, library.board_names())?;
-        library.board(&name).cloned()
+        let name = decoder.name(node, BOARD, around.library.board_names())?;
+        around.library.board(&name).cloned()
     });
     let serial = fields.get("serial").and_then(|node| identity(decoder, node).map(|identity| (identity, node.place)));
     let (mut fitted, mut broken) = (Vec::new(), Vec::new());
     for (key, kind) in INSTRUMENTS {
         let Some(node) = fields.get(key) else { continue };
-        match instrument(decoder, kind, node) {
+        match instrument(decoder, kind, node, around.folder) {
             Some(instrument) => fitted.push(instrument),
             None => broken.push(kind),
         }
@@ -146,6 +155,7 @@ fn check(decoder: &mut Decoder<'_>, draft: &Draft, fields: &Fields<'_>) {
         decoder.report(missing.label("this can write to any board").help(help));
     }
     not_mixed(decoder, draft);
+    over_probe(decoder, draft);
     for fitted in &draft.fitted {
         driver::check(decoder, fitted);
     }
@@ -161,6 +171,30 @@ fn not_mixed(decoder: &mut Decoder<'_>, draft: &Draft) {
         let mixed = Mistake::new(MistakeKind::Misplaced, fitted.driver_place, message);
         let mixed = mixed.label("virtual").elsewhere(real.driver_place, "not virtual");
         decoder.report(mixed.help("in one station all instruments are virtual, or none is"));
+    }
+}
+
+/// What works through the probe needs one, and one that it can look through without resetting the board.
+fn over_probe(decoder: &mut Decoder<'_>, draft: &Draft) {
+    let through = |fitted: &&Fitted| fitted.factory.and_then(|factory| factory.over()) == Some(Kind::Probe);
+    let Some(fitted) = draft.fitted.iter().find(through) else { return };
+    match draft.instrument(Kind::Probe) {
+        None if draft.is_broken(Kind::Probe) => {}
+        None => {
+            let message = format!("the {} works through the station's probe, and there is none", fitted.kind);
+            let missing = Mistake::new(MistakeKind::MissingKey, fitted.driver_place, message);
+            decoder.report(
+                missing.label("through a probe").help("add `probe:` with the probe that the board is wired to"),
+            );
+        }
+        Some(probe) if probe.settings.text("attach") == Some("under_reset") => {
+            let place = probe.value_place("attach").unwrap_or(probe.place);
+            let message = format!("a probe that attaches under reset cannot be looked through by the {}", fitted.kind);
+            let resets = Mistake::new(MistakeKind::Misplaced, place, message);
+            let resets = resets.label("it would reset the board").elsewhere(fitted.driver_place, "through the probe");
+            decoder.report(resets.help("remove `attach`, or take the console of a serial port"));
+        }
+        Some(_) => {}
     }
 }
 
@@ -190,7 +224,7 @@ fn cloud(decoder: &mut Decoder<'_>, node: &Node, station: &Fields<'_>) -> Option
     Some(cloud)
 }
 
-fn instrument(decoder: &mut Decoder<'_>, kind: Kind, node: &Node) -> Option<Fitted> {
+fn instrument(decoder: &mut Decoder<'_>, kind: Kind, node: &Node, folder: &Path) -> Option<Fitted> {
     let Value::Map(entries) = &node.value else { return decoder.wrong_type(node, "a mapping with a `driver`") };
     let driver = driver_of(decoder, kind, entries, node.place)?;
     let word = setting::text(decoder, &driver.value, "the word of a driver")?;
@@ -214,7 +248,7 @@ fn instrument(decoder: &mut Decoder<'_>, kind: Kind, node: &Node) -> Option<Fitt
         places: BTreeMap::new(),
         parts: BTreeMap::new(),
     };
-    read_settings(decoder, node, &mut fitted);
+    read_settings(decoder, node, folder, &mut fitted);
     Some(fitted)
 }
 
@@ -233,7 +267,7 @@ fn driver_of<'t>(decoder: &mut Decoder<'_>, kind: Kind, entries: &'t [Entry], pl
     driver
 }
 
-fn read_settings(decoder: &mut Decoder<'_>, node: &Node, fitted: &mut Fitted) {
+fn read_settings(decoder: &mut Decoder<'_>, node: &Node, folder: &Path, fitted: &mut Fitted) {
     let declared = fitted.factory.map_or(&[][..], |factory| factory.settings());
     let known: Vec<&'static str> =
         std::iter::once("driver").chain(declared.iter().map(|setting| setting.name)).collect();
@@ -246,7 +280,7 @@ fn read_settings(decoder: &mut Decoder<'_>, node: &Node, fitted: &mut Fitted) {
         let Some(entry) = fields.entry(setting.name) else { continue };
         fitted.places.insert(setting.name, (entry.key_place, entry.value.place));
         let parts = fitted.parts.entry(setting.name).or_default();
-        if let Some(value) = setting::value(decoder, setting.kind, &entry.value, parts) {
+        if let Some(value) = setting::value(decoder, setting.kind, &entry.value, folder, parts) {
             fitted.settings = std::mem::take(&mut fitted.settings).with(setting.name, value);
         }
     }

@@ -19,8 +19,8 @@ const SHOWN: &str = "shown";
 
 const SETTINGS: &[Setting] = &[
     Setting {
-        name: "elf",
-        kind: SettingKind::Text,
+        name: rtt::ELF,
+        kind: SettingKind::File,
         required: true,
         about: "The ELF of the firmware that runs: its texts, and where RTT's control block is.",
     },
@@ -55,6 +55,10 @@ impl Factory for DefmtFactory {
         SETTINGS
     }
 
+    fn mistake(&self, settings: &Settings) -> Option<(&'static str, Failure)> {
+        firmware(settings).err().map(|failure| (rtt::ELF, failure))
+    }
+
     fn capabilities(&self, settings: &Settings) -> Capabilities {
         rtt::capabilities(settings)
     }
@@ -69,14 +73,19 @@ impl Factory for DefmtFactory {
 
     fn open_over(&self, below: Below, settings: &Settings, deadline: Deadline) -> Result<Instrument, Failure> {
         let Below::Probe(probe) = below else { return self.open(settings, deadline) };
-        let path = settings.text("elf").unwrap_or_default();
-        let elf = rtt::read_elf(path)?;
-        let location = if settings.text("location") == Some(SHOWN) { Location::Shown } else { Location::Hidden };
-        let fail = |kind| Failure::new(format!("ELF {path}"), "tell what the firmware's log says", kind);
-        let table = LogTable::parse(&elf, location).map_err(fail)?;
-        let block = Block::At(rtt::control_block(&elf).map_err(fail)?);
+        let (table, block) = firmware(settings)?;
         // Otherwise defmt-rtt writes over what was not read yet, and nobody can tell.
         let mode = rtt::mode(settings).or(Some(Mode::Wait));
         rtt::open(self.driver(), probe, rtt::place(settings, block, mode), Box::new(table), rtt::poll(settings))
     }
+}
+
+/// What the firmware's ELF tells.
+fn firmware(settings: &Settings) -> Result<(LogTable, Block), Failure> {
+    let path = settings.text(rtt::ELF).unwrap_or_default();
+    let elf = rtt::read_elf(path)?;
+    let location = if settings.text("location") == Some(SHOWN) { Location::Shown } else { Location::Hidden };
+    let fail = |kind| Failure::new(format!("ELF {path}"), "tell what the firmware's log says", kind);
+    let table = LogTable::parse(&elf, location).map_err(fail)?;
+    Ok((table, Block::At(rtt::control_block(&elf).map_err(fail)?)))
 }

@@ -31,6 +31,8 @@ const POLL: Span = Span::millis(10);
 /// Between two attempts to write into a ring that is full.
 const FULL: Duration = Duration::from_millis(2);
 
+/// The setting that names the firmware's ELF.
+pub(super) const ELF: &str = "elf";
 const SKIP: &str = "skip";
 const TRIM: &str = "trim";
 const WAIT: &str = "wait";
@@ -65,8 +67,8 @@ const SETTINGS: &[Setting] = &[
     CHANNEL,
     DOWN,
     Setting {
-        name: "elf",
-        kind: SettingKind::Text,
+        name: ELF,
+        kind: SettingKind::File,
         required: false,
         about: "The firmware's ELF, whose symbol `_SEGGER_RTT` tells where the control block is.",
     },
@@ -100,6 +102,10 @@ impl Factory for RttFactory {
         SETTINGS
     }
 
+    fn mistake(&self, settings: &Settings) -> Option<(&'static str, Failure)> {
+        block(settings).err().map(|failure| (ELF, failure))
+    }
+
     fn capabilities(&self, settings: &Settings) -> Capabilities {
         capabilities(settings)
     }
@@ -114,16 +120,19 @@ impl Factory for RttFactory {
 
     fn open_over(&self, below: Below, settings: &Settings, deadline: Deadline) -> Result<Instrument, Failure> {
         let Below::Probe(probe) = below else { return self.open(settings, deadline) };
-        let block = match (settings.number("address"), settings.text("elf")) {
-            (Some(address), _) => Block::At(u32::try_from(address).unwrap_or(u32::MAX)),
-            (None, Some(path)) => {
-                let fail = |kind| Failure::new(format!("ELF {path}"), "tell where its control block of RTT is", kind);
-                Block::At(control_block(&read_elf(path)?).map_err(fail)?)
-            }
-            (None, None) => Block::Anywhere,
-        };
-        let place = place(settings, block, mode(settings));
+        let place = place(settings, block(settings)?, mode(settings));
         open(self.driver(), probe, place, Box::new(Text), poll(settings))
+    }
+}
+
+fn block(settings: &Settings) -> Result<Block, Failure> {
+    match (settings.number("address"), settings.text(ELF)) {
+        (Some(address), _) => Ok(Block::At(u32::try_from(address).unwrap_or(u32::MAX))),
+        (None, Some(path)) => {
+            let fail = |kind| Failure::new(format!("ELF {path}"), "tell where its control block of RTT is", kind);
+            Ok(Block::At(control_block(&read_elf(path)?).map_err(fail)?))
+        }
+        (None, None) => Ok(Block::Anywhere),
     }
 }
 
