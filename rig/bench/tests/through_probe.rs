@@ -10,11 +10,11 @@ use brickproof_bench::desk::{self, Conversation, Purpose};
 use brickproof_bench::file::{Bench, Driver, load};
 use brickproof_bench::state::StateFolder;
 use brickproof_instruments::Kind;
-use brickproof_paced::board::{Button, Holder, PacedBoard};
+use brickproof_paced::board::{Hand, PacedBoard};
 use brickproof_paced::serve::{ServeOptions, Served, serve};
 use brickproof_scenario::{Diagnostics, Library};
 use brickproof_units::{Span, Voltage};
-use brickproof_virtual_board::board::{Board, BoardConfig};
+use brickproof_virtual_board::board::{Board, BoardConfig, BoardState};
 use brickproof_virtual_board::nrf::{Chip, Pin};
 use brickproof_virtual_board::supply::Source;
 use brickproof_virtual_board::wiring::Wiring;
@@ -46,36 +46,45 @@ fn board(image: &str) -> (PacedBoard, Served) {
     (board, served)
 }
 
-async fn hear(station: &OpenStation, text: &str) -> String {
+/// The first lines that a station says.
+async fn hear(station: &OpenStation, lines: usize) -> Vec<String> {
     let (talk, began, mut heard) = (Conversation::begin(station), Instant::now(), String::new());
-    while !heard.contains(text) {
-        assert!(began.elapsed() < PATIENCE, "{text:?} was not said: {:?}", heard.lines().next());
+    while heard.matches('\n').count() < lines {
+        assert!(began.elapsed() < PATIENCE, "too little was said: {heard:?}");
         if let Some((_, bytes)) = talk.hear(Span::millis(100)).await.expect("the console can be read") {
             heard.push_str(&String::from_utf8_lossy(&bytes));
         }
     }
-    heard
+    heard.lines().take(lines).map(str::to_owned).collect()
+}
+
+fn cut_power(hand: &Hand) {
+    let began = Instant::now();
+    hand.feed_from_usb(None);
+    while hand.state() != BoardState::Off {
+        assert!(began.elapsed() < PATIENCE, "it has no power and runs");
+        std::thread::yield_now();
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_station_is_heard_through_its_probe_in_text_and_in_defmt() {
     let cases = [
-        ("telltale-text.bin", "{ driver: rtt, elf: telltale-text.elf }", "line 99 skipped "),
-        ("telltale-defmt.bin", "{ driver: defmt, elf: telltale-defmt.elf }", "[INFO] line 99\n"),
+        ("telltale-text.bin", "{ driver: rtt, elf: telltale-text.elf }", "line 0 skipped 0"),
+        ("telltale-defmt.bin", "{ driver: defmt, elf: telltale-defmt.elf }", "0.000 telltale speaks defmt"),
     ];
-    for (image, console, last) in cases {
+    for (image, console, first) in cases {
         let (board, served) = board(image);
-        board.hand().feed_from_usb(Some(Voltage::new(5_000_000)));
         let bench = read(console, &served.debug().to_string()).unwrap_or_else(|wrong| panic!("{}", wrong.render(110)));
         let folder = tempfile::tempdir().expect("a folder");
         let state = StateFolder::at(folder.path()).expect("it is ours");
-        // At the desk only what is needed is opened: the console, and the probe below it.
+        // At the desk only what is needed is opened: the console, and the probe below it. Then all of it is let go for whoever comes next.
         for _ in 0..2 {
-            board.hand().reset(Holder::Lines, Button::Pressed);
-            board.hand().reset(Holder::Lines, Button::Released);
             let at_hand = desk::open("desk", &bench.stations[0], &state, Purpose::Console).await.expect("it opens");
-            let heard = hear(&at_hand.station, last).await;
-            assert!(heard.contains("line 98"), "{:?}", heard.lines().last());
+            board.hand().feed_from_usb(Some(Voltage::new(5_000_000)));
+            let heard = hear(&at_hand.station, 30).await;
+            assert_eq!(heard[0], first, "{heard:?}");
+            cut_power(&board.hand());
         }
     }
 }

@@ -10,8 +10,8 @@ use crate::factory::{Below, Factory, Instrument, Kind};
 use crate::failure::Failure;
 use crate::settings::{Setting, SettingKind, Settings};
 
-use super::rtt;
 use super::rtt::ring::{Block, Mode};
+use super::rtt::{self, Segment};
 
 use self::table::{Location, LogTable};
 
@@ -73,19 +73,19 @@ impl Factory for DefmtFactory {
 
     fn open_over(&self, below: Below, settings: &Settings, deadline: Deadline) -> Result<Instrument, Failure> {
         let Below::Probe(probe) = below else { return self.open(settings, deadline) };
-        let (table, block) = firmware(settings)?;
+        let (table, block, image) = firmware(settings)?;
         // Otherwise defmt-rtt writes over what was not read yet, and nobody can tell.
         let mode = rtt::mode(settings).or(Some(Mode::Wait));
-        rtt::open(self.driver(), probe, rtt::place(settings, block, mode), Box::new(table), rtt::poll(settings))
+        rtt::open(self.driver(), probe, rtt::place(settings, block, mode), image, Box::new(table), rtt::poll(settings))
     }
 }
 
 /// What the firmware's ELF tells.
-fn firmware(settings: &Settings) -> Result<(LogTable, Block), Failure> {
+fn firmware(settings: &Settings) -> Result<(LogTable, Block, Vec<Segment>), Failure> {
     let path = settings.text(rtt::ELF).unwrap_or_default();
     let elf = rtt::read_elf(path)?;
     let location = if settings.text("location") == Some(SHOWN) { Location::Shown } else { Location::Hidden };
     let fail = |kind| Failure::new(format!("ELF {path}"), "tell what the firmware's log says", kind);
     let table = LogTable::parse(&elf, location).map_err(fail)?;
-    Ok((table, Block::At(rtt::control_block(&elf).map_err(fail)?)))
+    Ok((table, Block::At(rtt::control_block(&elf).map_err(fail)?), rtt::image(&elf)))
 }

@@ -24,7 +24,7 @@ use crate::settings::{Setting, SettingKind, Settings};
 use self::reader::{Arrivals, Language, RingAtProbe, Text};
 use self::ring::{Block, Mode, Place, Ring};
 
-pub(crate) use self::elf::control_block;
+pub(crate) use self::elf::{Segment, control_block, image};
 
 /// How often the ring is looked at, if the bench file does not say. Between two looks 115200 Bd would bring 115 bytes; rings have 1024.
 const POLL: Span = Span::millis(10);
@@ -103,7 +103,7 @@ impl Factory for RttFactory {
     }
 
     fn mistake(&self, settings: &Settings) -> Option<(&'static str, Failure)> {
-        block(settings).err().map(|failure| (ELF, failure))
+        firmware(settings).err().map(|failure| (ELF, failure))
     }
 
     fn capabilities(&self, settings: &Settings) -> Capabilities {
@@ -120,19 +120,22 @@ impl Factory for RttFactory {
 
     fn open_over(&self, below: Below, settings: &Settings, deadline: Deadline) -> Result<Instrument, Failure> {
         let Below::Probe(probe) = below else { return self.open(settings, deadline) };
-        let place = place(settings, block(settings)?, mode(settings));
-        open(self.driver(), probe, place, Box::new(Text), poll(settings))
+        let (block, image) = firmware(settings)?;
+        let place = place(settings, block, mode(settings));
+        open(self.driver(), probe, place, image, Box::new(Text), poll(settings))
     }
 }
 
-fn block(settings: &Settings) -> Result<Block, Failure> {
+/// Where the control block is, and what is known of the firmware.
+fn firmware(settings: &Settings) -> Result<(Block, Vec<Segment>), Failure> {
     match (settings.number("address"), settings.text(ELF)) {
-        (Some(address), _) => Ok(Block::At(u32::try_from(address).unwrap_or(u32::MAX))),
+        (Some(address), _) => Ok((Block::At(u32::try_from(address).unwrap_or(u32::MAX)), Vec::new())),
         (None, Some(path)) => {
             let fail = |kind| Failure::new(format!("ELF {path}"), "tell where its control block of RTT is", kind);
-            Ok(Block::At(control_block(&read_elf(path)?).map_err(fail)?))
+            let elf = read_elf(path)?;
+            Ok((Block::At(control_block(&elf).map_err(fail)?), image(&elf)))
         }
-        (None, None) => Ok(Block::Anywhere),
+        (None, None) => Ok((Block::Anywhere, Vec::new())),
     }
 }
 
@@ -177,12 +180,13 @@ pub(super) fn open(
     driver: &str,
     probe: Arc<Owner<dyn Probe>>,
     place: Place,
+    image: Vec<Segment>,
     language: Box<dyn Language>,
     poll: Span,
 ) -> Result<Instrument, Failure> {
     let name = format!("{driver} channel {}", place.up);
     let device = format!("console {name} through {}", probe.device());
-    let ring = RingAtProbe { probe, ring: Arc::new(Mutex::new(Ring::new(place))) };
+    let ring = RingAtProbe { probe, ring: Arc::new(Mutex::new(Ring::new(place, image))) };
     let arrivals = Arrivals::start(name, ring.clone(), language, poll)
         .map_err(|error| Failure::system(&device, "start its reader", error))?;
     Ok(Instrument::Console(Box::new(Talk { device, arrivals, ring })))

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use brickproof_instruments::{
-    Below, Console, Deadline, Drive, Failure, Instrument, Kind, Light, LineState, Lines, Output, Owner, Region,
+    Below, Console, Deadline, Drive, Failure, Instrument, Kind, Light, LineState, Lines, Output, Owner, Probe, Region,
     Settings, Supply, Switch, Value, driver, now,
 };
 use brickproof_paced::attach::{AttachError, attach};
@@ -37,6 +37,10 @@ pub(super) fn all() -> Vec<Trial> {
         trial("virtual_station::monitor_and_supply_see_the_same_volts", monitor_and_supply_see_the_same_volts),
         trial("virtual_station::the_console_loses_nothing_either_way", the_console_loses_nothing_either_way),
         trial("virtual_station::a_probe_reads_and_programs_the_board", a_probe_reads_and_programs_the_board),
+        trial(
+            "virtual_station::firmware_is_heard_over_rtt_through_the_probe",
+            firmware_is_heard_over_rtt_through_the_probe,
+        ),
         trial("virtual_station::a_bootloader_is_read_through_the_relay", a_bootloader_is_read_through_the_relay),
         trial("virtual_station::attaching_plugs_all_of_it_in_or_nothing", attaching_plugs_all_of_it_in_or_nothing),
         trial("virtual_station::how_fast_it_is_and_whether_it_kept_pace", how_fast_it_is_and_whether_it_kept_pace),
@@ -303,16 +307,10 @@ fn the_console_loses_nothing_either_way() -> Result<(), Mishap> {
     Ok(switch.switch(Switch::Off, soon()).map(drop)?)
 }
 
-fn a_probe_reads_and_programs_the_board() -> Result<(), Mishap> {
-    const IMAGE: &[u8] = include_bytes!("../../../../fixtures/firmware/images/lantern-heal-parse.bin");
-    /// Behind the image and before the key pages.
-    const FREE: u32 = 0x0003_0000;
-    let mut far = FarSide::plug(&["lines", "bus", "console", "probe"])?;
-    let (lines, mut talk) = (lines()?, Talk::open()?);
-    let mut switch = load_switch(&lines)?;
-    switch.switch(Switch::On, soon())?;
-    talk.until("~connect")?;
-    let before = far.boots()?;
+/// What the board of the station is born with.
+const IMAGE: &[u8] = include_bytes!("../../../../fixtures/firmware/images/lantern-heal-parse.bin");
+
+fn probe() -> Result<Box<dyn Probe>, Mishap> {
     let settings = Settings::new()
         .with("usb", text("1209:0002"))
         .with("serial", text("VB0001"))
@@ -321,7 +319,19 @@ fn a_probe_reads_and_programs_the_board() -> Result<(), Mishap> {
         Ok(Instrument::Probe(probe)) => Some(probe),
         _ => None,
     };
-    let mut probe = eventually("the probe", PATIENCE, open)?;
+    eventually("the probe", PATIENCE, open)
+}
+
+fn a_probe_reads_and_programs_the_board() -> Result<(), Mishap> {
+    /// Behind the image and before the key pages.
+    const FREE: u32 = 0x0003_0000;
+    let mut far = FarSide::plug(&["lines", "bus", "console", "probe"])?;
+    let (lines, mut talk) = (lines()?, Talk::open()?);
+    let mut switch = load_switch(&lines)?;
+    switch.switch(Switch::On, soon())?;
+    talk.until("~connect")?;
+    let before = far.boots()?;
+    let mut probe = probe()?;
     let (long, began) = (|| Deadline::after(Span::secs(60)), now());
     // Whatever ran on it before.
     probe.program(0, IMAGE, long())?;
@@ -337,6 +347,54 @@ fn a_probe_reads_and_programs_the_board() -> Result<(), Mishap> {
     talk.until(FIRST_LINE)?;
     same("it boots", far.boots()? > before, true)?;
     Ok(switch.switch(Switch::Off, soon()).map(drop)?)
+}
+
+fn firmware_is_heard_over_rtt_through_the_probe() -> Result<(), Mishap> {
+    const TELLTALE: &[u8] = include_bytes!("../../../../fixtures/firmware/images/telltale-text.bin");
+    let _far = FarSide::plug(&["lines", "bus", "probe"])?;
+    let lines = lines()?;
+    let mut switch = load_switch(&lines)?;
+    switch.switch(Switch::On, soon())?;
+    let probe = Arc::new(Owner::new("the station's probe", probe()?)?);
+    let write = |image: &'static [u8]| {
+        probe.call("write firmware", Deadline::after(Span::secs(60)), |probe, deadline| {
+            probe.program(0, image, deadline)?;
+            probe.reset(deadline)
+        })
+    };
+    write(TELLTALE)?;
+    let heard = hear_two_lives(&probe, &lines);
+    // Whatever was heard: the other tests know the board by its own firmware.
+    write(IMAGE)?;
+    note(&heard?);
+    Ok(switch.switch(Switch::Off, soon()).map(drop)?)
+}
+
+/// A line of telltale, and after a reset many of its next life; none is lost but those that its ring had no room for.
+fn hear_two_lives(probe: &Arc<Owner<dyn Probe>>, lines: &Owner<dyn Lines>) -> Result<String, Mishap> {
+    let factory = driver(Kind::Console, "rtt").ok_or("there is no such driver")?;
+    let console = match factory.open_over(Below::Probe(Arc::clone(probe)), &Settings::new(), soon())? {
+        Instrument::Console(console) => console,
+        _ => return Err("the factory of consoles opened something else".into()),
+    };
+    let mut talk = Talk { console, heard: String::new() };
+    talk.until("line ")?;
+    drive(lines, "reset", Drive::Asserted)?;
+    drive(lines, "reset", Drive::Released)?;
+    talk.until("[rig] rtt channel 0: the ring began anew")?;
+    let (began, mut heard, mut skipped) = (now(), 0, 0);
+    while heard < 200 {
+        let line = talk.until("line ")?;
+        let numbers = line.trim_end().strip_prefix("line ").and_then(|rest| rest.split_once(" skipped "));
+        let (number, missed) = numbers.ok_or_else(|| format!("{line:?} is no line of telltale"))?;
+        skipped = missed.parse::<u64>().map_err(|error| error.to_string())?;
+        same("lines heard and skipped", (heard + skipped).to_string(), number.to_owned())?;
+        heard += 1;
+    }
+    Ok(format!(
+        "{heard} lines of a life from its first on, {skipped} skipped for want of room, in {}",
+        now().since(began)
+    ))
 }
 
 fn a_bootloader_is_read_through_the_relay() -> Result<(), Mishap> {

@@ -384,3 +384,21 @@ fn the_elf_of_other_firmware_is_told_by_what_it_does_not_explain() {
         "{said:?}"
     );
 }
+
+#[test]
+fn an_elf_that_fits_and_is_another_ones_is_told_where_the_board_differs() {
+    let mut image = DEFMT.to_vec();
+    // The vector of an interrupt that never comes.
+    let at = 0xbf;
+    image[at] ^= 0x80;
+    let bench = Bench::new(&image);
+    let mut ears = bench.listen("defmt", &by_table());
+    bench.power();
+    let said = ears.until(is_rigs).pop().unwrap();
+    let words = format!("the board holds something else at {at:#010x}");
+    assert!(
+        said.starts_with("[rig] defmt channel 0: `elf` is not that of the firmware that runs: ")
+            && said.ends_with(&words),
+        "{said:?}"
+    );
+}

@@ -2,12 +2,34 @@
 //!
 //! Boundary: bytes of a file in, an address out.
 
-use object::{Object as _, ObjectSymbol as _};
+use object::elf::PT_LOAD;
+use object::read::elf::{ElfFile32, ProgramHeader as _};
+use object::{Endianness, Object as _, ObjectSymbol as _};
 
 use crate::failure::FailureKind;
 
 /// As SEGGER's code and every crate name it.
 const SYMBOL: &str = "_SEGGER_RTT";
+
+/// Bytes that the firmware has in its flash, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Segment {
+    pub(crate) address: u32,
+    pub(crate) bytes: Vec<u8>,
+}
+
+/// What a chip that runs this firmware holds; nothing of an ELF that is not for such chips.
+pub(crate) fn image(elf: &[u8]) -> Vec<Segment> {
+    let Ok(file) = ElfFile32::<Endianness>::parse(elf) else { return Vec::new() };
+    let endian = file.endian();
+    let loaded = file.elf_program_headers().iter().filter(|header| header.p_type(endian) == PT_LOAD);
+    loaded
+        .filter_map(|header| {
+            let bytes = header.data(endian, elf).ok()?.to_vec();
+            Some(Segment { address: header.p_paddr(endian), bytes })
+        })
+        .collect()
+}
 
 /// The address of the control block.
 ///

@@ -310,10 +310,15 @@ impl Reader {
             let words = format!("the ring began anew: what the board wrote in the {uncertainty} before is lost");
             self.say(&words, heard.at, uncertainty);
         }
-        if heard.bytes.is_empty() {
-            return;
+        if !heard.bytes.is_empty() {
+            self.push(listener.hear(heard.bytes), heard.at, uncertainty);
         }
-        self.push(listener.hear(heard.bytes), heard.at, uncertainty);
+        if let Some(address) = heard.differs {
+            let words = format!(
+                "`elf` is not that of the firmware that runs: the board holds something else at {address:#010x}"
+            );
+            self.say(&words, heard.at, uncertainty);
+        }
     }
 
     /// A board that has no power does not answer, and says nothing; whatever else is wrong is the bench's.

@@ -13,6 +13,8 @@ use crate::clock::{Deadline, now};
 use crate::failure::FailureKind;
 use crate::kinds::{Memory, Region};
 
+use super::elf::Segment;
+
 const ID: &[u8; 16] = b"SEGGER RTT\0\0\0\0\0\0";
 /// The id and the two counts.
 const HEADER: u32 = 24;
@@ -29,6 +31,8 @@ const MOST_CHANNELS: u32 = 255;
 const MOST: usize = 4096;
 /// Searched in one look.
 const PIECE: u32 = 4096;
+/// Compared with the ELF in one look: some 3 ms over a probe of full-speed USB, so that the ring does not wait long for it.
+const COMPARED: usize = 256;
 /// Firmware that was reset and has not begun the ring anew after this long keeps it over a reset; assumed, far beyond any start-up code.
 const BEGINS: Span = Span::secs(1);
 
@@ -85,6 +89,8 @@ pub(crate) struct Heard {
     /// All of them were written after this instant, if it was this life of the ring in which they were.
     pub(crate) since: Instant,
     pub(crate) life: Life,
+    /// Where the board holds something else than the firmware's ELF says.
+    pub(crate) differs: Option<u32>,
     pub(crate) next: Next,
 }
 
@@ -118,6 +124,10 @@ struct Pending {
 #[derive(Debug)]
 pub(crate) struct Ring {
     place: Place,
+    /// What the chip holds if it runs the firmware of the ELF; nothing if none was given.
+    image: Vec<Segment>,
+    /// Up to which segment, and byte of it, that was looked at in this life.
+    compared: (usize, usize),
     found: Option<Found>,
     /// What the pointer that is ours was left as.
     left: Option<u32>,
@@ -138,9 +148,11 @@ fn nothing(why: impl Into<String>) -> Seen {
 }
 
 impl Ring {
-    pub(crate) fn new(place: Place) -> Self {
+    pub(crate) fn new(place: Place, image: Vec<Segment>) -> Self {
         Self {
             place,
+            image,
+            compared: (0, 0),
             found: None,
             left: None,
             pending: None,
@@ -202,8 +214,31 @@ impl Ring {
         if next == Next::Later {
             self.emptied = looked;
         }
-        let life = std::mem::replace(&mut self.life, Life::Same);
-        Ok(Seen::Bytes(Heard { bytes, at: now(), since, life, next }))
+        let (at, life) = (now(), std::mem::replace(&mut self.life, Life::Same));
+        // What keeps the chip from being read here keeps the next look from it too, and these bytes are taken.
+        let differs = self.compare(memory).unwrap_or_default();
+        Ok(Seen::Bytes(Heard { bytes, at, since, life, differs, next }))
+    }
+
+    /// Compares the next piece of the image; answers where they differ, once in a life.
+    fn compare(&mut self, memory: &mut dyn Memory) -> Result<Option<u32>, FailureKind> {
+        let (index, offset) = self.compared;
+        let Some(segment) = self.image.get(index) else { return Ok(None) };
+        let expected = segment.bytes.get(offset..).unwrap_or_default();
+        let expected = expected.get(..COMPARED).unwrap_or(expected);
+        let address = segment.address.wrapping_add(offset as u32);
+        let mut held = vec![0; expected.len()];
+        if !held.is_empty() {
+            memory.read(address, &mut held)?;
+        }
+        let first = held.iter().zip(expected).position(|(held, expected)| held != expected);
+        let end = offset + expected.len();
+        self.compared = match first {
+            Some(_) => (self.image.len(), 0),
+            None if end < segment.bytes.len() => (index, end),
+            None => (index + 1, 0),
+        };
+        Ok(first.map(|at| address.wrapping_add(at as u32)))
     }
 
     /// Whether our pointer is known to be one of this life, and brings that about where it can be. Otherwise, what there is to see instead.
@@ -281,6 +316,7 @@ impl Ring {
     pub(crate) fn lose(&mut self) {
         self.found = None;
         self.flags = None;
+        self.compared = (0, 0);
     }
 
     fn was_reset(&mut self, torn: bool) {

@@ -106,7 +106,7 @@ impl Memory for Model {
 }
 
 fn ring(block: Block) -> Ring {
-    Ring::new(Place { block, up: 0, down: 0, mode: None })
+    Ring::new(Place { block, up: 0, down: 0, mode: None }, Vec::new())
 }
 
 /// What a look brings, and whether it belongs to another life.
@@ -197,6 +197,26 @@ fn firmware_that_keeps_its_ring_over_a_reset_loses_nothing() {
     model.say(b"last words");
     model.reset = true;
     assert_eq!(heard(&mut ring, &mut model), Some((b"last words".to_vec(), Life::Same)));
+}
+
+#[test]
+fn another_image_is_told_where_it_differs_and_once_in_a_life() {
+    const AT: usize = 512;
+    let bytes: Vec<u8> = (0..300).map(|at| at as u8).collect();
+    let hold = |model: &mut Model| model.ram[AT..][..bytes.len()].copy_from_slice(&bytes);
+    let mut model = Model::new();
+    hold(&mut model);
+    let place = Place { block: Block::At(RAM + BLOCK as u32), up: 0, down: 0, mode: None };
+    let segment = Segment { address: RAM + AT as u32, bytes: bytes.clone() };
+    let mut ring = Ring::new(place, vec![segment]);
+    let mut differences = |model: &mut Model| -> Vec<u32> {
+        let looks = (0..6).map(|_| ring.look(model).unwrap());
+        looks.filter_map(|seen| if let Seen::Bytes(heard) = seen { heard.differs } else { None }).collect()
+    };
+    assert!(differences(&mut model).is_empty());
+    model.reset = true;
+    model.ram[AT + 299] ^= 1;
+    assert_eq!(differences(&mut model), [RAM + AT as u32 + 299]);
 }
 
 proptest! {
