@@ -23,6 +23,8 @@ const SEARCH: Duration = Duration::from_millis(50);
 const WANTED: Duration = Duration::from_millis(50);
 /// How long a running board may have no ring before that is said.
 const SPEECHLESS: Span = Span::secs(1);
+/// A chip that says it is locked may only be about to start, or to lose its power; it is believed after this long.
+const LOCKED: Span = Span::secs(1);
 /// How long the end of a reader is waited for.
 const ENDING: Duration = Duration::from_millis(500);
 
@@ -174,6 +176,7 @@ impl Arrivals {
             poll: Duration::from_nanos(poll.as_nanos()),
             column: 0,
             speech: Speech::Heard,
+            locked: None,
         };
         std::thread::Builder::new().name("rtt".to_owned()).spawn(move || {
             let ended = Ended(Arc::clone(&reader.shared));
@@ -233,6 +236,8 @@ struct Reader {
     /// How far the last line got.
     column: usize,
     speech: Speech,
+    /// Since when the chip says that it is locked.
+    locked: Option<Instant>,
 }
 
 /// Whether a board that answers has a ring. That it has none is said once.
@@ -276,6 +281,7 @@ impl Reader {
     /// Answers how long nothing has to be done.
     fn saw(&mut self, seen: Seen, listener: &mut dyn Listener) -> Duration {
         self.shared.change(|inbox| inbox.trouble = None);
+        self.locked = None;
         match seen {
             Seen::Nothing { why, next } => {
                 if next == Next::Later {
@@ -324,7 +330,14 @@ impl Reader {
     /// A board that has no power does not answer, and says nothing; whatever else is wrong is the bench's.
     fn failed(&mut self, kind: FailureKind) -> Duration {
         self.speech = Speech::Heard;
-        let is_silence = matches!(kind, FailureKind::Answer(_) | FailureKind::NoAnswer(_));
+        if !matches!(kind, FailureKind::Denied(_)) {
+            self.locked = None;
+        }
+        let is_silence = match kind {
+            FailureKind::Answer(_) | FailureKind::NoAnswer(_) => true,
+            FailureKind::Denied(_) => now().since(*self.locked.get_or_insert_with(now)) < LOCKED,
+            _ => false,
+        };
         self.shared.change(|inbox| inbox.trouble = (!is_silence).then_some(kind));
         SEARCH
     }

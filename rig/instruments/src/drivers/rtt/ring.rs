@@ -350,16 +350,19 @@ impl Ring {
 
     /// The channel, if a block is there and is finished.
     fn found_at(&self, memory: &mut dyn Memory, block: u32) -> Result<Result<Found, Seen>, FailureKind> {
-        let mut id = [0; ID.len()];
-        memory.read(block, &mut id)?;
+        let none = || Ok(Err(nothing(format!("there is no control block of RTT at {block:#010x}"))));
+        if !has_id(memory, block)? {
+            return none();
+        }
         let mut counts = [0; 2];
         memory.read_words(block + ID.len() as u32, &mut counts)?;
         let [ups, downs] = counts;
-        if id != *ID || ups > MOST_CHANNELS || downs > MOST_CHANNELS {
-            return Ok(Err(nothing(format!("there is no control block of RTT at {block:#010x}"))));
+        if ups > MOST_CHANNELS || downs > MOST_CHANNELS {
+            return none();
         }
         if self.place.up >= ups {
-            return Err(missing("up", self.place.up, ups));
+            // Start-up code may have cleared it since: then that says nothing about the firmware.
+            return if has_id(memory, block)? { Err(missing("up", self.place.up, ups)) } else { none() };
         }
         let up = block + HEADER + CHANNEL * self.place.up;
         let mut channel = [0; 3];
@@ -396,6 +399,12 @@ impl Ring {
         self.searched = if offset + length < region.length { (index, on) } else { (index + 1, 0) };
         Ok(Err(Seen::Nothing { why: format!("searched up to {:#010x}", at + length), next: Next::AtOnce }))
     }
+}
+
+fn has_id(memory: &mut dyn Memory, block: u32) -> Result<bool, FailureKind> {
+    let mut id = [0; ID.len()];
+    memory.read(block, &mut id)?;
+    Ok(id == *ID)
 }
 
 fn missing(which: &str, number: u32, count: u32) -> FailureKind {

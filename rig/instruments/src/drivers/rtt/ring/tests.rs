@@ -17,11 +17,13 @@ struct Model {
     accesses: usize,
     /// The firmware is reset and begins anew before this access, and says this at once.
     reset_before: Option<(usize, Vec<u8>)>,
+    /// Start-up code clears the RAM before this access.
+    cleared_before: Option<usize>,
 }
 
 impl Model {
     fn new() -> Self {
-        let mut model = Self { ram: vec![0; 1024], reset: true, accesses: 0, reset_before: None };
+        let mut model = Self { ram: vec![0; 1024], reset: true, accesses: 0, reset_before: None, cleared_before: None };
         model.begin();
         model
     }
@@ -60,6 +62,9 @@ impl Model {
 
     fn access(&mut self) {
         self.accesses += 1;
+        if self.cleared_before == Some(self.accesses) {
+            self.ram.fill(0);
+        }
         if let Some((_, words)) = self.reset_before.take_if(|(at, _)| *at == self.accesses) {
             self.reset = true;
             self.begin();
@@ -185,6 +190,16 @@ fn a_ring_that_was_reset_is_left_alone_until_its_firmware_begins() {
     model.begin();
     model.say(b"anew");
     assert_eq!(heard(&mut ring, &mut model), Some((b"anew".to_vec(), Life::Anew)));
+}
+
+#[test]
+fn a_block_that_start_up_code_clears_meanwhile_is_none_and_not_one_without_channels() {
+    for at in 1..=6 {
+        let mut model = Model { cleared_before: Some(at), ..Model::new() };
+        let mut ring = ring(Block::At(RAM + BLOCK as u32));
+        let seen = ring.look(&mut model);
+        assert!(seen.is_ok(), "before access {at}: {seen:?}");
+    }
 }
 
 #[test]
