@@ -24,7 +24,7 @@ use crate::settings::{Setting, SettingKind, Settings};
 use self::reader::{Arrivals, Language, RingAtProbe, Text};
 use self::ring::{Block, Mode, Place, Ring};
 
-pub(crate) use self::elf::{Segment, control_block, image};
+pub(crate) use self::elf::{Elf, Segment, control_block, image};
 
 /// How often the ring is looked at, if the bench file does not say. Between two looks 115200 Bd would bring 115 bytes; rings have 1024.
 const POLL: Span = Span::millis(10);
@@ -152,8 +152,9 @@ pub(super) fn needs_probe(driver: &str) -> Failure {
     Failure::new(format!("console {driver}"), "open it", kind)
 }
 
-pub(super) fn read_elf(path: &str) -> Result<Vec<u8>, Failure> {
-    std::fs::read(Path::new(path)).map_err(|error| Failure::system(format!("ELF {path}"), "be read", error))
+pub(super) fn read_elf(path: &str) -> Result<Elf, Failure> {
+    let read = std::fs::read(Path::new(path));
+    read.map(|bytes| Elf::new(&bytes)).map_err(|error| Failure::system(format!("ELF {path}"), "be read", error))
 }
 
 pub(super) fn poll(settings: &Settings) -> Span {

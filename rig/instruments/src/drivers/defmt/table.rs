@@ -8,6 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use defmt_decoder::{DecodeError, Frame, Locations, StreamDecoder, Table};
 
+use crate::drivers::rtt::Elf;
 use crate::drivers::rtt::reader::{Language, Listener};
 use crate::failure::FailureKind;
 
@@ -32,7 +33,8 @@ impl LogTable {
     ///
     /// # Errors
     /// If that is no ELF, has no table or one of another version of the format, or does not say where its lines stand although that is asked.
-    pub(crate) fn parse(elf: &[u8], location: Location) -> Result<Self, FailureKind> {
+    pub(crate) fn parse(elf: &Elf, location: Location) -> Result<Self, FailureKind> {
+        let elf = elf.bytes();
         let wrong = |error: &dyn std::fmt::Display| FailureKind::Answer(format!("its table of defmt: {error}"));
         let parsed = unless_panic(|| Table::parse(elf)).map_err(|Panicked| wrong(&GAVE_UP))?;
         let table = parsed.map_err(|error| wrong(&error))?.ok_or_else(|| {
