@@ -323,6 +323,9 @@ pub(crate) struct Prove {
     /// Into how many strata
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=100))]
     pub(crate) strata: u32,
+    /// Meet every value of this axis of the scenario in turn, and tell them apart in place of strata
+    #[arg(long, value_name = "AXIS", conflicts_with = "strata")]
+    pub(crate) over: Option<String>,
     /// A firmware that fails so often or less is to be called FIXED
     #[arg(long, value_name = "SHARE", default_value = "0.1%")]
     pub(crate) good: Ratio,

@@ -32,6 +32,7 @@ use showing::Showing;
 /// A plan and a firmware that a campaign makes trials of.
 pub(crate) struct Subject {
     pub(crate) arm: Arm,
+    pub(crate) cell: usize,
     pub(crate) source: Source,
     pub(crate) plan: Arc<Plan>,
     pub(crate) firmware: Firmware,
@@ -57,8 +58,9 @@ pub(crate) struct Prepared {
 }
 
 impl Prepared {
-    fn subject(&self, arm: Arm) -> &Subject {
-        self.subjects.iter().find(|subject| subject.arm == arm).unwrap_or(&self.subjects[0])
+    fn subject(&self, shot: &Shot) -> &Subject {
+        let is_meant = |subject: &&Subject| (subject.arm, subject.cell) == (shot.arm, shot.cell);
+        self.subjects.iter().find(is_meant).unwrap_or(&self.subjects[0])
     }
 
     /// What the flash does over the instants that are varied, where the world knows.
@@ -111,7 +113,7 @@ impl Desk<'_> {
         if self.is_over() {
             return;
         }
-        let subject = self.prepared.subject(shot.arm);
+        let subject = self.prepared.subject(shot);
         let kept = subject.plan_of(shot).and_then(|(plan, id)| {
             self.showing.remember(finding.class, || subject.replay(&plan, &id));
             self.journal.keep(shot, finding, &id.to_string())

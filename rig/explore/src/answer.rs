@@ -187,8 +187,18 @@ fn proof(prove: &Prove) -> Answer {
         prove.design().at_bad().fixed
     );
     if prove.strata().len() > 1 {
+        let still: Vec<String> = prove
+            .names()
+            .into_iter()
+            .zip(prove.strata())
+            .filter(|(_, it)| it.candidate.failures() > 0)
+            .map(|(name, _)| name)
+            .collect();
+        if !still.is_empty() {
+            let _ = writeln!(text, "  it still fails in: {}", still.join("; "));
+        }
         let _ = writeln!(text, "  by stratum (p after Holm's correction):");
-        for ((band, stratum), chance) in prove.bands().iter().zip(prove.strata()).zip(prove.chances()) {
+        for ((band, stratum), chance) in prove.names().iter().zip(prove.strata()).zip(prove.chances()) {
             let (baseline, candidate) = (stratum.baseline, stratum.candidate);
             let _ = writeln!(
                 text,

@@ -187,8 +187,36 @@ pub struct ProveSettings {
     pub asked: Asked,
     /// Where the fault's knobs may stand; both firmwares meet the same faults.
     pub ranges: Vec<Range>,
-    /// Into how many strata the first range is cut.
-    pub strata: u32,
+    /// What is told apart.
+    pub strata: Strata,
+}
+
+/// What a proof tells apart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Strata {
+    /// So many parts of the first range.
+    Bands(u32),
+    /// Cells of the scenario, by what an axis says there: each fault is met in the next one.
+    Cells(Vec<String>),
+}
+
+impl Strata {
+    /// How many there are.
+    pub(crate) fn count(&self) -> usize {
+        match self {
+            Self::Bands(count) => *count as usize,
+            Self::Cells(names) => names.len(),
+        }
+        .max(1)
+    }
+
+    /// How many cells of the scenario are met.
+    pub(crate) fn cells(&self) -> u64 {
+        match self {
+            Self::Bands(_) => 1,
+            Self::Cells(names) => names.len().max(1) as u64,
+        }
+    }
 }
 
 /// How long a soak lasts and when it stops before that.

@@ -9,7 +9,9 @@ use brickproof_yaml::Mistakes;
 use brickproof_yaml::decode::{Decoder, Fields};
 use brickproof_yaml::tree::{self, Node};
 
-use crate::campaign::{Budget, Campaign, Kind, ProveSettings, Range, SoakSettings, SweepSettings, Wear, WindowAsked};
+use crate::campaign::{
+    Budget, Campaign, Kind, ProveSettings, Range, SoakSettings, Strata, SweepSettings, Wear, WindowAsked,
+};
 use crate::course::Course;
 
 /// A campaign and what its trials are made of.
@@ -23,6 +25,8 @@ pub struct CampaignFile {
     pub set: Vec<Override>,
     /// What runs: one firmware, or baseline and candidate.
     pub firmware: Firmwares,
+    /// The axis whose values a proof tells apart. The caller finds them in the scenario and puts them in [`ProveSettings::strata`].
+    pub over: Option<String>,
 }
 
 /// Whose firmware runs in a campaign.
@@ -72,7 +76,7 @@ impl Reader<'_> {
             Some(node) => self.decoder.count(node, "a seed", 0..=u64::from(u32::MAX)),
         };
         let budget = fields.get("budget").map_or(Some(Budget::default()), |node| self.budget(node));
-        let (kind, two) = self.question(&fields)?;
+        let (kind, two, over) = self.question(&fields)?;
         let firmware = match (firmware, two) {
             (Some(_), Some(_)) => {
                 let entry = fields.entry("firmware")?;
@@ -91,7 +95,7 @@ impl Reader<'_> {
             self.decoder.report(Mistake::new(MistakeKind::BeyondLimits, asked.key_place, error.to_string()));
             return None;
         }
-        Some(CampaignFile { campaign, scenario: scenario?, set: set?, firmware })
+        Some(CampaignFile { campaign, scenario: scenario?, set: set?, firmware, over })
     }
 
     fn beyond(&mut self, node: &Node, error: &dyn std::error::Error) {
@@ -126,7 +130,7 @@ impl Reader<'_> {
         Some(Budget { trials: trials?, time: time? })
     }
 
-    fn question(&mut self, fields: &Fields<'_>) -> Option<(Kind, Option<(String, String)>)> {
+    fn question(&mut self, fields: &Fields<'_>) -> Option<(Kind, Option<(String, String)>, Option<String>)> {
         let mut asked = QUESTIONS.iter().filter_map(|key| Some((*key, fields.entry(key)?)));
         let Some((key, entry)) = asked.next() else {
             fields.missing(&mut self.decoder, "a question", "write one of `sweep`, `find_window`, `prove`, `soak`");
@@ -137,10 +141,10 @@ impl Reader<'_> {
             self.decoder.report(two.label("second").help("write a file for each"));
         }
         match key {
-            "sweep" => Some((Kind::Sweep(self.sweep(&entry.value)?), None)),
-            "find_window" => Some((Kind::FindWindow(self.find_window(&entry.value)?), None)),
-            "prove" => self.prove(&entry.value).map(|(settings, two)| (Kind::Prove(settings), Some(two))),
-            _ => Some((Kind::Soak(self.soak(&entry.value)?), None)),
+            "sweep" => Some((Kind::Sweep(self.sweep(&entry.value)?), None, None)),
+            "find_window" => Some((Kind::FindWindow(self.find_window(&entry.value)?), None, None)),
+            "prove" => self.prove(&entry.value),
+            _ => Some((Kind::Soak(self.soak(&entry.value)?), None, None)),
         }
     }
 
@@ -235,8 +239,8 @@ impl Reader<'_> {
         Probability::new(ratio.get() as f64 / 1e6).map_err(|error| self.beyond(node, &error)).ok()
     }
 
-    fn prove(&mut self, node: &Node) -> Option<(ProveSettings, (String, String))> {
-        let known = ["baseline", "candidate", "vary", "strata", "good", "bad", "alpha", "beta", "cap"];
+    fn prove(&mut self, node: &Node) -> Option<(Kind, Option<(String, String)>, Option<String>)> {
+        let known = ["baseline", "candidate", "vary", "strata", "over", "good", "bad", "alpha", "beta", "cap"];
         let fields = self.decoder.fields(node, "a proof", &known)?;
         let baseline = self.required_text(&fields, "baseline", "a firmware");
         let candidate = self.required_text(&fields, "candidate", "a firmware");
@@ -245,12 +249,22 @@ impl Reader<'_> {
             None => Some(1),
             Some(node) => self.decoder.count(node, "a number of strata", 1..=100),
         };
+        let over = fields.get("over").map(|node| self.text(node, "an axis"));
+        if let (Some(_), Some(entry)) = (&over, fields.entry("strata")) {
+            let both = Mistake::new(MistakeKind::Misplaced, entry.key_place, "`strata` beside `over`");
+            self.decoder.report(both.help("tell apart the values of an axis, or parts of a range"));
+        }
         let [good, bad] = ["good", "bad"].map(|key| self.share(&fields, key, None));
         let [alpha, beta] = ["alpha", "beta"].map(|key| self.share(&fields, key, Some(5)));
         let cap = fields.required(&mut self.decoder, "cap");
         let cap = cap.and_then(|node| self.decoder.count(node, "a number of trials", 1..=1_000_000_u64));
         let asked = Asked { good: good?, bad: bad?, alpha: alpha?, beta: beta?, cap: cap? };
-        Some((ProveSettings { asked, ranges: ranges?, strata: strata? }, (baseline?, candidate?)))
+        let settings = ProveSettings { asked, ranges: ranges?, strata: Strata::Bands(strata?) };
+        let over = match over {
+            None => None,
+            Some(axis) => Some(axis?),
+        };
+        Some((Kind::Prove(settings), Some((baseline?, candidate?)), over))
     }
 
     fn soak(&mut self, node: &Node) -> Option<SoakSettings> {

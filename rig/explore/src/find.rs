@@ -74,7 +74,7 @@ impl Question for FindWindow {
         self.asked += 1;
         self.awaited = true;
         let settings = vec![Setting::after(as_span(query.instant))];
-        Some(Shot { number, arm: Arm::Only, settings, seed: seed_of(self.seed, number) })
+        Some(Shot { number, arm: Arm::Only, cell: 0, settings, seed: seed_of(self.seed, number) })
     }
 
     fn record(&mut self, shot: &Shot, finding: &Finding) {

@@ -31,6 +31,8 @@ struct Line {
     /// The shot's number.
     shot: u64,
     arm: String,
+    #[serde(default, skip_serializing_if = "is_first")]
+    cell: usize,
     settings: Vec<(String, String)>,
     seed: u64,
     outcome: String,
@@ -83,6 +85,7 @@ pub fn line(shot: &Shot, finding: &Finding, id: &str) -> String {
     let line = Line {
         shot: shot.number,
         arm: shot.arm.name().to_owned(),
+        cell: shot.cell,
         settings: in_words(&shot.settings),
         seed: shot.seed,
         outcome: finding.class.name().to_owned(),
@@ -90,6 +93,11 @@ pub fn line(shot: &Shot, finding: &Finding, id: &str) -> String {
         id: id.to_owned(),
     };
     serde_json::to_string(&line).unwrap_or_default()
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks in this way")]
+fn is_first(cell: &usize) -> bool {
+    *cell == 0
 }
 
 fn in_words(settings: &[Setting]) -> Vec<(String, String)> {
@@ -122,7 +130,8 @@ pub fn resume(course: &mut Course, digest: &str, text: &str) -> Result<usize, Jo
                 return Err(JournalError::Elsewhere { line, told: told.id, asked });
             }
         };
-        if (asked.number, asked.seed, in_words(&asked.settings)) != (told.shot, told.seed, told.settings) {
+        let told_of = (told.shot, told.seed, told.cell, told.settings);
+        if (asked.number, asked.seed, asked.cell, in_words(&asked.settings)) != told_of {
             return Err(JournalError::Elsewhere { line, told: told.id, asked: format!("shot {}", asked.number) });
         }
         course.record(&Finding { class, struck_after: told.struck_after_ns.map(Span::nanos) });

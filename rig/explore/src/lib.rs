@@ -21,7 +21,7 @@ mod sweep;
 
 pub use answer::{Answer, Conclusion};
 pub use campaign::{
-    Budget, Campaign, CampaignError, Kind, ProveSettings, Range, SoakSettings, SweepSettings, Wear, WindowAsked,
+    Budget, Campaign, CampaignError, Kind, ProveSettings, Range, SoakSettings, Strata, SweepSettings, Wear, WindowAsked,
 };
 pub use course::{Ask, Course, Progress, Stopped};
 pub use exhaustive::{Aimed, ExhaustiveError, aim_at_every_operation, undisturbed};

@@ -2,6 +2,9 @@
 //!
 //! Boundary: which trial comes next and what the counts say. The test itself is `brickproof-statistics`'.
 //!
+//! If it is NOT FIXED, the candidate meets what it has not met yet in the strata that are told apart, once: so that it is known where it still
+//! fails. That is not counted in the test.
+//!
 //! The candidate's trials decide between FIXED and NOT FIXED. FIXED is said only if the same faults brick the baseline, and more often
 //! than chance would have it: a test that cannot fail shows nothing. If the candidate is through before that is clear, the baseline goes on
 //! alone; nothing is counted for the candidate any more.
@@ -11,7 +14,7 @@ use brickproof_statistics::{
 };
 use brickproof_units::Span;
 
-use crate::campaign::{Budget, CampaignError, ProveSettings, Range, check_ranges};
+use crate::campaign::{Budget, CampaignError, ProveSettings, Range, Strata, check_ranges};
 use crate::course::Question;
 use crate::shot::{Arm, Finding, Shot, seed_of};
 
@@ -75,7 +78,10 @@ impl Prove {
             check_ranges(&settings.ranges)?;
         }
         let design = Design::new(settings.asked)?;
-        let strata = if settings.ranges.is_empty() { 1 } else { settings.strata.max(1) };
+        let strata = match &settings.strata {
+            Strata::Bands(_) if settings.ranges.is_empty() => 1,
+            strata => strata.count(),
+        };
         let empty = Stratum { baseline: empty(), candidate: empty() };
         Ok(Self {
             candidate: design.start(),
@@ -85,7 +91,7 @@ impl Prove {
             baseline_next: 0,
             candidate_next: 0,
             baseline: empty.baseline,
-            strata: vec![empty; strata as usize],
+            strata: vec![empty; strata],
             most: budget.trials.unwrap_or(u64::MAX).min(2 * settings.asked.cap),
             history: Vec::new(),
             settings: settings.clone(),
@@ -113,8 +119,11 @@ impl Prove {
         &self.strata
     }
 
-    /// In which part of the first range each stratum lies.
-    pub(crate) fn bands(&self) -> Vec<String> {
+    /// What each stratum is called.
+    pub(crate) fn names(&self) -> Vec<String> {
+        if let Strata::Cells(names) = &self.settings.strata {
+            return names.clone();
+        }
         let count = self.strata.len() as u64;
         let Some(range) = self.settings.ranges.first() else { return vec!["all".to_owned()] };
         (0..count)
@@ -181,7 +190,15 @@ impl Prove {
         self.settings.ranges.iter().enumerate().map(place).collect()
     }
 
+    /// Strata that the candidate, which is NOT FIXED, has not met.
+    fn unmet(&self) -> bool {
+        self.candidate.decision() == Decision::NotFixed && self.strata.iter().any(|it| it.candidate.trials() == 0)
+    }
+
     fn stratum_of(&self, shot: &Shot) -> usize {
+        if self.settings.strata.cells() > 1 {
+            return shot.cell.min(self.strata.len() - 1);
+        }
         let (Some(range), Some(setting)) = (self.settings.ranges.first(), shot.settings.first()) else { return 0 };
         let count = self.strata.len();
         (range.place(*setting) as usize * count / 1_000).min(count - 1)
@@ -196,7 +213,7 @@ impl Question for Prove {
         if self.asked >= self.most {
             return None;
         }
-        let candidate_is_through = self.candidate.decision() != Decision::Continue;
+        let candidate_is_through = self.candidate.decision() != Decision::Continue && !self.unmet();
         let arm = if candidate_is_through || self.baseline_next <= self.candidate_next {
             Arm::Baseline
         } else {
@@ -210,7 +227,10 @@ impl Question for Prove {
         *index += 1;
         self.asked += 1;
         // The same fault and the same luck for both.
-        Some(Shot { number, arm, settings: self.settings_at(fault), seed: seed_of(self.seed, fault) })
+        let cells = self.settings.strata.cells();
+        // Less than the number of cells.
+        let cell = (fault % cells) as usize;
+        Some(Shot { number, arm, cell, settings: self.settings_at(fault / cells), seed: seed_of(self.seed, fault) })
     }
 
     fn record(&mut self, shot: &Shot, finding: &Finding) {
@@ -220,6 +240,9 @@ impl Question for Prove {
             Arm::Candidate if self.candidate.decision() == Decision::Continue => {
                 self.history.push((Arm::Candidate, outcome));
                 self.candidate.record(outcome);
+                self.strata[stratum].candidate = counted(self.strata[stratum].candidate, outcome);
+            }
+            Arm::Candidate if self.unmet() => {
                 self.strata[stratum].candidate = counted(self.strata[stratum].candidate, outcome);
             }
             // Asked for before the test was through.
@@ -235,7 +258,8 @@ impl Question for Prove {
     fn is_answered(&self) -> bool {
         let through = match self.candidate.decision() {
             Decision::Continue => false,
-            Decision::NotFixed | Decision::Inconclusive => true,
+            Decision::NotFixed => !self.unmet(),
+            Decision::Inconclusive => true,
             Decision::Fixed => self.is_different() || self.baseline.trials() >= self.settings.asked.cap,
         };
         through || self.baseline.trials() + self.candidate.counts().trials() >= self.most

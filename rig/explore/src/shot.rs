@@ -42,6 +42,8 @@ pub struct Shot {
     pub number: u64,
     /// Whose firmware runs.
     pub arm: Arm,
+    /// Which of the scenario's cells, where a proof tells several apart; 0 otherwise.
+    pub cell: usize,
     /// Where the fault's knobs stand.
     pub settings: Vec<Setting>,
     /// The seed of the trial.
@@ -57,7 +59,7 @@ pub struct Finding {
     pub struck_after: Option<Span>,
 }
 
-/// The seed of the `number`-th trial of a campaign: the same past up to the fault, chance anew from there on.
+/// The seed of the `number`-th trial of a campaign: the same past up to the harm, chance anew from there on.
 pub(crate) fn seed_of(campaign: u64, number: u64) -> u64 {
     // Half of a seed is left for it: campaigns are shorter than four thousand million trials.
     (campaign & u64::from(u32::MAX)) | (number + 1) << 32

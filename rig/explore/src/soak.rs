@@ -55,7 +55,7 @@ impl Question for Soak {
         }
         let number = self.asked;
         self.asked += 1;
-        Some(Shot { number, arm: Arm::Only, settings: Vec::new(), seed: seed_of(self.seed, number) })
+        Some(Shot { number, arm: Arm::Only, cell: 0, settings: Vec::new(), seed: seed_of(self.seed, number) })
     }
 
     fn record(&mut self, _: &Shot, finding: &Finding) {

@@ -105,7 +105,7 @@ impl Question for Sweep {
         }
         let number = self.asked;
         self.asked += 1;
-        Some(Shot { number, arm: Arm::Only, settings: self.point(number), seed: seed_of(self.seed, number) })
+        Some(Shot { number, arm: Arm::Only, cell: 0, settings: self.point(number), seed: seed_of(self.seed, number) })
     }
 
     fn record(&mut self, shot: &Shot, finding: &Finding) {

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use brickproof_explore::{
     Answer, Arm, Ask, Budget, Campaign, Class, Conclusion, Course, Finding, Kind, ProveSettings, Range, Shot,
-    SoakSettings, Stopped, SweepSettings, Wear, WindowAsked, journal,
+    SoakSettings, Stopped, Strata, SweepSettings, Wear, WindowAsked, journal,
 };
 use brickproof_scenario::{Knob, Setting};
 use brickproof_statistics::{Asked, Probability};
@@ -41,7 +41,7 @@ fn window() -> Campaign {
 
 fn proof() -> Campaign {
     let asked = Asked { good: share(0.01), bad: share(0.1), alpha: share(0.05), beta: share(0.05), cap: 200 };
-    campaign(Kind::Prove(ProveSettings { asked, ranges: vec![range("0ms", "60ms", None)], strata: 3 }))
+    campaign(Kind::Prove(ProveSettings { asked, ranges: vec![range("0ms", "60ms", None)], strata: Strata::Bands(3) }))
 }
 
 fn soak(stop_at_failures: Option<u64>, wear: Option<Wear>) -> Campaign {

@@ -37,8 +37,8 @@ const DARK: Voltage = Voltage::new(500_000);
 /// What may differ between worlds for the same plan.
 #[derive(Clone, Copy, Debug)]
 pub struct WorldConfig {
-    /// Decides everything that is left to chance. Seeds that differ in their upper half alone have the same past up to the first fault,
-    /// and chance decides anew from there on: so thousands of trials share one beginning, and a seed still names each of them.
+    /// Decides everything that is left to chance. Seeds that differ in their upper half alone have the same past up to the first harm, a
+    /// fault or a damaged key, and chance decides anew from there on: so thousands of trials share one beginning, and a seed still names each of them.
     pub seed: u64,
     /// How flash takes a cut.
     pub cells: Cells,
@@ -218,8 +218,9 @@ impl World {
                 Ok(Achieved::Done)
             }
             Command::Corrupt { slot, class } => {
+                self.leave_to_the_whole_seed();
                 let memory = &mut InFlash(&mut self.board);
-                self.store.corrupt(memory, slot, class, early(self.seed)).map(Achieved::Changed).map_err(failed)
+                self.store.corrupt(memory, slot, class, self.seed).map(Achieved::Changed).map_err(failed)
             }
             Command::ReadSlot { slot } => {
                 let memory = &mut InFlash(&self.board);
@@ -301,7 +302,7 @@ impl World {
         self.reseeded = true;
     }
 
-    /// Has another seed decide from the first fault on. False if that was already, or the seeds differ in what was before it.
+    /// Has another seed decide from the first harm on. False if that was already, or the seeds differ in what was before it.
     pub(crate) fn take_seed(&mut self, seed: u64) -> bool {
         let can = !self.reseeded && early(seed) == early(self.seed);
         if can {

@@ -49,11 +49,13 @@ pub(super) fn make(desk: &mut Desk<'_>, jobs: Option<u16>) -> Interrupted {
     let _ = ctrlc::set_handler(handler);
     let jobs = jobs.map_or_else(|| thread::available_parallelism().map_or(1, NonZero::get), usize::from);
     let seed = desk.prepared.campaign.seed;
-    let laboratories: BTreeMap<Arm, Laboratory> = desk
+    let laboratories: BTreeMap<(Arm, usize), Laboratory> = desk
         .prepared
         .subjects
         .iter()
-        .map(|subject| (subject.arm, Laboratory::new(Arc::clone(&subject.plan), subject.firmware.clone(), seed)))
+        .map(|subject| {
+            ((subject.arm, subject.cell), Laboratory::new(Arc::clone(&subject.plan), subject.firmware.clone(), seed))
+        })
         .collect();
     let table = Mutex::new(Table { desk, asked: 0, taken: 0, waiting: BTreeMap::new() });
     let moved = Condvar::new();
@@ -68,7 +70,7 @@ pub(super) fn make(desk: &mut Desk<'_>, jobs: Option<u16>) -> Interrupted {
 fn work(
     table: &Mutex<Table<'_, '_>>,
     moved: &Condvar,
-    laboratories: &BTreeMap<Arm, Laboratory>,
+    laboratories: &BTreeMap<(Arm, usize), Laboratory>,
     interrupted: &AtomicBool,
 ) {
     let mut at_table = table.lock().unwrap_or_else(PoisonError::into_inner);
@@ -82,8 +84,8 @@ fn work(
             Ask::Shot(shot) => {
                 let ticket = at_table.asked;
                 at_table.asked += 1;
-                let subject = at_table.desk.prepared.subject(shot.arm);
-                let laboratory = &laboratories[&subject.arm];
+                let subject = at_table.desk.prepared.subject(&shot);
+                let laboratory = &laboratories[&(subject.arm, subject.cell)];
                 drop(at_table);
                 // What cannot be turned was refused before the campaign began.
                 let finding = laboratory.plan_of(&shot.settings).ok().map(|plan| laboratory.make(plan, &shot));

@@ -52,7 +52,7 @@ fn next_round(desk: &mut Desk<'_>, chosen: &Chosen, conduct: &Conduct) -> Result
     let (mut shots, mut jobs) = (Vec::new(), Vec::new());
     while shots.len() < chosen.stations.len() {
         let Ask::Shot(shot) = desk.course.ask() else { break };
-        let subject = desk.prepared.subject(shot.arm);
+        let subject = desk.prepared.subject(&shot);
         let (plan, id) = subject.plan_of(&shot)?;
         let mut replay = subject.replay(&plan, &id);
         if let Some(path) = &conduct.on.bench {

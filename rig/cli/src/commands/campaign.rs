@@ -6,7 +6,7 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use brickproof_explore::{
-    Arm, Budget, Campaign, CampaignError, CampaignFile, Firmwares, Kind, ProveSettings, Range, SoakSettings,
+    Arm, Budget, Campaign, CampaignError, CampaignFile, Firmwares, Kind, ProveSettings, Range, SoakSettings, Strata,
     SweepSettings, WindowAsked, aim_at_every_operation, load,
 };
 use brickproof_firmware::Firmware;
@@ -23,12 +23,18 @@ use crate::files;
 pub(crate) fn file(arguments: &arguments::Campaign) -> Result<Exit, Problem> {
     let path = &arguments.file;
     let bytes = std::fs::read(path).map_err(|source| Problem::Unreadable { path: path.clone(), source })?;
-    let CampaignFile { campaign, scenario, set, firmware } =
+    let CampaignFile { mut campaign, scenario, set, firmware, over } =
         load(&files::label(path), bytes).map_err(|mistakes| Problem::Mistakes(vec![mistakes]))?;
     let scenario = beside(path, &scenario);
     let subjects = match firmware {
         Firmwares::One(firmware) => vec![subject(&scenario, &set, firmware.as_deref(), Arm::Only)?],
-        Firmwares::Two { baseline, candidate } => two(&scenario, &set, &baseline, &candidate)?,
+        Firmwares::Two { baseline, candidate } => {
+            let (subjects, names) = two(&scenario, &set, &baseline, &candidate, over.as_deref())?;
+            if let (Kind::Prove(settings), Some(names)) = (&mut campaign.kind, names) {
+                settings.strata = Strata::Cells(names);
+            }
+            subjects
+        }
     };
     campaigns::conduct(Prepared { campaign, subjects }, &arguments.conduct)
 }
@@ -84,8 +90,9 @@ pub(crate) fn find_window(arguments: &arguments::FindWindow) -> Result<Exit, Pro
 }
 
 pub(crate) fn prove(arguments: &arguments::Prove) -> Result<Exit, Problem> {
-    let arguments::Prove { asked, baseline, candidate, vary, strata, good, bad, alpha, beta, cap, conduct } = arguments;
-    let subjects = two(&asked.scenario, &asked.set, baseline, candidate)?;
+    let arguments::Prove { asked, baseline, candidate, vary, strata, over, good, bad, alpha, beta, cap, conduct } =
+        arguments;
+    let (subjects, names) = two(&asked.scenario, &asked.set, baseline, candidate, over.as_deref())?;
     let test = brickproof_statistics::Asked {
         good: share("--good", *good)?,
         bad: share("--bad", *bad)?,
@@ -93,7 +100,8 @@ pub(crate) fn prove(arguments: &arguments::Prove) -> Result<Exit, Problem> {
         beta: share("--beta", *beta)?,
         cap: *cap,
     };
-    let settings = ProveSettings { asked: test, ranges: ranges(vary)?, strata: *strata };
+    let strata = names.map_or(Strata::Bands(*strata), Strata::Cells);
+    let settings = ProveSettings { asked: test, ranges: ranges(vary)?, strata };
     let title = format!("is {candidate} fixed, where {baseline} fails, in {}", files::label(&asked.scenario));
     campaigns::conduct(Prepared { campaign: campaign(asked, title, Kind::Prove(settings)), subjects }, conduct)
 }
@@ -156,11 +164,41 @@ fn range(text: &str) -> Result<Range, Problem> {
     Range::new(setting(from)?, setting(to)?, points).map_err(refused)
 }
 
-fn two(scenario: &Path, set: &[Override], baseline: &str, candidate: &str) -> Result<Vec<Subject>, Problem> {
-    Ok(vec![
-        subject(scenario, set, Some(baseline), Arm::Baseline)?,
-        subject(scenario, set, Some(candidate), Arm::Candidate)?,
-    ])
+/// Baseline and candidate; with `over` each of them in every cell that differs in that axis, and what the cells are called.
+fn two(
+    scenario: &Path,
+    set: &[Override],
+    baseline: &str,
+    candidate: &str,
+    over: Option<&str>,
+) -> Result<(Vec<Subject>, Option<Vec<String>>), Problem> {
+    let arms = [(baseline, Arm::Baseline), (candidate, Arm::Candidate)];
+    let Some(axis) = over else {
+        let subjects = arms.map(|(firmware, arm)| subject(scenario, set, Some(firmware), arm));
+        return Ok((subjects.into_iter().collect::<Result<_, _>>()?, None));
+    };
+    let source = files::read(&[scenario.to_owned()])?.pop();
+    let values = source.as_ref().and_then(|source| source.values(axis)).map(<[String]>::to_vec).unwrap_or_default();
+    let wanted: Vec<&Override> = set.iter().filter(|it| it.axis == axis).collect();
+    let met = |value: &String| wanted.is_empty() || wanted.iter().any(|it| it.value == *value);
+    let values: Vec<String> = values.into_iter().filter(met).collect();
+    if values.is_empty() {
+        return Err(Problem::Selection {
+            what: format!("{} has no axis `{axis}` to go over", scenario.display()),
+            help: "`brickproof explain PATH` shows the axes of a scenario".to_owned(),
+        });
+    }
+    let rest: Vec<Override> = set.iter().filter(|it| it.axis != axis).cloned().collect();
+    let mut subjects = Vec::new();
+    for (cell, value) in values.iter().enumerate() {
+        let this = Override { axis: axis.to_owned(), value: value.clone() };
+        let set: Vec<Override> = rest.iter().cloned().chain([this]).collect();
+        for (firmware, arm) in arms {
+            subjects.push(Subject { cell, ..subject(scenario, &set, Some(firmware), arm)? });
+        }
+    }
+    let names = values.iter().map(|value| format!("{axis} {value}")).collect();
+    Ok((subjects, Some(names)))
 }
 
 /// The only cell that is left of the scenario, with a firmware that is asked to survive.
@@ -182,7 +220,7 @@ fn subject(path: &Path, set: &[Override], firmware: Option<&str>, arm: Arm) -> R
         if firmware.is_none() { scenario.with_firmware(&FirmwareName(plan.firmware.0.clone())) } else { scenario };
     let plan = only_cell(&source, &scenario.cells)?.clone();
     let firmware: Firmware = files::firmware_of(&plan)?;
-    Ok(Subject { arm, source, plan: Arc::new(plan), firmware })
+    Ok(Subject { arm, cell: 0, source, plan: Arc::new(plan), firmware })
 }
 
 fn only_cell<'a>(source: &files::Source, cells: &'a [Plan]) -> Result<&'a Plan, Problem> {

@@ -188,6 +188,31 @@ fn a_campaign_is_a_file_too() {
 }
 
 #[test]
+fn a_proof_over_an_axis_says_in_which_of_its_values_the_candidate_still_fails() {
+    let desk = Desk::with_shipped("scenarios/heal-matrix");
+    let prove = [
+        "prove",
+        "scenarios/heal-matrix/server-key.yaml",
+        "--set",
+        "geometry=nrf51",
+        "--over",
+        "damage",
+        "--baseline",
+        "lantern-no-heal",
+        "--candidate",
+        "lantern-heal-parse",
+    ];
+    let said = desk.call(&prove);
+    said.exits(1);
+    assert!(said.out.contains("it still fails in: damage stale_copy; damage valid_but_wrong\n"), "{}", said.out);
+    desk.call(&[&prove[..], &["--strata", "3"]].concat()).exits(2);
+    let unknown: Vec<&str> = prove.iter().map(|word| if *word == "damage" { "harm" } else { *word }).collect();
+    let refused = desk.call(&unknown);
+    refused.exits(2);
+    assert!(refused.err.contains("has no axis `harm` to go over"), "{}", refused.err);
+}
+
+#[test]
 fn what_cannot_be_asked_is_refused_before_anything_runs() {
     let desk = desk();
     let refused = |words: &[&str], told: &str| {
