@@ -8,7 +8,8 @@ use std::num::NonZero;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use brickproof_sim::cuts::{self, CutsError, Release, Row, Sweep};
+use brickproof_sim::cuts::keys::{self, Release, Tally};
+use brickproof_sim::cuts::{self, CutsError, Row, Sweep};
 use brickproof_virtual_board::flash::{Cells, CutPoint};
 use brickproof_virtual_board::nrf::Chip;
 
@@ -129,7 +130,7 @@ fn print(text: &str) {
 /// What was swept so far.
 struct Report {
     arguments: Arguments,
-    rows: Vec<Row>,
+    rows: Vec<Row<Tally>>,
     breakdowns: String,
     digests: String,
     spent: Duration,
@@ -158,7 +159,7 @@ impl Report {
         let seeds = self.arguments.seeds.unwrap_or(if cells == Cells::Ideal { 1 } else { 100 });
         let (points, threads) = (self.arguments.points(), self.arguments.threads);
         let label = format!("{} {model}", release.name());
-        let updates = cuts::record(self.arguments.chip, release, cells, 0)?;
+        let updates = keys::record(self.arguments.chip, release, cells, 0)?;
         let began = Instant::now();
         let sweep = cuts::sweep(&updates.steps, &points, seeds, threads);
         self.add(label.clone(), &sweep, began.elapsed());
@@ -173,7 +174,7 @@ impl Report {
         Ok(())
     }
 
-    fn add(&mut self, label: String, sweep: &Sweep, took: Duration) {
+    fn add(&mut self, label: String, sweep: &Sweep<Tally>, took: Duration) {
         let tally = sweep.total();
         eprintln!(
             "{label}: {} trials in {:.1} s, {:.0} per second",

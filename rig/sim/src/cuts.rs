@@ -1,29 +1,28 @@
-//! Key updates with the power cut inside every flash operation, and what is left of the keys.
+//! Flash operations with the power cut inside, every one of them, and what is left.
 //!
 //! Boundary: the real board runs the real image, and nobody but the cut touches its flash. What comes out is counted, never judged.
-//! Threads only share the work out: the outcome of a trial depends on its release, cells, operation, cut point and seed alone.
+//! Threads only share the work out: the outcome of a trial depends on its subject, cells, operation, cut point and seed alone.
 //!
-//! [`record`] lets the cloud rotate the device key until every key page was erased twice and keeps the board right before each flash
+//! A [`Subject`] is what is swept: it boots a board and tells its fate. There are two, the keys of lantern ([`keys`]) and the stores
+//! that others wrote ([`stores`]). The `record` of each lets an undisturbed board make updates and keeps it right before each flash
 //! operation, a [`Step`]. [`Step::cut`] forks it there, cuts, lets the board boot and looks at what it holds; [`Step::healing`] gives
-//! the steps of the boot after a cut, to be cut again. [`sweep()`] does that for all of them.
+//! the steps of the boot after a cut, to be cut again. [`sweep()`] and [`sweep_healing`] do that for all of them.
 
-mod boot;
-mod fate;
-mod release;
-mod station;
+pub mod keys;
+mod record;
 mod step;
+pub mod stores;
+mod subject;
 mod sweep;
 mod table;
-mod update;
+mod terminal;
 
 use brickproof_units::Span;
 
-pub use fate::{DeviceKey, Fate, Honesty, Survival};
-pub use release::Release;
-pub use step::{KeyChange, Step};
-pub use sweep::{OperationOutcome, SecondCuts, Sweep, Tally, cut_points, sweep, sweep_healing};
+pub use step::{Cut, Step, Trial};
+pub use subject::{Outcome, Subject, Tally, UNTOLD};
+pub use sweep::{OperationOutcome, SecondCuts, Sweep, cut_points, sweep, sweep_healing};
 pub use table::{Row, breakdown, table};
-pub use update::{Updates, record};
 
 /// The board did not do what an undisturbed board does.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -4,7 +4,8 @@
 
 use std::num::NonZero;
 
-use brickproof_sim::cuts::{self, Release, SecondCuts, Survival, Sweep, Updates};
+use brickproof_sim::cuts::keys::{self, Release, Survival, Tally, Updates};
+use brickproof_sim::cuts::{self, SecondCuts, Sweep};
 use brickproof_virtual_board::flash::{Cells, CutPoint, FlashOperation};
 use brickproof_virtual_board::nrf::Chip;
 
@@ -12,16 +13,16 @@ const TWO: NonZero<usize> = NonZero::<usize>::MIN.saturating_add(1);
 const CHIPS: [Chip; 2] = [Chip::Nrf51822, Chip::Nrf52840];
 
 fn updates(chip: Chip, release: Release, cells: Cells) -> Updates {
-    cuts::record(chip, release, cells, 0).expect("an undisturbed board updates its key")
+    keys::record(chip, release, cells, 0).expect("an undisturbed board updates its key")
 }
 
 /// Every operation, before it, at four fractions and after it.
-fn swept(release: Release, cells: Cells, seeds: u64) -> Sweep {
+fn swept(release: Release, cells: Cells, seeds: u64) -> Sweep<Tally> {
     cuts::sweep(&updates(Chip::Nrf51822, release, cells).steps, &cuts::cut_points(5), seeds, TWO)
 }
 
 /// One first cut in every 23 operations, and then every operation of the healing.
-fn cut_twice(chip: Chip, cells: Cells) -> SecondCuts {
+fn cut_twice(chip: Chip, cells: Cells) -> SecondCuts<Tally> {
     const STRIDE: NonZero<usize> = NonZero::<usize>::MIN.saturating_add(22);
     let steps = updates(chip, Release::HealFull, cells).steps;
     cuts::sweep_healing(&steps, STRIDE, &cuts::cut_points(3), 1, TWO)

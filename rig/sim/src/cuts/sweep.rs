@@ -2,16 +2,16 @@
 //!
 //! Boundary: which trials, and their sums. A trial is `step`'s; words and columns are `table`'s.
 
+use std::collections::BTreeMap;
 use std::num::NonZero;
-use std::ops::AddAssign;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use brickproof_virtual_board::flash::{CutPoint, FlashOperation};
 use sha2::{Digest, Sha256};
 
-use super::fate::{DeviceKey, Fate, Honesty, Survival};
-use super::step::Step;
+use super::step::{Cut, Step, Trial};
+use super::subject::{Outcome, Subject, Tally, UNTOLD};
 
 /// Before the operation, each of `denominator - 1` fractions of it, and after it.
 pub fn cut_points(denominator: u32) -> Vec<CutPoint> {
@@ -19,96 +19,37 @@ pub fn cut_points(denominator: u32) -> Vec<CutPoint> {
     std::iter::once(CutPoint::Before).chain((1..denominator).map(fraction)).chain([CutPoint::After]).collect()
 }
 
-/// What trials came to.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Tally {
-    /// How many there were.
-    pub trials: u64,
-    /// The device slot holds the old key.
-    pub old: u64,
-    /// It holds the new key.
-    pub new: u64,
-    /// It holds neither, and is not blank.
-    pub torn: u64,
-    /// It is blank.
-    pub blank: u64,
-    /// It holds a key that the board made itself.
-    pub generated: u64,
-    /// The board never got so far that its keys could be told. Counts as lost too.
-    pub stuck: u64,
-    /// The board cannot present itself to its cloud any more.
-    pub lost: u64,
-    /// The board calls a key good that is neither the old nor the new one.
-    pub silently_wrong: u64,
-    /// The board has its key, and some cells of its flash may read differently next time.
-    pub weak: u64,
-}
-
-impl Tally {
-    fn count(&mut self, fate: Option<&Fate>) {
-        self.trials += 1;
-        let Some(fate) = fate else {
-            self.stuck += 1;
-            self.lost += 1;
-            return;
-        };
-        *match fate.device {
-            DeviceKey::Old => &mut self.old,
-            DeviceKey::New => &mut self.new,
-            DeviceKey::Torn => &mut self.torn,
-            DeviceKey::Blank => &mut self.blank,
-            DeviceKey::Generated => &mut self.generated,
-        } += 1;
-        self.lost += u64::from(fate.survival == Survival::Lost);
-        self.silently_wrong += u64::from(fate.honesty == Honesty::SilentlyWrong);
-        self.weak += u64::from(fate.survival == Survival::Alive && fate.weak_cells > 0);
-    }
-}
-
-impl AddAssign for Tally {
-    fn add_assign(&mut self, other: Self) {
-        self.trials += other.trials;
-        self.old += other.old;
-        self.new += other.new;
-        self.torn += other.torn;
-        self.blank += other.blank;
-        self.generated += other.generated;
-        self.stuck += other.stuck;
-        self.lost += other.lost;
-        self.silently_wrong += other.silently_wrong;
-        self.weak += other.weak;
-    }
-}
-
 /// What came of cutting one operation, at all its cut points and with all seeds.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OperationOutcome {
+pub struct OperationOutcome<T> {
     /// The operation.
     pub operation: FlashOperation,
     /// Its trials.
-    pub tally: Tally,
+    pub tally: T,
+    /// The first trial of each kind of loss ([`Outcome::loss`]), to be made again alone.
+    pub losses: BTreeMap<&'static str, Trial>,
     digest: [u8; 32],
 }
 
 #[cfg(test)]
-impl OperationOutcome {
-    pub(super) fn new(operation: FlashOperation, tally: Tally) -> Self {
-        Self { operation, tally, digest: [0; 32] }
+impl<T> OperationOutcome<T> {
+    pub(super) fn new(operation: FlashOperation, tally: T) -> Self {
+        Self { operation, tally, losses: BTreeMap::new(), digest: [0; 32] }
     }
 }
 
 /// What came of a sweep.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Sweep {
+pub struct Sweep<T> {
     /// In the order in which the board did the operations.
-    pub operations: Vec<OperationOutcome>,
+    pub operations: Vec<OperationOutcome<T>>,
 }
 
-impl Sweep {
+impl<T: Tally> Sweep<T> {
     /// All trials.
-    pub fn total(&self) -> Tally {
-        self.operations.iter().fold(Tally::default(), |mut sum, outcome| {
-            sum += outcome.tally;
+    pub fn total(&self) -> T {
+        self.operations.iter().fold(T::default(), |mut sum, outcome| {
+            sum += outcome.tally.clone();
             sum
         })
     }
@@ -121,51 +62,72 @@ impl Sweep {
     }
 }
 
+/// What the trials of a subject come to.
+type TallyOf<S> = <<S as Subject>::Fate as Outcome>::Tally;
+
 /// Cuts each step at each of `points` with the seeds 0 to `seeds` - 1.
-pub fn sweep(steps: &[Step], points: &[CutPoint], seeds: u64, threads: NonZero<usize>) -> Sweep {
-    let operations = in_parallel(steps, threads, |step| cut_everywhere(step, points, seeds));
+pub fn sweep<S: Subject>(
+    steps: &[Step<S>],
+    points: &[CutPoint],
+    seeds: u64,
+    threads: NonZero<usize>,
+) -> Sweep<TallyOf<S>> {
+    let operations = in_parallel(steps, threads, |step| cut_everywhere(step, None, points, seeds));
     Sweep { operations }
 }
 
-fn cut_everywhere(step: &Step, points: &[CutPoint], seeds: u64) -> OperationOutcome {
-    let mut tally = Tally::default();
+fn cut_everywhere<S: Subject>(
+    step: &Step<S>,
+    before: Option<Cut>,
+    points: &[CutPoint],
+    seeds: u64,
+) -> OperationOutcome<TallyOf<S>> {
+    let mut tally = TallyOf::<S>::default();
+    let mut losses = BTreeMap::new();
     let mut digest = Sha256::new();
-    for point in points {
+    for at in points {
         for seed in 0..seeds {
-            let fate = step.cut(*point, seed);
+            let fate = step.cut(*at, seed);
             tally.count(fate.as_ref());
+            if let Some(kind) = fate.as_ref().map_or(Some(UNTOLD), Outcome::loss) {
+                let cut = Cut { operation: step.operation().index, at: *at, seed };
+                let trial =
+                    before.map_or(Trial { first: cut, second: None }, |first| Trial { first, second: Some(cut) });
+                losses.entry(kind).or_insert(trial);
+            }
             digest.update(fate.map_or_else(|| vec![u8::MAX], |fate| fate.bytes()));
         }
     }
-    OperationOutcome { operation: step.operation().operation, tally, digest: digest.finalize().into() }
+    OperationOutcome { operation: step.operation().operation, tally, losses, digest: digest.finalize().into() }
 }
 
 /// What came of cutting the boots after first cuts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct SecondCuts {
+pub struct SecondCuts<T> {
     /// First cuts that were made.
     pub first_cuts: usize,
-    /// Those of them after which the board wrote to its flash.
+    /// Those of them after which the board wrote to its flash while it booted.
     pub healed: usize,
     /// The flash operations of all these boots, and what cutting them came to.
-    pub sweep: Sweep,
+    pub sweep: Sweep<T>,
 }
 
 /// Cuts every `stride`th step once, each at the next cut point and with the next seed, and then every flash operation of the boot
 /// after that at each of `points` with the seeds 0 to `seeds` - 1.
-pub fn sweep_healing(
-    steps: &[Step],
+pub fn sweep_healing<S: Subject>(
+    steps: &[Step<S>],
     stride: NonZero<usize>,
     points: &[CutPoint],
     seeds: u64,
     threads: NonZero<usize>,
-) -> SecondCuts {
+) -> SecondCuts<TallyOf<S>> {
     let chosen = steps.iter().step_by(stride.get());
     let firsts: Vec<_> =
         chosen.zip(points.iter().cycle()).zip(0..).map(|((step, point), seed)| (step, *point, seed)).collect();
     let healings = in_parallel(&firsts, threads, |(step, point, seed)| {
+        let first = Cut { operation: step.operation().index, at: *point, seed: *seed };
         let healing = step.healing(*point, *seed);
-        healing.iter().map(|step| cut_everywhere(step, points, seeds)).collect::<Vec<_>>()
+        healing.iter().map(|step| cut_everywhere(step, Some(first), points, seeds)).collect::<Vec<_>>()
     });
     SecondCuts {
         first_cuts: firsts.len(),

@@ -4,68 +4,44 @@
 
 use brickproof_virtual_board::flash::FlashOperation;
 
-use super::sweep::{OperationOutcome, Sweep, Tally};
+use super::subject::Tally;
+use super::sweep::{OperationOutcome, Sweep};
 
 /// A line of the table: what was swept, and what came of it.
 #[derive(Clone, Debug)]
-pub struct Row {
+pub struct Row<T> {
     /// What was swept.
     pub label: String,
     /// How many flash operations were cut.
     pub operations: usize,
     /// What came of it.
-    pub tally: Tally,
+    pub tally: T,
 }
 
-const COLUMNS: usize = 12;
-const HEAD: [&str; COLUMNS] = [
-    "",
-    "operations",
-    "trials",
-    "old key",
-    "new key",
-    "torn",
-    "blank",
-    "generated",
-    "stuck",
-    "lost",
-    "silently wrong",
-    "weak cells",
-];
-
 /// The rows under a head, shares in per cent of the trials of a row.
-pub fn table(rows: &[Row]) -> String {
-    let lines: Vec<_> = std::iter::once(HEAD.map(str::to_owned)).chain(rows.iter().map(cells)).collect();
-    let mut widths = [0; COLUMNS];
+pub fn table<T: Tally>(rows: &[Row<T>]) -> String {
+    let head = ["", "operations", "trials"].iter().chain(T::COLUMNS).map(|name| (*name).to_owned()).collect();
+    let lines: Vec<Vec<String>> = std::iter::once(head).chain(rows.iter().map(cells)).collect();
+    let mut widths = vec![0; T::COLUMNS.len() + 3];
     for line in &lines {
         widths.iter_mut().zip(line).for_each(|(width, cell)| *width = cell.len().max(*width));
     }
-    lines.iter().map(|line| aligned(line, widths)).collect()
+    lines.iter().map(|line| aligned(line, &widths)).collect()
 }
 
 /// Names to the left, numbers to the right.
-fn aligned([name, numbers @ ..]: &[String; COLUMNS], [name_width, widths @ ..]: [usize; COLUMNS]) -> String {
-    let numbers: String = numbers.iter().zip(widths).map(|(number, width)| format!("  {number:>width$}")).collect();
-    format!("{name:<name_width$}{numbers}\n")
+fn aligned(line: &[String], widths: &[usize]) -> String {
+    let cells = line.iter().zip(widths).enumerate().map(|(column, (cell, width))| match column {
+        0 => format!("{cell:<width$}"),
+        _ => format!("  {cell:>width$}"),
+    });
+    cells.chain(["\n".to_owned()]).collect()
 }
 
-fn cells(row: &Row) -> [String; COLUMNS] {
-    let tally = &row.tally;
-    let share = |count| share(count, tally.trials);
-    [
-        row.label.clone(),
-        grouped(row.operations as u64),
-        grouped(tally.trials),
-        share(tally.old),
-        share(tally.new),
-        share(tally.torn),
-        share(tally.blank),
-        share(tally.generated),
-        share(tally.stuck),
-        share(tally.lost),
-        share(tally.silently_wrong),
-        share(tally.weak),
-    ]
+fn cells<T: Tally>(row: &Row<T>) -> Vec<String> {
+    let trials = row.tally.trials();
+    let first = [row.label.clone(), grouped(row.operations as u64), grouped(trials)];
+    first.into_iter().chain(row.tally.counts().into_iter().map(|count| share(count, trials))).collect()
 }
 
 /// `1,234 (5.6 %)`; nothing is rounded to 0 or 100 per cent that is not.
@@ -80,7 +56,7 @@ fn share(count: u64, of: u64) -> String {
     format!("{} ({share} %)", grouped(count))
 }
 
-fn grouped(number: u64) -> String {
+pub(super) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let first = (digits.len() + 2) % 3 + 1;
     digits.char_indices().fold(String::new(), |mut text, (index, digit)| {
@@ -94,24 +70,24 @@ fn grouped(number: u64) -> String {
 
 /// Where boards are lost: the operations of all updates by what they do and where, neighbours that fare alike put together. Empty if
 /// none is lost.
-pub fn breakdown(sweep: &Sweep) -> String {
-    let mut places: Vec<(Place, Tally)> = Vec::new();
+pub fn breakdown<T: Tally>(sweep: &Sweep<T>) -> String {
+    let mut places: Vec<(Place, T)> = Vec::new();
     for OperationOutcome { operation, tally, .. } in &sweep.operations {
         let place = Place::of(*operation);
         match places.iter_mut().find(|(known, _)| *known == place) {
-            Some((_, sum)) => *sum += *tally,
-            None => places.push((place, *tally)),
+            Some((_, sum)) => *sum += tally.clone(),
+            None => places.push((place, tally.clone())),
         }
     }
     places.sort_by_key(|(place, _)| *place);
-    let mut ranges: Vec<Range> = Vec::new();
+    let mut ranges: Vec<Range<T>> = Vec::new();
     for (place, tally) in places {
         match ranges.last_mut().filter(|range| range.takes(place, &tally)) {
             Some(range) => range.add(place, tally),
             None => ranges.push(Range { first: place, last: place, tally }),
         }
     }
-    ranges.iter().filter(|range| range.tally.lost > 0).map(Range::line).collect()
+    ranges.iter().filter(|range| range.tally.lost() > 0).map(Range::line).collect()
 }
 
 /// What an operation does and where; erases come first, as in an update.
@@ -133,22 +109,22 @@ impl Place {
 }
 
 /// Neighbouring words that fare alike.
-struct Range {
+struct Range<T> {
     first: Place,
     last: Place,
-    tally: Tally,
+    tally: T,
 }
 
 /// Words that are skipped because they are blank do not end a range if there are no more of them than this.
 const GAP: u32 = 8;
 
-impl Range {
-    fn takes(&self, place: Place, tally: &Tally) -> bool {
+impl<T: Tally> Range<T> {
+    fn takes(&self, place: Place, tally: &T) -> bool {
         let (Place::Word(last), Place::Word(next)) = (self.last, place) else { return false };
         next - last <= GAP && Tenth::of(tally) == Tenth::of(&self.tally)
     }
 
-    fn add(&mut self, place: Place, tally: Tally) {
+    fn add(&mut self, place: Place, tally: T) {
         self.last = place;
         self.tally += tally;
     }
@@ -160,11 +136,9 @@ impl Range {
             (Place::Word(word), _) => format!("word {word:#x}"),
             (Place::Everything, _) => "erase of everything".to_owned(),
         };
-        let Tally { trials, lost, torn, blank, silently_wrong, .. } = self.tally;
-        let lost = format!("{} of {} lost", grouped(lost), grouped(trials));
-        let rest =
-            format!("torn {}, blank {}, silently wrong {}", grouped(torn), grouped(blank), grouped(silently_wrong));
-        format!("  {what:<28} {lost:>24}  ({rest})\n")
+        let lost = format!("{} of {} lost", grouped(self.tally.lost()), grouped(self.tally.trials()));
+        let how = self.tally.losses();
+        format!("  {what:<28} {lost:>24}  ({how})\n")
     }
 }
 
@@ -177,11 +151,11 @@ enum Tenth {
 }
 
 impl Tenth {
-    fn of(tally: &Tally) -> Self {
-        match tally.lost {
-            0 => Self::None,
-            lost if lost == tally.trials => Self::All,
-            lost => Self::Some(lost * 10 / tally.trials),
+    fn of(tally: &impl Tally) -> Self {
+        match (tally.lost(), tally.trials()) {
+            (0, _) => Self::None,
+            (lost, trials) if lost == trials => Self::All,
+            (lost, trials) => Self::Some(lost * 10 / trials),
         }
     }
 }
@@ -189,6 +163,7 @@ impl Tenth {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cuts::keys::Tally;
 
     #[test]
     fn a_table_has_counts_and_shares() {
@@ -231,6 +206,6 @@ mod tests {
           words 0x3ec20 to 0x3ec24                72 of 72 lost  (torn 72, blank 0, silently wrong 0)
           word 0x3ece0                            18 of 36 lost  (torn 18, blank 0, silently wrong 0)
         ");
-        assert_eq!(breakdown(&Sweep::default()), "");
+        assert_eq!(breakdown(&Sweep::<Tally>::default()), "");
     }
 }

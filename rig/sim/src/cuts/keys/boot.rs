@@ -2,10 +2,12 @@
 //!
 //! Boundary: log lines (`fixtures/firmware/PROTOCOL.md` section 5). What is in flash is read by `fate`.
 
-use brickproof_console::{Line, Lines};
+use brickproof_console::Lines;
 use brickproof_keys::Fingerprint;
 use brickproof_units::{Instant, Span};
-use brickproof_virtual_board::board::{Board, Pause};
+use brickproof_virtual_board::board::Board;
+
+use crate::cuts::terminal::{next_line, says};
 
 /// Longer than any boot that generates a key and writes two copies of everything.
 pub(super) const LONGEST_BOOT: Span = Span::secs(10);
@@ -14,21 +16,6 @@ const REPORT: &str = "system.keys] INFO: device=";
 const GENERATING: &str = ", generating.";
 /// Keys are loaded and healed before anything is connected.
 const HEALED: &str = "Network: connecting";
-
-/// Lets the board run until it has completed a line, at most until `until`. The board pauses on console bytes.
-pub(super) fn next_line(board: &mut Board, lines: &mut Lines, until: Instant) -> Option<Line> {
-    while let Pause::ConsoleByte(byte) = board.run_until(until) {
-        if let Some(line) = lines.push(byte.at, &[byte.value]).into_iter().next() {
-            return Some(line);
-        }
-    }
-    None
-}
-
-/// Whether the line contains the text.
-pub(super) fn says(line: &Line, text: &str) -> bool {
-    line.bytes.windows(text.len()).any(|window| window == text.as_bytes())
-}
 
 /// A boot that is being listened to.
 #[derive(Debug)]

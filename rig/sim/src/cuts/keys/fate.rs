@@ -8,7 +8,9 @@ use brickproof_virtual_board::board::Board;
 
 use super::boot::Boot;
 use super::release::Release;
-use super::step::{KeyChange, Subject};
+use super::tally::Tally;
+use super::{KeyChange, Keys};
+use crate::cuts::Outcome;
 
 /// What the device slot holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -60,7 +62,7 @@ pub struct Fate {
 
 impl Fate {
     /// Lets a board that was just switched on boot, and looks.
-    pub(super) fn after_boot(board: &mut Board, subject: &Subject, change: &KeyChange) -> Option<Self> {
+    pub(super) fn after_boot(board: &mut Board, subject: &Keys, change: &KeyChange) -> Option<Self> {
         let mut boot = Boot::new(board);
         match subject.release {
             Release::HealFull => Self::of_two_copies(board, subject, change, &mut boot),
@@ -70,7 +72,7 @@ impl Fate {
         }
     }
 
-    fn of_single_copy(board: &mut Board, subject: &Subject, change: &KeyChange, boot: &mut Boot) -> Option<Self> {
+    fn of_single_copy(board: &mut Board, subject: &Keys, change: &KeyChange, boot: &mut Boot) -> Option<Self> {
         boot.until_report(board)?;
         let mut found = subject.read(board, Area::A)?;
         let device = recognise(found.get(Slot::DevicePrivate), change);
@@ -90,7 +92,7 @@ impl Fate {
         })
     }
 
-    fn of_two_copies(board: &mut Board, subject: &Subject, change: &KeyChange, boot: &mut Boot) -> Option<Self> {
+    fn of_two_copies(board: &mut Board, subject: &Keys, change: &KeyChange, boot: &mut Boot) -> Option<Self> {
         boot.until_healed(board)?;
         let areas = [subject.read_area(board, Area::A)?, subject.read_area(board, Area::B)?];
         let [a, b] = areas.each_ref().map(|area| CopyState::read(area));
@@ -112,13 +114,24 @@ impl Fate {
             weak_cells: board.flash().weak_cells(),
         })
     }
+}
 
-    /// What distinguishes this fate from another one, as bytes for a digest.
-    pub(super) fn bytes(&self) -> Vec<u8> {
+impl Outcome for Fate {
+    type Tally = Tally;
+
+    fn bytes(&self) -> Vec<u8> {
         let head = [self.device as u8, self.survival as u8, self.honesty as u8];
         let weak = (self.weak_cells as u64).to_le_bytes();
         let name = self.fingerprint.to_string();
         [&head[..], &weak, name.as_bytes()].concat()
+    }
+
+    fn loss(&self) -> Option<&'static str> {
+        match (self.survival, self.honesty) {
+            (_, Honesty::SilentlyWrong) => Some("silently wrong"),
+            (Survival::Lost, Honesty::Honest) => Some("lost"),
+            (Survival::Alive, Honesty::Honest) => None,
+        }
     }
 }
 

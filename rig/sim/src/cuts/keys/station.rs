@@ -11,23 +11,14 @@ use brickproof_keys::SlotContent;
 use brickproof_units::{Instant, Span};
 use brickproof_virtual_board::board::Board;
 
-use super::CutsError;
-use super::boot::{next_line, says};
+use crate::cuts::CutsError;
+use crate::cuts::terminal::{Keystroke, next_line, says, type_line};
 
 /// The cloud has accepted the board.
 pub(super) const CONNECTED: &str = "Cloud connected";
 
 const LATENCY: Span = Span::millis(50);
-/// One byte at 115200 baud. Without line time the console still takes six bytes at once and no more.
-const BYTE_TIME: Span = Span::micros(90);
 const PATIENCE: Span = Span::secs(20);
-
-/// A byte that went into the console, and when it arrived.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Keystroke {
-    pub(super) at: Instant,
-    pub(super) byte: u8,
-}
 
 /// A board and its cloud.
 pub(super) struct Station {
@@ -76,11 +67,7 @@ impl Station {
 
     /// Types at line rate, from `at` on or from now on.
     pub(super) fn type_line(&mut self, at: Instant, bytes: &[u8]) {
-        let mut at = at.max(self.board.now());
-        for byte in bytes {
-            at = self.board.console_input(at + BYTE_TIME, *byte);
-            self.typed.push(Keystroke { at, byte: *byte });
-        }
+        self.typed.extend(type_line(&mut self.board, at, bytes));
     }
 
     fn hear(&mut self, line: &Line) {

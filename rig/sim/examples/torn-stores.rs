@@ -1,0 +1,223 @@
+//! Cuts the power inside every flash operation of stores that others wrote, and shows what they lose, per store and cell model.
+//!
+//! Boundary: arguments, the clock on the wall and printing. What is done is `brickproof_sim::cuts`.
+//!
+//! `cargo run --release -p brickproof-sim --example torn-stores -- --help`
+
+use std::collections::BTreeMap;
+use std::num::NonZero;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use brickproof_sim::cuts::stores::{self, Id, Store, Tally};
+use brickproof_sim::cuts::{self, CutsError, Row, Sweep, Tally as _, Trial};
+use brickproof_virtual_board::flash::Cells;
+
+const HELP: &str = "\
+Cuts the power inside every flash operation of stores that others wrote, and shows what they lose.
+
+usage: torn-stores [OPTIONS]
+
+  --store NAME             sequential-storage, ekv or littlefs [all of them]
+  --cells MODEL            ideal, fractional or marginal [all of them]
+  --seeds N                seeds per operation and cut point [10; 1 for ideal cells, which leave nothing to chance]
+  --fractions N            cut points inside an operation, besides before and after it [16]
+  --erases N               updates are made until so many pages were erased [24]
+  --second-cuts N          first cuts whose healing boot is cut in turn, at most [100]
+  --threads N              [as many as there are processors]
+  --replay ID              makes one trial again and prints all that is said in it
+  --help
+";
+
+const MODELS: [Cells; 3] = [Cells::Ideal, Cells::Fractional, Cells::Marginal];
+/// So many trials of each kind of loss are named.
+const NAMED: usize = 3;
+
+struct Arguments {
+    stores: Vec<Store>,
+    cells: Vec<Cells>,
+    seeds: Option<u64>,
+    fractions: u32,
+    erases: usize,
+    second_cuts: usize,
+    threads: NonZero<usize>,
+    replay: Option<Id>,
+}
+
+enum Asked {
+    Help,
+    Run(Arguments),
+}
+
+impl Arguments {
+    fn parse(mut words: impl Iterator<Item = String>) -> Result<Asked, String> {
+        let mut parsed = Self {
+            stores: Store::ALL.to_vec(),
+            cells: MODELS.to_vec(),
+            seeds: None,
+            fractions: 16,
+            erases: 24,
+            second_cuts: 100,
+            threads: std::thread::available_parallelism().unwrap_or(NonZero::<usize>::MIN),
+            replay: None,
+        };
+        while let Some(option) = words.next() {
+            if option == "--help" {
+                return Ok(Asked::Help);
+            }
+            let value = words.next().ok_or_else(|| format!("`{option}` is unknown or lacks its value"))?;
+            parsed.set(&option, &value)?;
+        }
+        Ok(Asked::Run(parsed))
+    }
+
+    fn set(&mut self, option: &str, value: &str) -> Result<(), String> {
+        let unknown = || format!("`{value}` is nothing for `{option}`");
+        let number = || value.parse::<u32>().ok().filter(|number| *number > 0).ok_or_else(unknown);
+        match option {
+            "--store" => self.stores = vec![Store::from_name(value).ok_or_else(unknown)?],
+            "--cells" => self.cells = vec![stores::cells_named(value).ok_or_else(unknown)?],
+            "--seeds" => self.seeds = Some(number()?.into()),
+            "--fractions" => self.fractions = number()?,
+            "--erases" => self.erases = number()? as usize,
+            "--second-cuts" => self.second_cuts = number()? as usize,
+            "--threads" => self.threads = NonZero::new(number()? as usize).ok_or_else(unknown)?,
+            "--replay" => self.replay = Some(value.parse().map_err(|error| format!("{error}"))?),
+            _ => return Err(format!("`{option}` is unknown")),
+        }
+        Ok(())
+    }
+}
+
+fn main() -> ExitCode {
+    let done = match Arguments::parse(std::env::args().skip(1)) {
+        Ok(Asked::Help) => {
+            print(HELP);
+            return ExitCode::SUCCESS;
+        }
+        Ok(Asked::Run(Arguments { replay: Some(id), erases, .. })) => replay(&id, erases),
+        Ok(Asked::Run(arguments)) => Report::new(arguments).run(),
+        Err(mistake) => {
+            eprintln!("{mistake}; try --help");
+            return ExitCode::from(2);
+        }
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("failed to record the updates: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "printing is what this program is for")]
+fn print(text: &str) {
+    print!("{text}");
+}
+
+fn replay(id: &Id, erases: usize) -> Result<(), CutsError> {
+    match stores::replay(id, erases)? {
+        Some(replay) => print(&format!("{id}\n{replay}")),
+        None => print(&format!("{id}\nthere is no such operation in the updates of {erases} erases; try --erases\n")),
+    }
+    Ok(())
+}
+
+/// What was swept so far.
+struct Report {
+    arguments: Arguments,
+    rows: Vec<Row<Tally>>,
+    breakdowns: String,
+    named: String,
+    digests: String,
+    spent: Duration,
+}
+
+impl Report {
+    fn new(arguments: Arguments) -> Self {
+        Self {
+            arguments,
+            rows: Vec::new(),
+            breakdowns: String::new(),
+            named: String::new(),
+            digests: String::new(),
+            spent: Duration::ZERO,
+        }
+    }
+
+    fn run(mut self) -> Result<(), CutsError> {
+        let Arguments { fractions, threads, erases, .. } = &self.arguments;
+        print(&format!(
+            "{}; updates until {erases} pages were erased; cut before each operation, at {fractions} fractions of it and after it; {threads} threads\n\n",
+            stores::CHIP
+        ));
+        for store in self.arguments.stores.clone() {
+            for cells in self.arguments.cells.clone() {
+                self.sweep(store, cells)?;
+            }
+        }
+        print(&cuts::table(&self.rows));
+        print(&format!("\nwhere something is lost:\n{}", self.breakdowns));
+        print(&format!("\ntrials of each kind of loss, for --replay:\n{}", self.named));
+        print(&format!("\ndigests over the fate of every trial, whatever the number of threads:\n{}", self.digests));
+        let trials: u64 = self.rows.iter().map(|row| row.tally.trials()).sum();
+        let (seconds, rate) = (self.spent.as_secs_f64(), rate(trials, self.spent));
+        print(&format!(
+            "\n{trials} trials in {seconds:.0} s: {rate:.0} per second on {} threads\n",
+            self.arguments.threads
+        ));
+        Ok(())
+    }
+
+    fn sweep(&mut self, store: Store, cells: Cells) -> Result<(), CutsError> {
+        let seeds = self.arguments.seeds.unwrap_or(if cells == Cells::Ideal { 1 } else { 10 });
+        let (points, threads) = (cuts::cut_points(self.arguments.fractions.saturating_add(1)), self.arguments.threads);
+        let label = format!("{} {}", store.name(), stores::name_of_cells(cells));
+        let updates = stores::record(store, cells, self.arguments.erases)?;
+        eprintln!("{label}: {} updates, {} operations", updates.updates, updates.steps.len());
+        let began = Instant::now();
+        let sweep = cuts::sweep(&updates.steps, &points, seeds, threads);
+        self.add(label.clone(), store, cells, &sweep, began.elapsed());
+        let stride = updates.steps.len().div_ceil(self.arguments.second_cuts);
+        let stride = NonZero::new(stride).unwrap_or(NonZero::<usize>::MIN);
+        let began = Instant::now();
+        let second = cuts::sweep_healing(&updates.steps, stride, &points, 1, threads);
+        eprintln!("{label}: {} first cuts, {} of them healed", second.first_cuts, second.healed);
+        self.add(format!("{label}, second cut"), store, cells, &second.sweep, began.elapsed());
+        Ok(())
+    }
+
+    fn add(&mut self, label: String, store: Store, cells: Cells, sweep: &Sweep<Tally>, took: Duration) {
+        let tally = sweep.total();
+        eprintln!(
+            "{label}: {} trials in {:.1} s, {:.0} per second",
+            tally.trials,
+            took.as_secs_f64(),
+            rate(tally.trials, took)
+        );
+        self.spent += took;
+        let where_lost = cuts::breakdown(sweep);
+        if !where_lost.is_empty() {
+            self.breakdowns += &format!("{label}\n{where_lost}");
+        }
+        self.named += &named(store, cells, sweep);
+        let hex: String = sweep.digest().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+        self.digests += &format!("  {label}: {hex}\n");
+        self.rows.push(Row { label, operations: sweep.operations.len(), tally });
+    }
+}
+
+/// The first trials of each kind of loss, from as many operations.
+fn named(store: Store, cells: Cells, sweep: &Sweep<Tally>) -> String {
+    let mut kinds: BTreeMap<&str, Vec<Trial>> = BTreeMap::new();
+    for (kind, trial) in sweep.operations.iter().flat_map(|outcome| &outcome.losses) {
+        kinds.entry(kind).or_default().push(*trial);
+    }
+    let line = |kind: &str, trial: &Trial| format!("  {kind}: {}\n", Id { store, cells, trial: *trial });
+    kinds.iter().flat_map(|(kind, trials)| trials.iter().take(NAMED).map(|trial| line(kind, trial))).collect()
+}
+
+fn rate(trials: u64, took: Duration) -> f64 {
+    trials as f64 / took.as_secs_f64().max(1e-9)
+}
