@@ -9,9 +9,9 @@ use std::num::NonZero;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use brickproof_sim::cuts::stores::{self, Id, Store, Tally};
+use brickproof_sim::cuts::stores::{self, Id, Store, Tally, Updates};
 use brickproof_sim::cuts::{self, CutsError, Row, Sweep, Tally as _, Trial};
-use brickproof_virtual_board::flash::Cells;
+use brickproof_virtual_board::flash::{Cells, CutPoint};
 
 const HELP: &str = "\
 Cuts the power inside every flash operation of stores that others wrote, and shows what they lose.
@@ -20,10 +20,10 @@ usage: torn-stores [OPTIONS]
 
   --store NAME             sequential-storage, ekv or littlefs [all of them]
   --cells MODEL            ideal, fractional or marginal [all of them]
-  --seeds N                seeds per operation and cut point [10; 1 for ideal cells, which leave nothing to chance]
+  --seeds N                seeds per operation and cut point [1]
+  --erase-seeds N          seeds per erase and cut point, in rows of their own; ideal cells leave nothing to chance [100]
   --fractions N            cut points inside an operation, besides before and after it [16]
-  --erases N               updates are made until so many pages were erased [24]
-  --second-cuts N          first cuts whose healing boot is cut in turn, at most [100]
+  --rows WHICH             operations, erases or second-cuts [all of them]
   --threads N              [as many as there are processors]
   --replay ID              makes one trial again and prints all that is said in it
   --help
@@ -36,12 +36,29 @@ const NAMED: usize = 3;
 struct Arguments {
     stores: Vec<Store>,
     cells: Vec<Cells>,
-    seeds: Option<u64>,
+    seeds: u64,
+    erase_seeds: u64,
     fractions: u32,
-    erases: usize,
-    second_cuts: usize,
+    rows: Vec<Which>,
     threads: NonZero<usize>,
     replay: Option<Id>,
+}
+
+/// A part of what is swept.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Which {
+    Operations,
+    Erases,
+    SecondCuts,
+}
+
+impl Which {
+    const ALL: [(&str, Self); 3] =
+        [("operations", Self::Operations), ("erases", Self::Erases), ("second-cuts", Self::SecondCuts)];
+
+    fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|(known, _)| *known == name).map(|(_, which)| which)
+    }
 }
 
 enum Asked {
@@ -54,10 +71,10 @@ impl Arguments {
         let mut parsed = Self {
             stores: Store::ALL.to_vec(),
             cells: MODELS.to_vec(),
-            seeds: None,
+            seeds: 1,
+            erase_seeds: 100,
             fractions: 16,
-            erases: 24,
-            second_cuts: 100,
+            rows: Which::ALL.map(|(_, which)| which).to_vec(),
             threads: std::thread::available_parallelism().unwrap_or(NonZero::<usize>::MIN),
             replay: None,
         };
@@ -77,10 +94,10 @@ impl Arguments {
         match option {
             "--store" => self.stores = vec![Store::from_name(value).ok_or_else(unknown)?],
             "--cells" => self.cells = vec![stores::cells_named(value).ok_or_else(unknown)?],
-            "--seeds" => self.seeds = Some(number()?.into()),
+            "--seeds" => self.seeds = number()?.into(),
+            "--erase-seeds" => self.erase_seeds = number()?.into(),
             "--fractions" => self.fractions = number()?,
-            "--erases" => self.erases = number()? as usize,
-            "--second-cuts" => self.second_cuts = number()? as usize,
+            "--rows" => self.rows = vec![Which::named(value).ok_or_else(unknown)?],
             "--threads" => self.threads = NonZero::new(number()? as usize).ok_or_else(unknown)?,
             "--replay" => self.replay = Some(value.parse().map_err(|error| format!("{error}"))?),
             _ => return Err(format!("`{option}` is unknown")),
@@ -95,7 +112,7 @@ fn main() -> ExitCode {
             print(HELP);
             return ExitCode::SUCCESS;
         }
-        Ok(Asked::Run(Arguments { replay: Some(id), erases, .. })) => replay(&id, erases),
+        Ok(Asked::Run(Arguments { replay: Some(id), .. })) => replay(&id),
         Ok(Asked::Run(arguments)) => Report::new(arguments).run(),
         Err(mistake) => {
             eprintln!("{mistake}; try --help");
@@ -116,10 +133,12 @@ fn print(text: &str) {
     print!("{text}");
 }
 
-fn replay(id: &Id, erases: usize) -> Result<(), CutsError> {
-    match stores::replay(id, erases)? {
+fn replay(id: &Id) -> Result<(), CutsError> {
+    match stores::replay(id)? {
         Some(replay) => print(&format!("{id}\n{replay}")),
-        None => print(&format!("{id}\nthere is no such operation in the updates of {erases} erases; try --erases\n")),
+        None => print(&format!(
+            "{id}\nfailed to find that operation: the updates, or the boot after the first cut, have no such one\n"
+        )),
     }
     Ok(())
 }
@@ -147,9 +166,9 @@ impl Report {
     }
 
     fn run(mut self) -> Result<(), CutsError> {
-        let Arguments { fractions, threads, erases, .. } = &self.arguments;
+        let Arguments { fractions, threads, .. } = &self.arguments;
         print(&format!(
-            "{}; updates until {erases} pages were erased; cut before each operation, at {fractions} fractions of it and after it; {threads} threads\n\n",
+            "{}; cut before each operation, at {fractions} fractions of it and after it; {threads} threads\n\n",
             stores::CHIP
         ));
         for store in self.arguments.stores.clone() {
@@ -171,20 +190,21 @@ impl Report {
     }
 
     fn sweep(&mut self, store: Store, cells: Cells) -> Result<(), CutsError> {
-        let seeds = self.arguments.seeds.unwrap_or(if cells == Cells::Ideal { 1 } else { 10 });
-        let (points, threads) = (cuts::cut_points(self.arguments.fractions.saturating_add(1)), self.arguments.threads);
+        let Arguments { fractions, threads, seeds, erase_seeds, .. } = self.arguments;
+        let points = cuts::cut_points(fractions.saturating_add(1));
+        let erase_seeds = if cells == Cells::Ideal { 1 } else { erase_seeds };
         let label = format!("{} {}", store.name(), stores::name_of_cells(cells));
-        let updates = stores::record(store, cells, self.arguments.erases)?;
+        let updates = stores::record(store, cells)?;
         eprintln!("{label}: {} updates, {} operations", updates.updates, updates.steps.len());
-        let began = Instant::now();
-        let sweep = cuts::sweep(&updates.steps, &points, seeds, threads);
-        self.add(label.clone(), store, cells, &sweep, began.elapsed());
-        let stride = updates.steps.len().div_ceil(self.arguments.second_cuts);
-        let stride = NonZero::new(stride).unwrap_or(NonZero::<usize>::MIN);
-        let began = Instant::now();
-        let second = cuts::sweep_healing(&updates.steps, stride, &points, 1, threads);
-        eprintln!("{label}: {} first cuts, {} of them healed", second.first_cuts, second.healed);
-        self.add(format!("{label}, second cut"), store, cells, &second.sweep, began.elapsed());
+        for which in self.arguments.rows.clone() {
+            let began = Instant::now();
+            let (what, sweep) = match which {
+                Which::Operations => ("", cuts::sweep(&updates.steps, &points, seeds, threads)),
+                Which::Erases => (", erases", cuts::sweep(&updates.erases(), &points, erase_seeds, threads)),
+                Which::SecondCuts => (", second cut", second_cuts(&updates, &points, threads)),
+            };
+            self.add(format!("{label}{what}"), store, cells, &sweep, began.elapsed());
+        }
         Ok(())
     }
 
@@ -206,6 +226,14 @@ impl Report {
         self.digests += &format!("  {label}: {hex}\n");
         self.rows.push(Row { label, operations: sweep.operations.len(), tally });
     }
+}
+
+/// Every flash operation of the boots after cuts of erases, one of them at each cut point: a store has most to heal after those.
+fn second_cuts(updates: &Updates, points: &[CutPoint], threads: NonZero<usize>) -> Sweep<Tally> {
+    let firsts: Vec<_> = updates.erases().iter().flat_map(|step| vec![step.clone(); points.len()]).collect();
+    let second = cuts::sweep_healing(&firsts, NonZero::<usize>::MIN, points, 1, threads);
+    eprintln!("{} first cuts, after {} of them the boot writes to flash", second.first_cuts, second.healed);
+    second.sweep
 }
 
 /// The first trials of each kind of loss, from as many operations.

@@ -33,6 +33,15 @@ impl Store {
         Self::ALL.into_iter().find(|store| store.name() == name)
     }
 
+    /// After so many erases, every page that a store keeps using was erased twice at least: two pages of sequential-storage, sixteen of
+    /// ekv, and littlefs' root directory.
+    pub const fn erases(self) -> usize {
+        match self {
+            Self::SequentialStorage | Self::LittleFs => 4,
+            Self::Ekv => 32,
+        }
+    }
+
     pub(super) fn firmware(self) -> Firmware {
         let image: &[u8] = match self {
             Self::SequentialStorage => {

@@ -53,16 +53,22 @@ pub struct Updates {
     pub steps: Vec<Step<Store>>,
     /// How many updates were made.
     pub updates: usize,
-    /// How many pages were erased while they were made, each as often as it was.
-    pub erases: usize,
 }
 
-/// Formats a store, writes every item once, and then updates items until pages were erased `erases` times. The seed decides nothing
+impl Updates {
+    /// The steps that erase a page. There are few among many, and chance has more to decide in them than in a word.
+    pub fn erases(&self) -> Vec<Step<Store>> {
+        let is_erase = |step: &&Step<Store>| matches!(step.operation().operation, FlashOperation::ErasePage { .. });
+        self.steps.iter().filter(is_erase).cloned().collect()
+    }
+}
+
+/// Formats a store, writes every item once, and then updates items until pages were erased [`Store::erases`] times. The seed decides nothing
 /// here: nothing is left to chance until something is cut.
 ///
 /// # Errors
 /// If the store does not acknowledge an update: its image is broken.
-pub fn record(store: Store, cells: Cells, erases: usize) -> Result<Updates, CutsError> {
+pub fn record(store: Store, cells: Cells) -> Result<Updates, CutsError> {
     let config = BoardConfig {
         cells,
         uart: UartTiming::Instant,
@@ -78,7 +84,7 @@ pub fn record(store: Store, cells: Cells, erases: usize) -> Result<Updates, Cuts
     let mut history = History::new();
     let (mut erased, mut updates) = (0, 0);
     for item in ORDER.into_iter().cycle() {
-        if erased >= erases {
+        if erased >= store.erases() {
             break;
         }
         let in_flight = Update { item, generation: acknowledged[item] + 1 };
@@ -91,7 +97,7 @@ pub fn record(store: Store, cells: Cells, erases: usize) -> Result<Updates, Cuts
         history.operations.extend(done.into_iter().map(|record| (record, Arc::clone(&duty))));
     }
     history.typed = desk.typed;
-    Ok(Updates { steps: history.steps(pristine, &store), updates, erases: erased })
+    Ok(Updates { steps: history.steps(pristine, &store), updates })
 }
 
 /// A board, and somebody who keeps what was typed.
