@@ -1,7 +1,7 @@
 //! The committed images are what the committed sources make: rebuilt and compared, byte for byte.
 //!
-//! Boundary: needs the compiler that made them (`images/toolchain.txt`), the target thumbv6m-none-eabi and Python. Where one is missing the
-//! test says so loudly and checks nothing; with `BRICKPROOF_REQUIRE_ORACLES=1`, as in the gate, that is a failure.
+//! Boundary: needs the compilers that made them (`images/toolchain.txt`), the target thumbv6m-none-eabi and Python. Where one is missing
+//! the test says so loudly and checks nothing; with `BRICKPROOF_REQUIRE_ORACLES=1`, as in the gate, that is a failure.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -10,8 +10,35 @@ use sha2::{Digest, Sha256};
 
 const TARGET: &str = "thumbv6m-none-eabi";
 
-fn firmware_folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/firmware")
+/// Folders with a `build.sh` and `images`, below `fixtures/firmware`.
+#[derive(Clone, Copy)]
+enum Package {
+    Lantern,
+    Stores,
+}
+
+impl Package {
+    fn folder(self) -> PathBuf {
+        let firmware = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/firmware");
+        match self {
+            Self::Lantern => firmware,
+            Self::Stores => firmware.join("stores"),
+        }
+    }
+
+    /// What is missing to compile the C in it.
+    fn c_compiler(self, recorded: Option<&str>) -> Result<(), String> {
+        let Self::Stores = self else { return Ok(()) };
+        let recorded = recorded.ok_or("the images do not say which C compiler made them")?;
+        let zig = std::env::var("ZIG").map_err(|_| format!("ZIG names no program, and {recorded} made the images"))?;
+        std::env::var("LIBCLANG_PATH").map_err(|_| "LIBCLANG_PATH names no folder".to_owned())?;
+        let version = output(&zig, &["version"]).ok_or(format!("`{zig} version` fails"))?;
+        if recorded == format!("zig {version}") {
+            Ok(())
+        } else {
+            Err(format!("zig is {version}, and {recorded} made the images"))
+        }
+    }
 }
 
 /// What a command prints, if it is there and succeeds.
@@ -38,16 +65,19 @@ fn toolchain(version: &str) -> Option<String> {
 }
 
 /// Builds the images into a folder; says what is missing if that cannot be tried.
-fn rebuild(into: &Path) -> Result<(), String> {
-    let recorded = std::fs::read_to_string(firmware_folder().join("images/toolchain.txt")).expect("it is committed");
-    let toolchain = toolchain(recorded.trim()).ok_or(format!("{} is not installed", recorded.trim()))?;
+fn rebuild(package: Package, into: &Path) -> Result<(), String> {
+    let recorded = std::fs::read_to_string(package.folder().join("images/toolchain.txt")).expect("it is committed");
+    let mut compilers = recorded.lines();
+    let rustc = compilers.next().unwrap_or_default();
+    let toolchain = toolchain(rustc).ok_or(format!("{rustc} is not installed"))?;
+    package.c_compiler(compilers.next())?;
     let sysroot = with_toolchain(&toolchain, &["rustc", "--print", "sysroot"]).ok_or("the compiler has no home")?;
     if !Path::new(&sysroot).join("lib/rustlib").join(TARGET).is_dir() {
         return Err(format!("the target {TARGET} is not installed"));
     }
     output("python3", &["--version"]).ok_or("python3 is not installed")?;
     let mut build = Command::new("sh");
-    build.arg(firmware_folder().join("build.sh")).arg(into);
+    build.arg(package.folder().join("build.sh")).arg(into);
     // What cargo sets for this test would reach the build and change it.
     let is_cargos = |name: &String| name.starts_with("CARGO") || name.starts_with("RUST");
     let kept = ["CARGO_HOME", "RUSTUP_HOME"];
@@ -67,32 +97,41 @@ fn sums(folder: &Path) -> String {
     std::fs::read_to_string(folder.join("SHA256SUMS")).expect("there are sums")
 }
 
-#[test]
-fn images_are_what_the_sources_make() {
-    let into = std::env::temp_dir().join(format!("brickproof-images-{}", std::process::id()));
-    if let Err(missing) = rebuild(&into) {
-        println!("\nNOT CHECKED: whether the firmware images are what their sources make: {missing}\n");
+fn images_are_what_the_sources_make(package: Package) {
+    let name = package.folder().file_name().unwrap_or_default().to_owned();
+    let into = std::env::temp_dir().join(format!("brickproof-images-{}-{}", name.display(), std::process::id()));
+    if let Err(missing) = rebuild(package, &into) {
+        println!("\nNOT CHECKED: whether the images of {} are what their sources make: {missing}\n", name.display());
         assert!(std::env::var_os("BRICKPROOF_REQUIRE_ORACLES").is_none(), "{missing}");
         return;
     }
     let rebuilt = sums(&into);
     std::fs::remove_dir_all(&into).expect("it was made by this test");
-    assert_eq!(
-        rebuilt,
-        sums(&firmware_folder().join("images")),
-        "run fixtures/firmware/build.sh and commit the images"
-    );
+    let folder = package.folder();
+    assert_eq!(rebuilt, sums(&folder.join("images")), "run {}/build.sh and commit the images", folder.display());
+}
+
+#[test]
+fn images_of_lantern_are_what_their_sources_make() {
+    images_are_what_the_sources_make(Package::Lantern);
+}
+
+#[test]
+fn images_of_stores_are_what_their_sources_make() {
+    images_are_what_the_sources_make(Package::Stores);
 }
 
 #[test]
 fn images_are_what_their_sums_say() {
-    let folder = firmware_folder().join("images");
-    let sums = sums(&folder);
-    assert!(sums.lines().count() >= 4, "one for each way of healing");
-    for line in sums.lines() {
-        let (sum, name) = line.split_once("  ").expect("the format of sha256sum");
-        let bytes = std::fs::read(folder.join(name)).expect("every summed image is there");
-        let actual: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-        assert_eq!(actual, sum, "{name}");
+    for (package, images) in [(Package::Lantern, 5), (Package::Stores, 3)] {
+        let folder = package.folder().join("images");
+        let sums = sums(&folder);
+        assert_eq!(sums.lines().count(), images, "{}", folder.display());
+        for line in sums.lines() {
+            let (sum, name) = line.split_once("  ").expect("the format of sha256sum");
+            let bytes = std::fs::read(folder.join(name)).expect("every summed image is there");
+            let actual: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+            assert_eq!(actual, sum, "{name}");
+        }
     }
 }
