@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use brickproof_sim::cuts::stores::{self, Id, Store, Tally, Updates};
 use brickproof_sim::cuts::{self, CutsError, Row, Sweep, Tally as _, Trial};
-use brickproof_virtual_board::flash::{Cells, CutPoint};
+use brickproof_virtual_board::flash::{Cells, CutPoint, FlashOperation};
 
 const HELP: &str = "\
 Cuts the power inside every flash operation of stores that others wrote, and shows what they lose.
@@ -236,14 +236,22 @@ fn second_cuts(updates: &Updates, points: &[CutPoint], threads: NonZero<usize>) 
     second.sweep
 }
 
-/// The first trials of each kind of loss, from as many operations.
+/// The first trials of each kind of loss, from as many operations, those in erases apart from those in words.
 fn named(store: Store, cells: Cells, sweep: &Sweep<Tally>) -> String {
-    let mut kinds: BTreeMap<&str, Vec<Trial>> = BTreeMap::new();
-    for (kind, trial) in sweep.operations.iter().flat_map(|outcome| &outcome.losses) {
-        kinds.entry(kind).or_default().push(*trial);
+    let mut kinds: BTreeMap<(&str, &str), Vec<Trial>> = BTreeMap::new();
+    for outcome in &sweep.operations {
+        let cut_in = match outcome.operation {
+            FlashOperation::Program { .. } => "word",
+            _ => "erase",
+        };
+        for (kind, trial) in &outcome.losses {
+            kinds.entry((kind, cut_in)).or_default().push(*trial);
+        }
     }
-    let line = |kind: &str, trial: &Trial| format!("  {kind}: {}\n", Id { store, cells, trial: *trial });
-    kinds.iter().flat_map(|(kind, trials)| trials.iter().take(NAMED).map(|trial| line(kind, trial))).collect()
+    let line = |(kind, cut_in): &(&str, &str), trial: &Trial| {
+        format!("  {kind}, {cut_in} cut: {}\n", Id { store, cells, trial: *trial })
+    };
+    kinds.iter().flat_map(|(kind, trials)| trials.iter().take(NAMED).map(move |trial| line(kind, trial))).collect()
 }
 
 fn rate(trials: u64, took: Duration) -> f64 {

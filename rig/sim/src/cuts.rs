@@ -6,7 +6,8 @@
 //! A [`Subject`] is what is swept: it boots a board and tells its fate. There are two, the keys of lantern ([`keys`]) and the stores
 //! that others wrote ([`stores`]). The `record` of each lets an undisturbed board make updates and keeps it right before each flash
 //! operation, a [`Step`]. [`Step::cut`] forks it there, cuts, lets the board boot and looks at what it holds; [`Step::healing`] gives
-//! the steps of the boot after a cut, to be cut again. [`sweep()`] and [`sweep_healing`] do that for all of them.
+//! the steps of the boot after a cut, to be cut again. [`sweep()`] and [`sweep_healing`] do that for all of them, [`sweep_step`] for one;
+//! each kind of loss comes with the first [`Trial`] that shows it.
 
 pub mod keys;
 mod record;
@@ -21,7 +22,7 @@ use brickproof_units::Span;
 
 pub use step::{Cut, Step, Trial};
 pub use subject::{Outcome, Subject, Tally, UNTOLD};
-pub use sweep::{OperationOutcome, SecondCuts, Sweep, cut_points, sweep, sweep_healing};
+pub use sweep::{OperationOutcome, SecondCuts, Sweep, TallyOf, cut_points, sweep, sweep_healing, sweep_step};
 pub use table::{Row, breakdown, table};
 
 /// The board did not do what an undisturbed board does.

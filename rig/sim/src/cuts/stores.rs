@@ -12,7 +12,7 @@ mod store;
 mod tally;
 mod workload;
 
-pub use fate::{Fate, Finding, ItemSet};
+pub use fate::{Fate, Finding, Found, ItemSet};
 pub use id::{CHIP, Id, IdError, cells_named, name_of_cells};
 pub use listening::{ITEMS, Report, State};
 pub use replay::{Replay, replay};

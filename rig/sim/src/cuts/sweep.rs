@@ -63,7 +63,7 @@ impl<T: Tally> Sweep<T> {
 }
 
 /// What the trials of a subject come to.
-type TallyOf<S> = <<S as Subject>::Fate as Outcome>::Tally;
+pub type TallyOf<S> = <<S as Subject>::Fate as Outcome>::Tally;
 
 /// Cuts each step at each of `points` with the seeds 0 to `seeds` - 1.
 pub fn sweep<S: Subject>(
@@ -72,8 +72,14 @@ pub fn sweep<S: Subject>(
     seeds: u64,
     threads: NonZero<usize>,
 ) -> Sweep<TallyOf<S>> {
-    let operations = in_parallel(steps, threads, |step| cut_everywhere(step, None, points, seeds));
+    let operations = in_parallel(steps, threads, |step| sweep_step(step, points, seeds));
     Sweep { operations }
+}
+
+/// Cuts one step at each of `points` with the seeds 0 to `seeds` - 1: the piece of work that [`sweep()`] shares out, for whoever wants to tell
+/// in between how far it is, or to stop.
+pub fn sweep_step<S: Subject>(step: &Step<S>, points: &[CutPoint], seeds: u64) -> OperationOutcome<TallyOf<S>> {
+    cut_everywhere(step, None, points, seeds)
 }
 
 fn cut_everywhere<S: Subject>(

@@ -33,8 +33,7 @@ impl Store {
         Self::ALL.into_iter().find(|store| store.name() == name)
     }
 
-    /// After so many erases, every page that a store keeps using was erased twice at least: two pages of sequential-storage, sixteen of
-    /// ekv, and littlefs' root directory.
+    /// After so many erases, each store made room for new values at least twice.
     pub const fn erases(self) -> usize {
         match self {
             Self::SequentialStorage | Self::LittleFs => 4,
