@@ -228,11 +228,11 @@ impl Report {
     }
 }
 
-/// Every flash operation of the boots after cuts of erases, one of them at each cut point: a store has most to heal after those.
+/// Every flash operation of the boot and first update after cuts of erases, one at each cut point: a store has most to heal after those.
 fn second_cuts(updates: &Updates, points: &[CutPoint], threads: NonZero<usize>) -> Sweep<Tally> {
     let firsts: Vec<_> = updates.erases().iter().flat_map(|step| vec![step.clone(); points.len()]).collect();
     let second = cuts::sweep_healing(&firsts, NonZero::<usize>::MIN, points, 1, threads);
-    eprintln!("{} first cuts, after {} of them the boot writes to flash", second.first_cuts, second.healed);
+    eprintln!("{} first cuts, after {} of them the store is written to", second.first_cuts, second.healed);
     second.sweep
 }
 

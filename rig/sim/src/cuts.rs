@@ -21,7 +21,7 @@ mod terminal;
 use brickproof_units::Span;
 
 pub use step::{Cut, Step, Trial};
-pub use subject::{Outcome, Subject, Tally, UNTOLD};
+pub use subject::{Healing, Outcome, Subject, Tally, UNTOLD};
 pub use sweep::{OperationOutcome, SecondCuts, Sweep, TallyOf, cut_points, sweep, sweep_healing, sweep_step};
 pub use table::{Row, breakdown, table};
 

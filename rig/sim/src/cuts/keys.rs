@@ -21,7 +21,7 @@ pub use release::Release;
 pub use tally::Tally;
 pub use update::{Updates, record};
 
-use super::{CutsError, Step, Subject};
+use super::{CutsError, Healing, Step, Subject};
 use crate::memory::InFlash;
 use boot::Boot;
 use station::{CONNECTED, Station};
@@ -69,8 +69,9 @@ impl Subject for Keys {
         Fate::after_boot(board, self, change)
     }
 
-    fn heal(&self, board: &mut Board) -> Option<()> {
-        Boot::new(board).until_healed(board)
+    fn heal(&self, board: &mut Board, change: &KeyChange) -> Option<Healing<KeyChange>> {
+        Boot::new(board).until_healed(board)?;
+        Some(Healing { typed: Vec::new(), duty: change.clone() })
     }
 }
 

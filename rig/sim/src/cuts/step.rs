@@ -8,7 +8,8 @@ use brickproof_units::Span;
 use brickproof_virtual_board::board::Board;
 use brickproof_virtual_board::flash::{CutPoint, FlashCut, FlashRecord};
 
-use super::subject::Subject;
+use super::record::History;
+use super::subject::{Healing, Subject};
 use super::terminal::run_to;
 
 /// A board is kept this long before the operation that it is kept for: some instructions, whatever the part.
@@ -67,17 +68,10 @@ impl<S: Subject> Step<S> {
         let Some(switched_on) = self.switched_on_after(at, seed) else { return Vec::new() };
         let mut whole = switched_on.clone();
         whole.take_flash_log();
-        if self.subject.heal(&mut whole).is_none() {
-            return Vec::new();
-        }
-        let mut board = switched_on;
-        let keep = |record: FlashRecord| Self {
-            subject: self.subject.clone(),
-            duty: Arc::clone(&self.duty),
-            record,
-            before: kept_before(&mut board, &record),
-        };
-        whole.take_flash_log().into_iter().map(keep).collect()
+        let Some(Healing { typed, duty }) = self.subject.heal(&mut whole, &self.duty) else { return Vec::new() };
+        let duty = Arc::new(duty);
+        let operations = whole.take_flash_log().into_iter().map(|record| (record, Arc::clone(&duty))).collect();
+        History { typed, operations }.steps(switched_on, &self.subject)
     }
 
     /// The board after the cut, its power just back.

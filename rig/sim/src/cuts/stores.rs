@@ -23,7 +23,7 @@ pub use workload::{Duty, Update, Updates, record};
 use brickproof_units::Span;
 use brickproof_virtual_board::board::Board;
 
-use super::Subject;
+use super::{Healing, Subject};
 use listening::Listener;
 
 impl Subject for Store {
@@ -37,7 +37,12 @@ impl Subject for Store {
         Some(Fate::after_boot(&mut Listener::new(board), duty))
     }
 
-    fn heal(&self, board: &mut Board) -> Option<()> {
-        Listener::new(board).until_report().ok().map(|_| ())
+    /// The stores heal when something is written, so the first update belongs to the healing.
+    fn heal(&self, board: &mut Board, duty: &Duty) -> Option<Healing<Duty>> {
+        let mut listener = Listener::new(board);
+        listener.until_report().ok()?;
+        let duty = duty.once_more();
+        listener.write(duty.in_flight).ok()?;
+        Some(Healing { typed: listener.typed, duty })
     }
 }

@@ -8,6 +8,8 @@ use std::ops::AddAssign;
 use brickproof_units::Span;
 use brickproof_virtual_board::board::Board;
 
+use super::terminal::Keystroke;
+
 /// Something on a board that is to survive a loss of power, and how to tell whether it did.
 pub trait Subject: Clone + Debug + Send + Sync {
     /// What the board owes when an operation is cut: what its fate is judged by.
@@ -21,8 +23,17 @@ pub trait Subject: Clone + Debug + Send + Sync {
     /// Lets a board that was just switched on boot, and looks. `None` if it never gets so far that its fate could be told.
     fn fate(&self, board: &mut Board, duty: &Self::Duty) -> Option<Self::Fate>;
 
-    /// Lets a board that was just switched on boot, until it has healed what it heals by itself. `None` if it never has.
-    fn heal(&self, board: &mut Board) -> Option<()>;
+    /// Lets a board that was just switched on boot, until it has healed what it heals. `None` if it never has.
+    fn heal(&self, board: &mut Board, duty: &Self::Duty) -> Option<Healing<Self::Duty>>;
+}
+
+/// How a board came to heal.
+#[derive(Clone, Debug)]
+pub struct Healing<D> {
+    /// What was typed for it, if it heals only when it is used.
+    pub(super) typed: Vec<Keystroke>,
+    /// What it owes meanwhile.
+    pub(super) duty: D,
 }
 
 /// What became of one board.

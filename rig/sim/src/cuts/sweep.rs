@@ -112,7 +112,7 @@ fn cut_everywhere<S: Subject>(
 pub struct SecondCuts<T> {
     /// First cuts that were made.
     pub first_cuts: usize,
-    /// Those of them after which the board wrote to its flash while it booted.
+    /// Those of them after which the board wrote to its flash while it healed.
     pub healed: usize,
     /// The flash operations of all these boots, and what cutting them came to.
     pub sweep: Sweep<T>,

@@ -6,7 +6,7 @@ use std::fmt;
 
 use super::listening::{Deaf, ITEMS, Listener, Report, State};
 use super::tally::Tally;
-use super::workload::{Duty, Update};
+use super::workload::Duty;
 use crate::cuts::Outcome;
 
 /// Some of the items.
@@ -132,7 +132,7 @@ impl Fate {
 
     /// One more update, of a generation that no value had yet.
     fn after_one_more(listener: &mut Listener<'_>, duty: &Duty) -> Result<Judgement, Deaf> {
-        let update = Update { generation: duty.in_flight.generation + 1, ..duty.in_flight };
+        let update = duty.once_more().in_flight;
         if !listener.write(update)? {
             return Ok(Judgement { finding: Finding::ReadOnly, items: ItemSet::default() });
         }
@@ -197,11 +197,12 @@ struct Judgement {
 
 impl Judgement {
     fn of(report: &Report, duty: &Duty) -> Self {
-        let in_flight = duty.in_flight;
-        let is_new = report[in_flight.item] == State::Generation(in_flight.generation);
-        let is_owed = |item: usize, state: State| {
-            state == State::Generation(duty.acknowledged[item]) || (item == in_flight.item && is_new)
+        let is_owed = |item: usize, state: State| match state {
+            State::Generation(generation) => duty.allows(item, generation),
+            State::Missing | State::Corrupt | State::Unreadable => false,
         };
+        let in_flight = duty.in_flight.item;
+        let is_new = report[in_flight] != State::Generation(duty.acknowledged[in_flight]);
         let was_ever_written = |item: usize, state: State| match state {
             State::Generation(generation) => (1..=duty.acknowledged[item]).contains(&generation),
             State::Corrupt => false,
@@ -229,6 +230,7 @@ impl Judgement {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cuts::stores::workload::Update;
 
     const DUTY: Duty = Duty { acknowledged: [5; ITEMS], in_flight: Update { item: 2, generation: 6 } };
 
@@ -245,6 +247,13 @@ mod tests {
         assert_eq!(judged(2, State::Generation(6)), (Finding::New, String::new()));
         assert_eq!(judged(3, State::Generation(6)), (Finding::Corrupt, "3".to_owned()));
         assert_eq!(judged(2, State::Generation(7)), (Finding::Corrupt, "2".to_owned()));
+    }
+
+    #[test]
+    fn while_an_update_is_made_once_more_each_attempt_may_have_happened() {
+        let once_more = DUTY.once_more();
+        let allowed = |item| (0..9).filter(|generation| once_more.allows(item, *generation)).collect::<Vec<_>>();
+        assert_eq!((allowed(2), allowed(3)), (vec![5, 6, 7], vec![5]));
     }
 
     #[test]

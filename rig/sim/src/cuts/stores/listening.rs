@@ -7,7 +7,7 @@ use brickproof_units::Span;
 use brickproof_virtual_board::board::Board;
 
 use super::workload::Update;
-use crate::cuts::terminal::{next_line, type_line};
+use crate::cuts::terminal::{Keystroke, next_line, type_line};
 
 /// How many items a store holds.
 pub const ITEMS: usize = 8;
@@ -92,11 +92,13 @@ pub(super) struct Listener<'a> {
     lines: Lines,
     /// All lines, with what was typed.
     pub(super) transcript: Vec<String>,
+    /// What was typed, byte by byte.
+    pub(super) typed: Vec<Keystroke>,
 }
 
 impl<'a> Listener<'a> {
     pub(super) fn new(board: &'a mut Board) -> Self {
-        Self { board, lines: Lines::new(), transcript: Vec::new() }
+        Self { board, lines: Lines::new(), transcript: Vec::new(), typed: Vec::new() }
     }
 
     /// The board that is listened to.
@@ -137,7 +139,7 @@ impl<'a> Listener<'a> {
     fn type_line(&mut self, text: &str) {
         self.transcript.push(format!("> {text}"));
         let now = self.board.now();
-        type_line(self.board, now, format!("{text}\n").as_bytes()).for_each(drop);
+        self.typed.extend(type_line(self.board, now, format!("{text}\n").as_bytes()));
     }
 
     fn next(&mut self) -> Result<Said, Deaf> {

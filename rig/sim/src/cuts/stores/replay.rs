@@ -4,17 +4,14 @@
 
 use std::fmt;
 
-use brickproof_console::Lines;
-use brickproof_units::Instant;
-use brickproof_virtual_board::flash::{FlashOperation, FlashRecord};
+use brickproof_virtual_board::flash::{FlashCut, FlashOperation, FlashRecord};
 
 use super::fate::Fate;
 use super::id::Id;
 use super::listening::{ITEMS, Listener};
 use super::store::Store;
 use super::workload::{Duty, record};
-use crate::cuts::terminal::next_line;
-use crate::cuts::{CutsError, Step, Subject};
+use crate::cuts::{Cut, CutsError, Step};
 
 /// One trial, as it went.
 #[derive(Clone, Debug)]
@@ -44,7 +41,7 @@ pub fn replay(id: &Id) -> Result<Option<Replay>, CutsError> {
     };
     let healing = step.healing(first.at, first.seed);
     let Some(again) = numbered(&healing, cut.operation) else { return Ok(None) };
-    let between = said_before(step, first, again.operation().start);
+    let between = said_before(step, first, cut);
     Ok(Some(of_step(again, cut, vec![*step.operation()], between)))
 }
 
@@ -52,12 +49,7 @@ fn numbered(steps: &[Step<Store>], operation: u64) -> Option<&Step<Store>> {
     steps.iter().find(|step| step.operation().index == operation)
 }
 
-fn of_step(
-    step: &Step<Store>,
-    cut: crate::cuts::Cut,
-    mut operations: Vec<FlashRecord>,
-    between: Vec<String>,
-) -> Replay {
+fn of_step(step: &Step<Store>, cut: Cut, mut operations: Vec<FlashRecord>, between: Vec<String>) -> Replay {
     operations.push(*step.operation());
     let duty = *step.duty();
     let Some(mut board) = step.switched_on_after(cut.at, cut.seed) else {
@@ -68,12 +60,14 @@ fn of_step(
     Replay { operations, duty, transcript: listener.transcript, between, fate: Some(fate) }
 }
 
-/// The lines of the boot after the first cut until the second one.
-fn said_before(step: &Step<Store>, cut: crate::cuts::Cut, until: Instant) -> Vec<String> {
-    let Some(mut board) = step.switched_on_after(cut.at, cut.seed) else { return Vec::new() };
-    let mut lines = Lines::new();
-    let until = until.min(board.now() + Store::LONGEST_BOOT);
-    std::iter::from_fn(|| next_line(&mut board, &mut lines, until)).map(|line| line.to_string()).collect()
+/// The lines after the first cut until the second one.
+fn said_before(step: &Step<Store>, first: Cut, second: Cut) -> Vec<String> {
+    let Some(mut board) = step.switched_on_after(first.at, first.seed) else { return Vec::new() };
+    board.aim(FlashCut { operation: second.operation, at: second.at });
+    let mut listener = Listener::new(&mut board);
+    // That the board falls silent is what is waited for.
+    let _ = listener.until_report().and_then(|_| listener.write(step.duty().once_more().in_flight));
+    listener.transcript
 }
 
 impl fmt::Display for Replay {

@@ -37,13 +37,28 @@ impl Update {
     }
 }
 
-/// What a store owes: every item at the generation that it acknowledged last, but for the one in flight, which may be new as well.
+/// What a store owes: every item at the generation that it acknowledged last, but for the one in flight, which may be at any generation up to
+/// the one that is being written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Duty {
     /// Generations that were acknowledged.
     pub acknowledged: [u32; ITEMS],
     /// What is being written, and not acknowledged yet.
     pub in_flight: Update,
+}
+
+impl Duty {
+    /// The update in flight is made again, with a value that was never written before.
+    pub(super) const fn once_more(&self) -> Self {
+        let Update { item, generation } = self.in_flight;
+        Self { in_flight: Update { item, generation: generation + 1 }, ..*self }
+    }
+
+    /// Whether a whole value of that generation is what is owed.
+    pub(super) fn allows(&self, item: usize, generation: u32) -> bool {
+        let newest = if item == self.in_flight.item { self.in_flight.generation } else { self.acknowledged[item] };
+        (self.acknowledged[item]..=newest).contains(&generation)
+    }
 }
 
 /// What happens to a store that is updated undisturbed.
