@@ -60,6 +60,19 @@ pub fn load(path: &str, text: impl AsRef<[u8]>) -> Result<CampaignFile, Diagnost
     mistakes.settle(path, text, file)
 }
 
+/// What is asked, and of what if not of the file's own firmware.
+struct Question {
+    kind: Kind,
+    two: Option<Firmwares>,
+    over: Option<String>,
+}
+
+impl Question {
+    fn of(kind: Kind) -> Self {
+        Self { kind, two: None, over: None }
+    }
+}
+
 struct Reader<'a> {
     decoder: Decoder<'a>,
 }
@@ -76,7 +89,7 @@ impl Reader<'_> {
             Some(node) => self.decoder.count(node, "a seed", 0..=u64::from(u32::MAX)),
         };
         let budget = fields.get("budget").map_or(Some(Budget::default()), |node| self.budget(node));
-        let (kind, two, over) = self.question(&fields)?;
+        let Question { kind, two, over } = self.question(&fields)?;
         let firmware = match (firmware, two) {
             (Some(_), Some(_)) => {
                 let entry = fields.entry("firmware")?;
@@ -84,7 +97,7 @@ impl Reader<'_> {
                 self.decoder.report(both.help("a proof has a `baseline` and a `candidate`"));
                 return None;
             }
-            (None, Some((baseline, candidate))) => Firmwares::Two { baseline, candidate },
+            (None, Some(two)) => two,
             (None, None) => Firmwares::One(None),
             (Some(name), None) => Firmwares::One(Some(name?)),
         };
@@ -130,7 +143,7 @@ impl Reader<'_> {
         Some(Budget { trials: trials?, time: time? })
     }
 
-    fn question(&mut self, fields: &Fields<'_>) -> Option<(Kind, Option<(String, String)>, Option<String>)> {
+    fn question(&mut self, fields: &Fields<'_>) -> Option<Question> {
         let mut asked = QUESTIONS.iter().filter_map(|key| Some((*key, fields.entry(key)?)));
         let Some((key, entry)) = asked.next() else {
             fields.missing(&mut self.decoder, "a question", "write one of `sweep`, `find_window`, `prove`, `soak`");
@@ -141,10 +154,10 @@ impl Reader<'_> {
             self.decoder.report(two.label("second").help("write a file for each"));
         }
         match key {
-            "sweep" => Some((Kind::Sweep(self.sweep(&entry.value)?), None, None)),
-            "find_window" => Some((Kind::FindWindow(self.find_window(&entry.value)?), None, None)),
+            "sweep" => Some(Question::of(Kind::Sweep(self.sweep(&entry.value)?))),
+            "find_window" => Some(Question::of(Kind::FindWindow(self.find_window(&entry.value)?))),
             "prove" => self.prove(&entry.value),
-            _ => Some((Kind::Soak(self.soak(&entry.value)?), None, None)),
+            _ => Some(Question::of(Kind::Soak(self.soak(&entry.value)?))),
         }
     }
 
@@ -239,7 +252,7 @@ impl Reader<'_> {
         Probability::new(ratio.get() as f64 / 1e6).map_err(|error| self.beyond(node, &error)).ok()
     }
 
-    fn prove(&mut self, node: &Node) -> Option<(Kind, Option<(String, String)>, Option<String>)> {
+    fn prove(&mut self, node: &Node) -> Option<Question> {
         let known = ["baseline", "candidate", "vary", "strata", "over", "good", "bad", "alpha", "beta", "cap"];
         let fields = self.decoder.fields(node, "a proof", &known)?;
         let baseline = self.required_text(&fields, "baseline", "a firmware");
@@ -264,7 +277,8 @@ impl Reader<'_> {
             None => None,
             Some(axis) => Some(axis?),
         };
-        Some((Kind::Prove(settings), Some((baseline?, candidate?)), over))
+        let two = Firmwares::Two { baseline: baseline?, candidate: candidate? };
+        Some(Question { kind: Kind::Prove(settings), two: Some(two), over })
     }
 
     fn soak(&mut self, node: &Node) -> Option<SoakSettings> {
