@@ -3,7 +3,8 @@
 //! Boundary: from an undisturbed run to the instants. They are tried by a sweep like any other list, so that every one has an id that makes
 //! it again.
 //!
-//! A brown-out is steep enough for that, a power cut is not: what its capacitors hold decides when the board feels it.
+//! A brown-out is steep enough for that, a power cut is not: what its capacitors hold decides when the board feels it. The rail falls while
+//! an operation goes on, so that the last of its time has less effect: right after a word of 46 us under 50us/V, 98.7 % of it is done.
 
 use std::sync::Arc;
 
@@ -31,6 +32,15 @@ pub struct Aimed {
     pub operation: FlashOperation,
     /// Where in it the board loses its power.
     pub at: CutPoint,
+}
+
+/// Every place of every operation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Aims {
+    /// Those that can be struck, in the order of the board.
+    pub aims: Vec<Aimed>,
+    /// How many come sooner after the trigger than the fault takes to bite.
+    pub out_of_reach: usize,
 }
 
 /// Why the operations of a scenario cannot be struck one by one.
@@ -75,7 +85,7 @@ pub fn aim_at_every_operation(
     seed: u64,
     window: Span,
     fractions: u32,
-) -> Result<Vec<Aimed>, ExhaustiveError> {
+) -> Result<Aims, ExhaustiveError> {
     let path = || plan.scenario.path.clone();
     let index = plan.only_fault().ok_or_else(|| ExhaustiveError::NotExact { path: path() })?;
     let StepAction::Fault { fault: Fault::BrownOut { .. }, .. } = &plan.steps[index - 1].action else {
@@ -99,13 +109,20 @@ pub fn aim_at_every_operation(
             CutPoint::After => record.end + CLEAR,
             CutPoint::Fraction { .. } => record.start + at.time_into(needed),
         };
-        let strikes = |at: CutPoint| dies(at).since(triggered.at + lead);
-        points
-            .iter()
-            .map(|at| Aimed { after: strikes(*at), index, operation: record.operation, at: *at })
-            .collect::<Vec<_>>()
+        let earliest = triggered.at + lead;
+        let strikes = |at: CutPoint| (dies(at) >= earliest).then(|| dies(at).since(earliest));
+        let aimed =
+            |at: &CutPoint| strikes(*at).map(|after| Aimed { after, index, operation: record.operation, at: *at });
+        points.iter().map(aimed).collect::<Vec<_>>()
     };
-    Ok(operations.iter().enumerate().flat_map(aim).collect())
+    let (mut aims, mut out_of_reach) = (Vec::new(), 0);
+    for aimed in operations.iter().enumerate().flat_map(aim) {
+        match aimed {
+            Some(aimed) => aims.push(aimed),
+            None => out_of_reach += 1,
+        }
+    }
+    Ok(Aims { aims, out_of_reach })
 }
 
 /// What the flash does within `window` after the trigger of the fault of `plan` when nothing disturbs it. Empty if nothing is triggered, or

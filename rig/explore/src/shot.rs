@@ -59,6 +59,11 @@ pub struct Finding {
     pub struck_after: Option<Span>,
 }
 
+impl Finding {
+    /// Of a trial that was not brought to its end.
+    pub const UNTOLD: Self = Self { class: Class::Invalid, struck_after: None };
+}
+
 /// The seed of the `number`-th trial of a campaign: the same past up to the harm, chance anew from there on.
 pub(crate) fn seed_of(campaign: u64, number: u64) -> u64 {
     // Half of a seed is left for it: campaigns are shorter than four thousand million trials.

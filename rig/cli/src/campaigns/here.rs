@@ -22,16 +22,14 @@ struct Table<'d, 'p> {
     asked: u64,
     taken: u64,
     /// Findings that wait for older ones.
-    waiting: BTreeMap<u64, (Shot, Option<Finding>)>,
+    waiting: BTreeMap<u64, (Shot, Finding)>,
 }
 
 impl Table<'_, '_> {
     fn take_what_can_be(&mut self) {
         while let Some((shot, finding)) = self.waiting.remove(&self.taken) {
             self.taken += 1;
-            if let Some(finding) = finding {
-                self.desk.take(&shot, &finding);
-            }
+            self.desk.take(&shot, &finding);
         }
     }
 }
@@ -88,8 +86,8 @@ fn work(
                 let laboratory = &laboratories[&(subject.arm, subject.cell)];
                 drop(at_table);
                 // What cannot be turned was refused before the campaign began.
-                let finding = laboratory.plan_of(&shot.settings).ok().map(|plan| laboratory.make(plan, &shot));
-                let finding = finding.and_then(|trial| Finding::of(&trial));
+                let trial = laboratory.plan_of(&shot.settings).ok().map(|plan| laboratory.make(plan, &shot));
+                let finding = trial.and_then(|trial| Finding::of(&trial)).unwrap_or(Finding::UNTOLD);
                 at_table = table.lock().unwrap_or_else(PoisonError::into_inner);
                 at_table.waiting.insert(ticket, (shot, finding));
                 at_table.take_what_can_be();

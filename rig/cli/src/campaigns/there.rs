@@ -5,7 +5,7 @@
 
 use std::sync::{Arc, mpsc};
 
-use brickproof_explore::{Ask, Class, Finding, Shot};
+use brickproof_explore::{Ask, Finding, Shot};
 use brickproof_report::Secrets;
 
 use super::Desk;
@@ -13,9 +13,6 @@ use crate::arguments::Conduct;
 use crate::commands::run::{Ended, Job};
 use crate::exit::Problem;
 use crate::stations::{self, Chosen, Interrupted};
-
-/// A trial that did not come to its end told nothing.
-const UNTOLD: Finding = Finding { class: Class::Invalid, struck_after: None };
 
 pub(super) fn make(desk: &mut Desk<'_>, chosen: &Chosen, conduct: &Conduct) -> Result<Interrupted, Problem> {
     let secrets = Secrets::new(&brickproof_firmware::private_keys());
@@ -38,7 +35,7 @@ pub(super) fn make(desk: &mut Desk<'_>, chosen: &Chosen, conduct: &Conduct) -> R
             match finding {
                 Some(finding) => desk.take(shot, &finding),
                 None if interrupted => break,
-                None => desk.take(shot, &UNTOLD),
+                None => desk.take(shot, &Finding::UNTOLD),
             }
         }
         if let Interrupted::Yes = outcome? {

@@ -18,7 +18,7 @@ use brickproof_units::{Ratio, Span};
 use crate::arguments::{self, Asked, Selection};
 use crate::campaigns::{self, Prepared, Subject};
 use crate::exit::{Exit, Problem};
-use crate::files;
+use crate::{files, output};
 
 pub(crate) fn file(arguments: &arguments::Campaign) -> Result<Exit, Problem> {
     let path = &arguments.file;
@@ -64,7 +64,13 @@ pub(crate) fn sweep(arguments: &arguments::Sweep) -> Result<Exit, Problem> {
             what: error.to_string(),
             help: "`--vary fault.after=FROM..TO` strikes anywhere in a range".to_owned(),
         })?;
-        SweepSettings::Instants { after: aimed.iter().map(|it| it.after).collect(), each: arguments.each }
+        if aimed.out_of_reach > 0 {
+            output::note(&format!(
+                "{} places come sooner after the trigger than the fault takes to bite",
+                aimed.out_of_reach
+            ));
+        }
+        SweepSettings::Instants { after: aimed.aims.iter().map(|it| it.after).collect(), each: arguments.each }
     } else {
         SweepSettings::Ranges { ranges: ranges(&arguments.vary)?, each: arguments.each }
     };
