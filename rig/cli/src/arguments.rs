@@ -266,7 +266,7 @@ pub(crate) struct Sweep {
     #[arg(long, value_name = "TIME", default_value = "200ms", requires = "exhaustive")]
     pub(crate) window: Span,
     /// At how many places inside each operation
-    #[arg(long, value_name = "N", default_value_t = 8, requires = "exhaustive")]
+    #[arg(long, value_name = "N", default_value_t = 8, requires = "exhaustive", value_parser = clap::value_parser!(u32).range(..=10_000))]
     pub(crate) fractions: u32,
     /// How often each point is tried
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
@@ -320,9 +320,9 @@ pub(crate) struct Prove {
     /// Turn this knob of the fault over a range from trial to trial; the first one is cut into strata
     #[arg(long, value_name = "KNOB=FROM..TO[/POINTS]")]
     pub(crate) vary: Vec<String>,
-    /// Into how many strata
-    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=100))]
-    pub(crate) strata: u32,
+    /// Into how many strata; four if it has as many places
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub(crate) strata: Option<u32>,
     /// Meet every value of this axis of the scenario in turn, and tell them apart in place of strata
     #[arg(long, value_name = "AXIS", conflicts_with = "strata")]
     pub(crate) over: Option<String>,

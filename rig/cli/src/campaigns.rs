@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use brickproof_explore::picture::{self, Busy, Caption};
-use brickproof_explore::{Answer, Arm, Campaign, Conclusion, Course, Finding, Shot, Stopped, undisturbed};
+use brickproof_explore::{Answer, Arm, Campaign, Conclusion, Course, Finding, Repeats, Shot, Stopped, undisturbed};
 use brickproof_firmware::Firmware;
 use brickproof_report::results::World;
 use brickproof_scenario::plan::Plan;
@@ -27,6 +27,7 @@ use crate::files::{self, Source};
 use crate::output;
 use crate::stations::{Chosen, Interrupted};
 use keeping::Journal;
+pub(crate) use keeping::kept_settings;
 use showing::Showing;
 
 /// A plan and a firmware that a campaign makes trials of.
@@ -58,9 +59,17 @@ pub(crate) struct Prepared {
 }
 
 impl Prepared {
+    /// Says what cannot be turned before anything runs.
+    pub(crate) fn check(&self) -> Result<(), Problem> {
+        let ends = self.campaign.ends();
+        let turned =
+            self.subjects.iter().flat_map(|subject| ends.iter().map(|end| files::turned(&subject.plan, &[*end])));
+        turned.map(|it| it.map(drop)).collect()
+    }
+
     fn subject(&self, shot: &Shot) -> &Subject {
         let is_meant = |subject: &&Subject| (subject.arm, subject.cell) == (shot.arm, shot.cell);
-        self.subjects.iter().find(is_meant).unwrap_or(&self.subjects[0])
+        self.subjects.iter().find(is_meant).expect("a campaign asks for the firmwares and cells that it was given")
     }
 
     /// What the flash does over the instants that are varied, where the world knows.
@@ -77,8 +86,10 @@ impl Prepared {
     /// Over everything that its trials depend on.
     fn digest(&self, world: World) -> String {
         let mut hash = Sha256::new();
-        let campaign = format!("{:?}", self.campaign);
-        let mut parts = vec![env!("CARGO_PKG_VERSION").to_owned(), world.name().to_owned(), campaign];
+        // What it is called, and how much it may cost, changes no trial: a budget can be raised.
+        let Campaign { title: _, kind, seed, budget: _ } = &self.campaign;
+        let kind = format!("{kind:?}");
+        let mut parts = vec![env!("CARGO_PKG_VERSION").to_owned(), world.name().to_owned(), kind, seed.to_string()];
         for subject in &self.subjects {
             parts.push(subject.plan.scenario.sha256.clone());
             parts.push(format!("{:?}", subject.plan.parameters));
@@ -134,13 +145,9 @@ pub(crate) fn conduct(prepared: Prepared, conduct: &Conduct) -> Result<Exit, Pro
     let chosen = Chosen::of(&conduct.on)?;
     let world = chosen.as_ref().map_or(World::Virtual, Chosen::world);
     let digest = prepared.digest(world);
-    let mut course = Course::new(prepared.campaign.clone()).map_err(refused)?;
-    for subject in &prepared.subjects {
-        // What cannot be turned is said before anything runs.
-        for end in prepared.campaign.ends() {
-            files::turned(&subject.plan, &[end])?;
-        }
-    }
+    let repeats = if world == World::Virtual { Repeats::Exactly } else { Repeats::Roughly };
+    let mut course = Course::new(prepared.campaign.clone(), repeats).map_err(refused)?;
+    prepared.check()?;
     let journal = Journal::open(conduct, &digest, &mut course)?;
     let showing = Showing::new(conduct.format, &prepared.campaign.title, world, &course);
     let deadline = prepared.campaign.budget.time.map(|time| Instant::now() + as_duration(time));

@@ -84,9 +84,12 @@ pub(crate) enum Problem {
         /// Of each scenario what its stations lack.
         BTreeMap<String, Vec<String>>,
     ),
-    /// A campaign's journal cannot be kept, or is not its own.
-    #[error("{path}: {why}")]
+    /// A campaign cannot be kept there, or what is there is another one's; nothing was executed.
+    #[error("{path}: {why}; nothing was executed")]
     Journal { path: PathBuf, why: String },
+    /// What a campaign found could not be kept.
+    #[error("{path} could not be written: {why}")]
+    NotKept { path: PathBuf, why: String },
     /// Stations could not be opened, or could not go on.
     #[error("{}", counted_problems(.0))]
     Bench(Vec<String>),
@@ -115,10 +118,13 @@ fn mistakes(files: &[Diagnostics]) -> usize {
 impl Problem {
     pub(crate) fn exit(&self) -> Exit {
         match self {
-            Self::Mistakes(_) | Self::Unreadable { .. } | Self::Selection { .. } | Self::Unfit(_) | Self::Report(_) => {
-                Exit::BadInput
-            }
-            Self::Bench(_) | Self::Evidence(_) | Self::Print(_) | Self::Journal { .. } => Exit::BenchFailed,
+            Self::Mistakes(_)
+            | Self::Unreadable { .. }
+            | Self::Selection { .. }
+            | Self::Unfit(_)
+            | Self::Report(_)
+            | Self::Journal { .. } => Exit::BadInput,
+            Self::Bench(_) | Self::Evidence(_) | Self::Print(_) | Self::NotKept { .. } => Exit::BenchFailed,
         }
     }
 }

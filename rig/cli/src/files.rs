@@ -229,6 +229,26 @@ impl Found {
     }
 }
 
+/// The campaigns among `paths` and below the folders among them, in the order of their names.
+pub(crate) fn campaigns(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Problem> {
+    let (mut found, mut open): (Vec<PathBuf>, Vec<PathBuf>) = (Vec::new(), paths.to_vec());
+    let mut known = BTreeSet::new();
+    while let Some(path) = open.pop() {
+        let unreadable = |source| Problem::Unreadable { path: path.clone(), source };
+        if !known.insert(fs::canonicalize(&path).map_err(unreadable)?) {
+            continue;
+        }
+        if path.is_dir() {
+            let entries = fs::read_dir(&path).and_then(Iterator::collect::<Result<Vec<_>, _>>).map_err(unreadable)?;
+            open.extend(entries.iter().map(fs::DirEntry::path));
+        } else if path.extension().is_some_and(|it| it == "yaml" || it == "yml") && is_campaign(&path)? {
+            found.push(path);
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
 /// Whether a file asks the question of a campaign: what it varies is a scenario of its own.
 pub(crate) fn is_campaign(path: &Path) -> Result<bool, Problem> {
     let bytes = fs::read(path).map_err(|source| Problem::Unreadable { path: path.to_owned(), source })?;

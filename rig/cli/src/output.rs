@@ -81,6 +81,7 @@ pub(crate) fn problem(problem: &Problem) -> Exit {
         }
         Problem::Unreadable { .. }
         | Problem::Journal { .. }
+        | Problem::NotKept { .. }
         | Problem::Report(_)
         | Problem::Evidence(_)
         | Problem::Print(_) => {

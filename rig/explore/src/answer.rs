@@ -10,7 +10,7 @@ use brickproof_units::Instant;
 use crate::campaign::as_span;
 use crate::course::{Asking, Course, Stopped, shown_confidence};
 use crate::find::FindWindow;
-use crate::prove::{Prove, Say};
+use crate::prove::{Prove, Say, Stratum};
 use crate::soak::Soak;
 
 /// What follows from a campaign.
@@ -73,16 +73,27 @@ pub(crate) fn of(course: &Course, asking: &Asking) -> Answer {
                 "stopped: {invalid} trials in a row told nothing, as a dead board or a broken bench does"
             );
         }
-        Some(why)
-            if answer.conclusion == Conclusion::Looked || matches!(asking, Asking::Prove(_) | Asking::Soak(_)) =>
-        {
-            let why = if why == Stopped::OutOfTime { "its time is spent" } else { "it was interrupted" };
+        Some(Stopped::Astray { discarded }) => {
+            answer.conclusion = Conclusion::BenchFailed;
+            let _ = writeln!(
+                answer.text,
+                "stopped: {discarded} faults in a row struck outside their tolerance: this bench is not exact enough for the scenario"
+            );
+        }
+        Some(why) => {
+            let why = match why {
+                Stopped::Untellable => {
+                    "a trial told nothing, and the virtual bench does the same again: run it by itself to see why"
+                }
+                Stopped::OutOfTime => "its time is spent",
+                _ => "it was interrupted",
+            };
             if answer.conclusion != Conclusion::NotFixed {
                 answer.conclusion = Conclusion::Inconclusive;
             }
             let _ = writeln!(answer.text, "stopped early: {why}");
         }
-        _ => {}
+        None => {}
     }
     answer
 }
@@ -91,12 +102,12 @@ fn trials(count: u64) -> String {
     if count == 1 { "1 trial".to_owned() } else { format!("{count} trials") }
 }
 
-/// `3 of 154 failed, 1.9 % (95 % confident: 0.4 % to 5.6 %)`.
+/// `3 of 154 failed, 1.9 % (95 % interval: 0.4 % to 5.6 %)`.
 pub(crate) fn told(counts: Counts) -> String {
     let confidence = shown_confidence();
     let Interval { low, high } = counts.clopper_pearson(confidence);
     let estimate = counts.estimate().map_or("nothing known".to_owned(), |it| it.to_string());
-    format!("{} of {} failed, {estimate} ({confidence} confident: {low} to {high})", counts.failures(), counts.trials())
+    format!("{} of {} failed, {estimate} ({confidence} interval: {low} to {high})", counts.failures(), counts.trials())
 }
 
 fn swept(course: &Course) -> String {
@@ -159,7 +170,10 @@ fn proof(prove: &Prove) -> Answer {
     };
     let asked = prove.design().asked();
     let (conclusion, head) = match say {
-        Say::Fixed => (Conclusion::Fixed, format!("FIXED: the candidate fails less often than {}", asked.bad)),
+        Say::Fixed => {
+            let head = format!("FIXED: the candidate fails less often than {}, and the baseline more often", asked.bad);
+            (Conclusion::Fixed, head)
+        }
         Say::NotFixed => {
             (Conclusion::NotFixed, format!("NOT FIXED: the candidate fails more often than {}", asked.good))
         }
@@ -169,15 +183,17 @@ fn proof(prove: &Prove) -> Answer {
                 format!("INCONCLUSIVE: the baseline never failed, so nothing shows that this can tell a fix{further}");
             (Conclusion::Inconclusive, why)
         }
-        Say::NoDifference => {
-            let why = format!("INCONCLUSIVE: that the baseline is worse may be chance{further}");
+        Say::NoControl => {
+            let why = format!(
+                "INCONCLUSIVE: the candidate passes, and the baseline was not shown to fail more often than {}{further}",
+                asked.bad
+            );
             (Conclusion::Inconclusive, why)
         }
     };
     let mut text = format!("{head}\n");
     let _ = writeln!(text, "  baseline   {}", told(prove.baseline()));
     let _ = writeln!(text, "  candidate  {}", told(candidate));
-    let _ = writeln!(text, "  the same by chance: p = {}", p(prove.chance()));
     let _ = writeln!(
         text,
         "  the test: good is {}, bad is {}; exactly, a good one is called NOT FIXED in {} and a bad one FIXED in {}",
@@ -186,32 +202,44 @@ fn proof(prove: &Prove) -> Answer {
         prove.design().at_good().not_fixed,
         prove.design().at_bad().fixed
     );
-    if prove.strata().len() > 1 {
-        let still: Vec<String> = prove
-            .names()
-            .into_iter()
-            .zip(prove.strata())
-            .filter(|(_, it)| it.candidate.failures() > 0)
-            .map(|(name, _)| name)
-            .collect();
-        if !still.is_empty() {
-            let _ = writeln!(text, "  it still fails in: {}", still.join("; "));
-        }
-        let _ = writeln!(text, "  by stratum (p after Holm's correction):");
-        for ((band, stratum), chance) in prove.names().iter().zip(prove.strata()).zip(prove.chances()) {
-            let (baseline, candidate) = (stratum.baseline, stratum.candidate);
-            let _ = writeln!(
-                text,
-                "    {band}: baseline {} of {}, candidate {} of {}, p = {}",
-                baseline.failures(),
-                baseline.trials(),
-                candidate.failures(),
-                candidate.trials(),
-                p(chance)
-            );
-        }
+    text += &by_stratum(prove, say);
+    if say == Say::Fixed {
+        let _ = writeln!(
+            text,
+            "  both alike by chance, had the numbers been fixed beforehand: p = {} (Fisher); intervals likewise describe, the test decides",
+            p(prove.chance())
+        );
     }
     Answer { conclusion, text }
+}
+
+/// What each stratum counted. Of a candidate that is NOT FIXED only where it fails: it stops at its first failures.
+fn by_stratum(prove: &Prove, say: Say) -> String {
+    let mut text = String::new();
+    if prove.strata().len() <= 1 {
+        return text;
+    }
+    let fails = |it: &Stratum| it.candidate.failures() + it.surveyed.failures() > 0;
+    let named = prove.names().into_iter().zip(prove.strata());
+    let still: Vec<String> = named.filter(|(_, it)| fails(it)).map(|(name, _)| name).collect();
+    if !still.is_empty() {
+        let _ = writeln!(text, "  it still fails in: {}", still.join("; "));
+    }
+    let share = |counts: Counts| format!("{} of {}", counts.failures(), counts.trials());
+    let corrected = if say == Say::Fixed { " (p by Fisher after Holm's correction)" } else { "" };
+    let _ = writeln!(text, "  by stratum, failed{corrected}:");
+    for ((name, stratum), chance) in prove.names().iter().zip(prove.strata()).zip(prove.chances()) {
+        let _ =
+            write!(text, "    {name}: baseline {}, candidate {}", share(stratum.baseline), share(stratum.candidate));
+        if stratum.surveyed.trials() > 0 {
+            let _ = write!(text, ", after the answer {}", share(stratum.surveyed));
+        }
+        if say == Say::Fixed {
+            let _ = write!(text, ", p = {}", p(chance));
+        }
+        text.push('\n');
+    }
+    text
 }
 
 /// A probability that may be very small.

@@ -135,11 +135,27 @@ impl Range {
         self.from.at(i64::try_from(i128::from(self.from.amount()) + way).unwrap_or(self.to.amount()))
     }
 
-    /// The share of its length at which `setting` stands, in thousandths.
-    pub fn place(&self, setting: Setting) -> u32 {
-        let length = (i128::from(self.to.amount()) - i128::from(self.from.amount())).max(1);
+    /// Whether it has so many places.
+    pub fn holds(&self, places: u32) -> bool {
+        let length = i128::from(self.to.amount()) - i128::from(self.from.amount());
+        i128::from(places) <= length + 1 && self.points.is_none_or(|points| places <= points)
+    }
+
+    /// Into how many bands it is cut if `count` are asked for.
+    pub(crate) fn bands(&self, count: u32) -> Result<usize, CampaignError> {
+        if self.holds(count) {
+            Ok(count.max(1) as usize)
+        } else {
+            Err(CampaignError::TooManyStrata { strata: count, knob: self.knob() })
+        }
+    }
+
+    /// In which of so many even bands a setting lies.
+    pub(crate) fn band(&self, setting: Setting, bands: usize) -> usize {
+        let length = i128::from(self.to.amount()) - i128::from(self.from.amount()) + 1;
         let way = i128::from(setting.amount()) - i128::from(self.from.amount());
-        u32::try_from((way * 1_000 / length).clamp(0, 1_000)).unwrap_or(0)
+        // Clamped to the bands.
+        (way * bands as i128 / length).clamp(0, bands as i128 - 1) as usize
     }
 }
 
@@ -281,6 +297,25 @@ pub enum CampaignError {
     /// A range without points has no end.
     #[error("ranges without points have no end: say how many trials there may be")]
     NoEnd,
+    /// No trials, or more than can be told apart.
+    #[error("{what} of {count} cannot be: ask for one to {MOST_TRIALS}")]
+    Count {
+        /// What is counted.
+        what: &'static str,
+        /// What was asked.
+        count: u64,
+    },
+    /// Each point so often, where there are no points.
+    #[error("`each` is for points, and no range has any: every trial is at a place of its own")]
+    EachWithoutPoints,
+    /// Strata that no trial could be in.
+    #[error("`{knob}` cannot be cut into {strata} strata: it has fewer places")]
+    TooManyStrata {
+        /// How many were asked for.
+        strata: u32,
+        /// Whose range.
+        knob: Knob,
+    },
     /// A search for windows goes over instants.
     #[error("a window is one of instants: `fault.after` is to be varied, not `{0}`")]
     NotInstants(Knob),
@@ -293,6 +328,17 @@ pub enum CampaignError {
     /// The search cannot be made.
     #[error(transparent)]
     Window(#[from] WindowError),
+}
+
+/// Finer than any clock: a range without points has so many places.
+pub(crate) const PLACES: u64 = 1 << 53;
+
+/// Half of a seed tells the trials of a campaign apart.
+pub(crate) const MOST_TRIALS: u64 = u32::MAX as u64 - 1;
+
+/// Refuses a number of trials that is none, or more than there are seeds.
+pub(crate) fn check_count(what: &'static str, count: u64) -> Result<(), CampaignError> {
+    if (1..=MOST_TRIALS).contains(&count) { Ok(()) } else { Err(CampaignError::Count { what, count }) }
 }
 
 /// The instant that stands for "so long after the trigger" where instants are wanted.

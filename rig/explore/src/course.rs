@@ -59,6 +59,8 @@ impl Asking {
 
 /// So many trials in a row that tell nothing are a dead board or a broken bench, not bad luck.
 const DEAD_AFTER: u32 = 5;
+/// So many discarded trials in a row: this bench does not strike as exactly as the scenario asks.
+const ASTRAY_AFTER: u32 = 20;
 
 /// What is to be done next.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,6 +73,15 @@ pub enum Ask {
     Over,
 }
 
+/// Whether a trial that is made again comes to the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Repeats {
+    /// On a virtual board.
+    Exactly,
+    /// On a real one.
+    Roughly,
+}
+
 /// Why a course ended without its question being answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stopped {
@@ -79,6 +90,13 @@ pub enum Stopped {
         /// How many.
         invalid: u32,
     },
+    /// Too many faults in a row struck outside their tolerance.
+    Astray {
+        /// How many.
+        discarded: u32,
+    },
+    /// The virtual bench does the same again: a trial that told nothing never will.
+    Untellable,
     /// Its budget of time is spent.
     OutOfTime,
     /// Somebody stopped it.
@@ -116,6 +134,7 @@ impl Progress {
 #[derive(Clone, Debug)]
 pub struct Course {
     campaign: Campaign,
+    repeats: Repeats,
     asking: Asking,
     /// Shots whose findings were not told yet, in their order.
     open: VecDeque<Shot>,
@@ -127,24 +146,26 @@ pub struct Course {
     discarded: u64,
     invalid: u64,
     invalid_in_a_row: u32,
+    discarded_in_a_row: u32,
     stopped: Option<Stopped>,
 }
 
 impl Course {
-    /// A campaign at its beginning.
+    /// A campaign at its beginning, in a world that repeats itself so.
     ///
     /// # Errors
     /// What it asks for cannot be asked.
-    pub fn new(campaign: Campaign) -> Result<Self, CampaignError> {
+    pub fn new(campaign: Campaign, repeats: Repeats) -> Result<Self, CampaignError> {
         let Campaign { kind, seed, budget, .. } = &campaign;
         let asking = match kind {
             Kind::Sweep(settings) => Asking::Sweep(Sweep::new(settings, *seed, *budget)?),
             Kind::FindWindow(asked) => Asking::FindWindow(Box::new(FindWindow::new(asked, *seed, *budget)?)),
             Kind::Prove(settings) => Asking::Prove(Box::new(Prove::new(settings, *seed, *budget)?)),
-            Kind::Soak(settings) => Asking::Soak(Soak::new(*settings, *seed, *budget)),
+            Kind::Soak(settings) => Asking::Soak(Soak::new(*settings, *seed, *budget)?),
         };
         Ok(Self {
             campaign,
+            repeats,
             asking,
             open: VecDeque::new(),
             again: VecDeque::new(),
@@ -154,6 +175,7 @@ impl Course {
             discarded: 0,
             invalid: 0,
             invalid_in_a_row: 0,
+            discarded_in_a_row: 0,
             stopped: None,
         })
     }
@@ -190,18 +212,30 @@ impl Course {
         match finding.class {
             Class::Discarded => {
                 self.discarded += 1;
+                self.discarded_in_a_row += 1;
                 self.again.push_back(shot.clone());
+                if self.discarded_in_a_row >= ASTRAY_AFTER {
+                    self.stop(Stopped::Astray { discarded: self.discarded_in_a_row });
+                }
             }
             Class::Invalid => {
                 self.invalid += 1;
                 self.invalid_in_a_row += 1;
-                self.again.push_back(shot.clone());
+                match (self.repeats, &mut self.asking) {
+                    (Repeats::Exactly, Asking::Sweep(sweep)) => {
+                        sweep.record(&shot, finding);
+                        self.invalid_in_a_row = 0;
+                    }
+                    (Repeats::Exactly, _) => self.stop(Stopped::Untellable),
+                    (Repeats::Roughly, _) => self.again.push_back(shot.clone()),
+                }
                 if self.invalid_in_a_row >= DEAD_AFTER {
                     self.stop(Stopped::Dead { invalid: self.invalid_in_a_row });
                 }
             }
             class => {
                 self.invalid_in_a_row = 0;
+                self.discarded_in_a_row = 0;
                 self.done += 1;
                 self.failures += u64::from(class.is_failure());
                 self.asking.question_mut().record(&shot, finding);
@@ -213,6 +247,11 @@ impl Course {
     /// Ends it where it is.
     pub fn stop(&mut self, why: Stopped) {
         self.stopped.get_or_insert(why);
+    }
+
+    /// Forgets why it stopped, and that trials in a row told nothing: whoever starts it again has looked at the bench.
+    pub(crate) fn forgive(&mut self) {
+        (self.stopped, self.invalid_in_a_row, self.discarded_in_a_row) = (None, 0, 0);
     }
 
     /// Whether it ended, with an answer or without.

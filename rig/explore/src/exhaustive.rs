@@ -13,13 +13,16 @@ use brickproof_scenario::plan::{Fault, Plan, StepAction};
 use brickproof_scenario::{Setting, TurnError};
 use brickproof_sim::{Simulation, World, WorldConfig};
 use brickproof_units::{Instant, Span};
-use brickproof_virtual_board::board::Records;
+use brickproof_virtual_board::board::{LifeEvent, Records};
 use brickproof_virtual_board::flash::{CutPoint, FlashOperation, FlashRecord};
 
 use crate::picture::Busy;
 
 /// Before an operation the power has to be gone by so much: two instructions.
 const CLEAR: Span = Span::nanos(125);
+
+/// A fault that the board has not felt by then is none.
+const FELT_WITHIN: Span = Span::millis(500);
 
 /// One instant and what it strikes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,13 +72,21 @@ pub enum ExhaustiveError {
         /// How long was looked.
         within: Span,
     },
+    /// The board lives through it.
+    #[error(
+        "{path}: the board does not feel its fault within {FELT_WITHIN}: the floor is not low enough, or the fall too slow"
+    )]
+    Unfelt {
+        /// The scenario.
+        path: String,
+    },
     /// The fault cannot be turned.
     #[error(transparent)]
     Turn(#[from] TurnError),
 }
 
-/// The instants at which the fault of `plan` strikes every flash operation within `window` after its trigger: right before, at each of
-/// `fractions` even places inside, and right after.
+/// The instants at which the fault of `plan` strikes every flash operation that begins after its trigger and ends within `window`: right
+/// before, at each of `fractions` even places inside, and right after.
 ///
 /// # Errors
 /// The scenario's fault is not one that strikes exactly, or there is nothing to strike.
@@ -155,12 +166,11 @@ fn run(plan: &Plan, firmware: &Firmware, seed: u64, after: Span) -> Result<Optio
         return Ok(None);
     }
     let at = simulation.trial().faults()[0].triggered;
-    simulation.run_to(at + after + Span::millis(1));
+    simulation.run_to(at + after + FELT_WITHIN);
     Ok(Some(Triggered { at, world: simulation.world().clone() }))
 }
 
-/// How long after it strikes the fault takes the board's power: measured in the middle of an operation, where the record tells how far that
-/// came.
+/// How long after it strikes the fault takes the board's power: the board says when.
 fn lead(
     plan: &Plan,
     firmware: &Firmware,
@@ -168,10 +178,12 @@ fn lead(
     triggered: Instant,
     longest: &FlashRecord,
 ) -> Result<Span, ExhaustiveError> {
-    let needed = longest.end.since(longest.start);
-    let strike = (longest.start + Span::nanos(needed.as_nanos() / 4)).since(triggered);
+    let strike = longest.start.since(triggered);
     let struck = run(plan, firmware, seed, strike)?;
-    let cut = struck.and_then(|it| it.world.board().flash().log().iter().find(|it| it.index == longest.index).copied());
-    let died = cut.map_or(longest.end, |record| record.end);
-    Ok(died.since(triggered + strike))
+    let died = struck.and_then(|mut struck| {
+        let mut life = struck.world.board_mut().take_life_log().into_iter();
+        life.find(|record| record.at >= triggered + strike && record.event == LifeEvent::BrownOut)
+    });
+    let died = died.ok_or_else(|| ExhaustiveError::Unfelt { path: plan.scenario.path.clone() })?;
+    Ok(died.at.since(triggered + strike))
 }

@@ -12,7 +12,7 @@ use brickproof_yaml::tree::{self, Node};
 use crate::campaign::{
     Budget, Campaign, Kind, ProveSettings, Range, SoakSettings, Strata, SweepSettings, Wear, WindowAsked,
 };
-use crate::course::Course;
+use crate::course::{Course, Repeats};
 
 /// A campaign and what its trials are made of.
 #[derive(Clone, Debug, PartialEq)]
@@ -103,7 +103,7 @@ impl Reader<'_> {
         };
         let campaign = Campaign { title: title?, kind, seed: seed?, budget: budget? };
         // What cannot be asked stands nowhere in particular: the question as a whole is at fault.
-        if let Err(error) = Course::new(campaign.clone()) {
+        if let Err(error) = Course::new(campaign.clone(), Repeats::Exactly) {
             let asked = QUESTIONS.iter().find_map(|key| fields.entry(key))?;
             self.decoder.report(Mistake::new(MistakeKind::BeyondLimits, asked.key_place, error.to_string()));
             return None;

@@ -6,7 +6,7 @@ use brickproof_scenario::{Knob, Setting};
 use brickproof_statistics::{Outcome, WindowSearch, WindowSettings};
 use brickproof_units::{Instant, Span};
 
-use crate::campaign::{Budget, CampaignError, WindowAsked, as_instant, as_span};
+use crate::campaign::{Budget, CampaignError, WindowAsked, as_instant, as_span, check_count};
 use crate::course::Question;
 use crate::shot::{Arm, Finding, Shot, seed_of};
 
@@ -35,6 +35,7 @@ impl FindWindow {
         }
         let instant = |setting: Setting| as_instant(Span::nanos(setting.amount().unsigned_abs()));
         let cap = budget.trials.unwrap_or(CAP);
+        check_count("a number of trials", cap)?;
         let search = WindowSearch::new(WindowSettings {
             from: instant(asked.range.from()),
             to: instant(asked.range.to()),
@@ -79,6 +80,7 @@ impl Question for FindWindow {
 
     fn record(&mut self, shot: &Shot, finding: &Finding) {
         self.awaited = false;
+        // A trial that counts was struck, or its firmware survived without: then the instant that was asked for was no harm.
         let asked = shot.settings.first().map(|setting| Span::nanos(setting.amount().unsigned_abs()));
         if let (Some(outcome), Some(after)) = (finding.class.counted(), finding.struck_after.or(asked)) {
             self.search.record(as_instant(after), outcome);

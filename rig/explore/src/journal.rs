@@ -104,7 +104,14 @@ fn in_words(settings: &[Setting]) -> Vec<(String, String)> {
     settings.iter().map(|setting| (setting.knob().name().to_owned(), setting.to_string())).collect()
 }
 
-/// Tells `course`, which is at its beginning, what `text` has. Gives how many bytes of it are whole lines: what follows was being written
+/// Where the knobs stood in the trial with this id, if that is what the line tells of.
+pub fn settings_of(line: &str, id: &str) -> Option<Vec<(String, String)>> {
+    // Most lines are not worth being read.
+    let told: Line = line.contains(id).then(|| serde_json::from_str(line).ok())??;
+    (told.id == id).then_some(told.settings)
+}
+
+/// Tells `course`, which is at its beginning, what `text` has. A bench that failed then is forgiven. Gives how many bytes of it are whole lines: what follows was being written
 /// when the writer died, and is to be cut off.
 ///
 /// # Errors
@@ -130,11 +137,12 @@ pub fn resume(course: &mut Course, digest: &str, text: &str) -> Result<usize, Jo
                 return Err(JournalError::Elsewhere { line, told: told.id, asked });
             }
         };
-        let told_of = (told.shot, told.seed, told.cell, told.settings);
-        if (asked.number, asked.seed, asked.cell, in_words(&asked.settings)) != told_of {
+        let told_of = (told.shot, told.arm.as_str(), told.seed, told.cell, told.settings);
+        if (asked.number, asked.arm.name(), asked.seed, asked.cell, in_words(&asked.settings)) != told_of {
             return Err(JournalError::Elsewhere { line, told: told.id, asked: format!("shot {}", asked.number) });
         }
         course.record(&Finding { class, struck_after: told.struck_after_ns.map(Span::nanos) });
+        course.forgive();
     }
     Ok(whole)
 }

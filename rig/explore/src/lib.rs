@@ -23,7 +23,7 @@ pub use answer::{Answer, Conclusion};
 pub use campaign::{
     Budget, Campaign, CampaignError, Kind, ProveSettings, Range, SoakSettings, Strata, SweepSettings, Wear, WindowAsked,
 };
-pub use course::{Ask, Course, Progress, Stopped};
+pub use course::{Ask, Course, Progress, Repeats, Stopped};
 pub use exhaustive::{Aimed, Aims, ExhaustiveError, aim_at_every_operation, undisturbed};
 pub use file::{CampaignFile, Firmwares, load};
 pub use laboratory::Laboratory;

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use brickproof_scenario::plan::StepAction;
 use brickproof_statistics::Outcome;
 use brickproof_trial::{Happening, Trial, VerdictKind};
 
@@ -36,6 +37,8 @@ impl Class {
             VerdictKind::Error => Self::Invalid,
             VerdictKind::Inconclusive if trial.was_discarded() => Self::Discarded,
             VerdictKind::Inconclusive => return None,
+            // It failed before it was struck: that says nothing about the fault.
+            VerdictKind::Failed if is_unstruck(trial) => Self::Invalid,
             VerdictKind::Failed if !was_heard_since_its_fault(trial) => Self::Silent,
             VerdictKind::Failed if verdict.evidence.iter().any(|it| it.kind == "cloud") => Self::LockedOut,
             VerdictKind::Failed => Self::Misbehaved,
@@ -67,6 +70,12 @@ impl Class {
     pub const fn is_failure(self) -> bool {
         matches!(self, Self::LockedOut | Self::Misbehaved | Self::Silent)
     }
+}
+
+/// Whether the scenario has a fault and none was made.
+fn is_unstruck(trial: &Trial) -> bool {
+    let has_fault = trial.plan().steps.iter().any(|step| matches!(step.action, StepAction::Fault { .. }));
+    has_fault && trial.faults().iter().all(|fault| fault.achieved.is_none())
 }
 
 fn was_heard_since_its_fault(trial: &Trial) -> bool {

@@ -2,21 +2,29 @@
 //!
 //! Boundary: which trial comes next and what the counts say. The test itself is `brickproof-statistics`'.
 //!
-//! If it is NOT FIXED, the candidate meets what it has not met yet in the strata that are told apart, once: so that it is known where it still
-//! fails. That is not counted in the test.
+//! The candidate's trials decide between FIXED and NOT FIXED. FIXED also takes a positive control: the baseline is shown to fail more often
+//! than `bad`, under the same faults. That is looked at when the baseline has as many trials as the candidate took, and then at twice, four
+//! times ... as many, each time with its part of `alpha`, so that looking often makes nobody believe more. Two firmwares that are alike are
+//! told apart wrongly with `alpha` or `beta` at the most: one that fails more often than `bad` is called FIXED with `beta`, one that does not
+//! is shown to with `alpha`.
 //!
-//! The candidate's trials decide between FIXED and NOT FIXED. FIXED is said only if the same faults brick the baseline, and more often
-//! than chance would have it: a test that cannot fail shows nothing. If the candidate is through before that is clear, the baseline goes on
-//! alone; nothing is counted for the candidate any more.
+//! If the candidate is NOT FIXED, it meets each stratum that it has not met, a few times at the most, so that it is known where it still
+//! fails. That is not counted in the test.
 
+use brickproof_scenario::Setting;
 use brickproof_statistics::{
     Counts, Decision, Design, Outcome, Probability, Sequence, Sequential, fisher_baseline_fails_more, holm,
 };
 use brickproof_units::Span;
 
-use crate::campaign::{Budget, CampaignError, ProveSettings, Range, Strata, check_ranges};
+use crate::campaign::{Budget, CampaignError, PLACES, ProveSettings, Range, Strata, check_ranges};
 use crate::course::Question;
 use crate::shot::{Arm, Finding, Shot, seed_of};
+
+/// How many faults are met for each stratum, at the most, after NOT FIXED.
+const SURVEY: u64 = 4;
+/// Nobody waits for a thousand times as many trials.
+const MOST_TIMES: u64 = 1_000;
 
 /// A proof under way.
 #[derive(Clone, Debug)]
@@ -26,8 +34,9 @@ pub(crate) struct Prove {
     candidate: Sequential,
     sequence: Sequence,
     seed: u64,
-    /// Trials that were asked for, and of the candidate among them.
+    /// Shots that were asked for, and findings that were told.
     asked: u64,
+    told: u64,
     /// Faults that were met: the baseline's next one, the candidate's next one.
     baseline_next: u64,
     candidate_next: u64,
@@ -38,11 +47,13 @@ pub(crate) struct Prove {
     history: Vec<(Arm, Outcome)>,
 }
 
-/// The counts of both in one band of the first knob.
+/// The counts of both in one stratum.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Stratum {
     pub(crate) baseline: Counts,
     pub(crate) candidate: Counts,
+    /// The candidate's after its test said NOT FIXED.
+    pub(crate) surveyed: Counts,
 }
 
 /// What the counts say.
@@ -54,14 +65,8 @@ pub(crate) enum Say {
     Undecided,
     /// The candidate's test says FIXED, and the baseline never failed.
     NothingToFix,
-    /// The candidate's test says FIXED, and that the baseline is worse may be chance.
-    NoDifference,
-}
-
-const NONE: u64 = 0;
-
-fn empty() -> Counts {
-    Counts::new(NONE, NONE).expect("nothing of nothing")
+    /// The candidate's test says FIXED, and the baseline was not shown to be bad.
+    NoControl,
 }
 
 fn counted(counts: Counts, outcome: Outcome) -> Counts {
@@ -69,28 +74,28 @@ fn counted(counts: Counts, outcome: Outcome) -> Counts {
     Counts::new(failures, counts.trials() + 1).expect("each failure is a trial")
 }
 
-/// Finer than any clock: a range has so many places.
-const PLACES: u64 = 1 << 53;
-
 impl Prove {
     pub(crate) fn new(settings: &ProveSettings, seed: u64, budget: Budget) -> Result<Self, CampaignError> {
         if !settings.ranges.is_empty() {
             check_ranges(&settings.ranges)?;
         }
         let design = Design::new(settings.asked)?;
-        let strata = match &settings.strata {
-            Strata::Bands(_) if settings.ranges.is_empty() => 1,
-            strata => strata.count(),
+        let strata = match (&settings.strata, settings.ranges.first()) {
+            (Strata::Bands(count), Some(range)) => range.bands(*count)?,
+            (Strata::Bands(_), None) => 1,
+            (strata @ Strata::Cells(_), _) => strata.count(),
         };
-        let empty = Stratum { baseline: empty(), candidate: empty() };
+        let none = Counts::new(0, 0).expect("nothing of nothing");
+        let empty = Stratum { baseline: none, candidate: none, surveyed: none };
         Ok(Self {
             candidate: design.start(),
             sequence: Sequence::new(settings.ranges.len().max(1), seed),
             seed,
             asked: 0,
+            told: 0,
             baseline_next: 0,
             candidate_next: 0,
-            baseline: empty.baseline,
+            baseline: none,
             strata: vec![empty; strata],
             most: budget.trials.unwrap_or(u64::MAX).min(2 * settings.asked.cap),
             history: Vec::new(),
@@ -131,58 +136,70 @@ impl Prove {
             .collect()
     }
 
-    /// How likely the baseline would be so much worse if both were the same: overall.
+    /// How likely the baseline would be so much worse if both were the same, had their numbers been fixed beforehand.
     pub(crate) fn chance(&self) -> Probability {
         fisher_baseline_fails_more(self.baseline, self.candidate.counts())
     }
 
-    /// Per stratum, by Holm's correction for asking so many times.
+    /// The same per stratum, by Holm's correction for asking so many times.
     pub(crate) fn chances(&self) -> Vec<Probability> {
         let each: Vec<Probability> =
             self.strata.iter().map(|it| fisher_baseline_fails_more(it.baseline, it.candidate)).collect();
         holm(&each)
     }
 
-    fn is_different(&self) -> bool {
-        self.chance() <= self.settings.asked.alpha
+    /// At which numbers of its trials the baseline is looked at, once the candidate is through.
+    fn looks(&self) -> impl Iterator<Item = u64> {
+        let (first, cap) = (self.candidate.counts().trials().max(1), self.settings.asked.cap);
+        std::iter::successors(Some(first), move |it| (*it < cap).then(|| (2 * it).min(cap)))
+    }
+
+    /// Whether the baseline, with these counts, is shown to fail more often than `bad`.
+    fn is_bad(&self, baseline: Counts) -> bool {
+        let part = self.settings.asked.alpha.get() / self.looks().count().max(1) as f64;
+        let confidence = Probability::new(1.0 - part).unwrap_or(Probability::ONE);
+        baseline.lower_bound(confidence) > self.settings.asked.bad
+    }
+
+    fn is_controlled(&self) -> bool {
+        self.looks().any(|look| look == self.baseline.trials()) && self.is_bad(self.baseline)
     }
 
     pub(crate) fn say(&self) -> Say {
         match self.candidate.decision() {
             Decision::NotFixed => Say::NotFixed,
             Decision::Fixed if self.baseline.failures() == 0 => Say::NothingToFix,
-            Decision::Fixed if self.is_different() => Say::Fixed,
-            Decision::Fixed => Say::NoDifference,
+            Decision::Fixed if self.is_controlled() => Say::Fixed,
+            Decision::Fixed => Say::NoControl,
             Decision::Continue | Decision::Inconclusive => Say::Undecided,
         }
     }
 
-    /// How many more trials it would take if everything went on as well as it can; `None` where that cannot be said.
+    /// How many more trials it would take if everything went on as well as it can; `None` where no number would do.
     pub(crate) fn further_trials(&self) -> Option<u64> {
         match self.say() {
             Say::Fixed | Say::NotFixed => Some(0),
-            // Both firmwares take turns.
             Say::Undecided => {
-                let cap = self.candidate.further_trials_needed();
-                cap.or_else(|| Some(self.candidate.cap_needed().saturating_sub(self.candidate.counts().trials())))
-                    .map(|it| 2 * it)
+                let clean = self.candidate.further_trials_needed();
+                let from_here = self.candidate.cap_needed().saturating_sub(self.candidate.counts().trials());
+                // Both firmwares take turns.
+                Some(2 * clean.unwrap_or(from_here))
             }
             Say::NothingToFix => None,
-            Say::NoDifference => self.until_different(),
+            Say::NoControl => self.until_controlled(),
         }
     }
 
-    /// How many more trials of the baseline, failing as often as before, would tell the two apart.
-    fn until_different(&self) -> Option<u64> {
+    /// How many more trials of the baseline, failing as often as before, would show that it is bad.
+    fn until_controlled(&self) -> Option<u64> {
         let (failures, trials) = (self.baseline.failures(), self.baseline.trials());
         (1..=MOST_TIMES).find_map(|times| {
             let more = Counts::new(failures * times, trials * times).ok()?;
-            let different = fisher_baseline_fails_more(more, self.candidate.counts()) <= self.settings.asked.alpha;
-            different.then_some(trials * (times - 1))
+            self.is_bad(more).then_some(trials * (times - 1))
         })
     }
 
-    fn settings_at(&self, index: u64) -> Vec<brickproof_scenario::Setting> {
+    fn settings_at(&self, index: u64) -> Vec<Setting> {
         let place = |(dimension, range): (usize, &Range)| match range.points() {
             Some(points) => range.point(self.sequence.coordinate(index, dimension).cell(points)),
             None => range.part(self.sequence.coordinate(index, dimension).of(Span::nanos(PLACES)).as_nanos(), PLACES),
@@ -190,67 +207,73 @@ impl Prove {
         self.settings.ranges.iter().enumerate().map(place).collect()
     }
 
-    /// Strata that the candidate, which is NOT FIXED, has not met.
-    fn unmet(&self) -> bool {
-        self.candidate.decision() == Decision::NotFixed && self.strata.iter().any(|it| it.candidate.trials() == 0)
+    /// Whether the candidate, which is NOT FIXED, still has to meet strata.
+    fn surveys(&self) -> bool {
+        let enough = self.candidate.counts().trials() + SURVEY * self.strata.len() as u64;
+        let unmet = |it: &Stratum| it.candidate.trials() + it.surveyed.trials() == 0;
+        self.candidate.decision() == Decision::NotFixed && self.candidate_next < enough && self.strata.iter().any(unmet)
     }
 
     fn stratum_of(&self, shot: &Shot) -> usize {
-        if self.settings.strata.cells() > 1 {
-            return shot.cell.min(self.strata.len() - 1);
-        }
-        let (Some(range), Some(setting)) = (self.settings.ranges.first(), shot.settings.first()) else { return 0 };
         let count = self.strata.len();
-        (range.place(*setting) as usize * count / 1_000).min(count - 1)
+        let stratum = match (&self.settings.strata, self.settings.ranges.first(), shot.settings.first()) {
+            (Strata::Cells(_), _, _) => shot.cell,
+            (Strata::Bands(_), Some(range), Some(setting)) => range.band(*setting, count),
+            _ => 0,
+        };
+        stratum.min(count - 1)
+    }
+
+    fn next_arm(&self) -> Arm {
+        match self.candidate.decision() {
+            Decision::Continue if self.candidate_next < self.baseline_next => Arm::Candidate,
+            Decision::Continue => Arm::Baseline,
+            _ if self.surveys() => Arm::Candidate,
+            _ => Arm::Baseline,
+        }
     }
 }
 
-/// Nobody waits for a thousand times as many trials.
-const MOST_TIMES: u64 = 1_000;
-
 impl Question for Prove {
     fn next(&mut self) -> Option<Shot> {
-        if self.asked >= self.most {
+        let under_way = self.asked - self.told;
+        // What comes next depends on what was told, and on nothing else: at most the second of a pair goes beside the first.
+        let beside = under_way == 1 && self.candidate_next < self.baseline_next;
+        let may_ask = under_way == 0 || beside && self.candidate.decision() == Decision::Continue;
+        if self.asked >= self.most || !may_ask {
             return None;
         }
-        let candidate_is_through = self.candidate.decision() != Decision::Continue && !self.unmet();
-        let arm = if candidate_is_through || self.baseline_next <= self.candidate_next {
-            Arm::Baseline
-        } else {
-            Arm::Candidate
-        };
+        let arm = self.next_arm();
         let index = match arm {
             Arm::Candidate => &mut self.candidate_next,
-            _ => &mut self.baseline_next,
+            Arm::Baseline | Arm::Only => &mut self.baseline_next,
         };
         let (number, fault) = (self.asked, *index);
         *index += 1;
         self.asked += 1;
-        // The same fault and the same luck for both.
         let cells = self.settings.strata.cells();
         // Less than the number of cells.
         let cell = (fault % cells) as usize;
+        // The same fault and the same luck for both.
         Some(Shot { number, arm, cell, settings: self.settings_at(fault / cells), seed: seed_of(self.seed, fault) })
     }
 
     fn record(&mut self, shot: &Shot, finding: &Finding) {
         let Some(outcome) = finding.class.counted() else { return };
+        self.told += 1;
         let stratum = self.stratum_of(shot);
+        let stratum = &mut self.strata[stratum];
         match shot.arm {
             Arm::Candidate if self.candidate.decision() == Decision::Continue => {
                 self.history.push((Arm::Candidate, outcome));
                 self.candidate.record(outcome);
-                self.strata[stratum].candidate = counted(self.strata[stratum].candidate, outcome);
+                stratum.candidate = counted(stratum.candidate, outcome);
             }
-            Arm::Candidate if self.unmet() => {
-                self.strata[stratum].candidate = counted(self.strata[stratum].candidate, outcome);
-            }
-            // Asked for before the test was through.
-            Arm::Candidate => {}
+            Arm::Candidate => stratum.surveyed = counted(stratum.surveyed, outcome),
             Arm::Baseline | Arm::Only => {
                 self.history.push((Arm::Baseline, outcome));
                 self.baseline = counted(self.baseline, outcome);
-                self.strata[stratum].baseline = counted(self.strata[stratum].baseline, outcome);
+                stratum.baseline = counted(stratum.baseline, outcome);
             }
         }
     }
@@ -258,11 +281,12 @@ impl Question for Prove {
     fn is_answered(&self) -> bool {
         let through = match self.candidate.decision() {
             Decision::Continue => false,
-            Decision::NotFixed => !self.unmet(),
+            Decision::NotFixed => !self.surveys(),
             Decision::Inconclusive => true,
-            Decision::Fixed => self.is_different() || self.baseline.trials() >= self.settings.asked.cap,
+            Decision::Fixed => self.is_controlled() || self.baseline.trials() >= self.settings.asked.cap,
         };
-        through || self.baseline.trials() + self.candidate.counts().trials() >= self.most
+        // Findings are told in the order of asking: what is under way after the answer is not asked for.
+        through || self.told >= self.most
     }
 
     fn size(&self) -> Option<u64> {

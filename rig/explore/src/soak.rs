@@ -4,7 +4,7 @@
 
 use brickproof_statistics::{Counts, Outcome, Probability, fisher_differ};
 
-use crate::campaign::{Budget, SoakSettings};
+use crate::campaign::{Budget, CampaignError, SoakSettings, check_count};
 use crate::course::Question;
 use crate::shot::{Arm, Finding, Shot, seed_of};
 
@@ -15,15 +15,19 @@ pub(crate) struct Soak {
     size: u64,
     seed: u64,
     asked: u64,
+    failures: u64,
     /// Whether each cycle failed, in their order.
     failed: Vec<bool>,
 }
 
 impl Soak {
-    pub(crate) fn new(settings: SoakSettings, seed: u64, budget: Budget) -> Self {
+    pub(crate) fn new(settings: SoakSettings, seed: u64, budget: Budget) -> Result<Self, CampaignError> {
+        check_count("a number of cycles", settings.cycles)?;
+        check_count("a number of failures to stop at", settings.stop_at_failures.unwrap_or(1))?;
         let affordable = settings.wear.map_or(u64::MAX, crate::campaign::Wear::cycles);
         let size = settings.cycles.min(affordable).min(budget.trials.unwrap_or(u64::MAX));
-        Self { settings, size, seed, asked: 0, failed: Vec::new() }
+        check_count("a number of cycles that the flash can take", size)?;
+        Ok(Self { settings, size, seed, asked: 0, failures: 0, failed: Vec::new() })
     }
 
     pub(crate) fn counts(&self) -> Counts {
@@ -60,13 +64,14 @@ impl Question for Soak {
 
     fn record(&mut self, _: &Shot, finding: &Finding) {
         if let Some(outcome) = finding.class.counted() {
+            self.failures += u64::from(outcome == Outcome::Failed);
             self.failed.push(outcome == Outcome::Failed);
         }
     }
 
     fn is_answered(&self) -> bool {
-        let failures = self.counts().failures();
-        self.failed.len() as u64 >= self.size || self.settings.stop_at_failures.is_some_and(|most| failures >= most)
+        let enough = self.settings.stop_at_failures.is_some_and(|most| self.failures >= most);
+        enough || self.failed.len() as u64 >= self.size
     }
 
     fn size(&self) -> Option<u64> {

@@ -6,7 +6,7 @@ use brickproof_scenario::Setting;
 use brickproof_statistics::{GridOrder, Sequence};
 use brickproof_units::Span;
 
-use crate::campaign::{Budget, CampaignError, Range, SweepSettings, check_ranges};
+use crate::campaign::{Budget, CampaignError, PLACES, Range, SweepSettings, check_count, check_ranges};
 use crate::course::Question;
 use crate::outcome::Class;
 use crate::shot::{Arm, Finding, Shot, seed_of};
@@ -33,9 +33,6 @@ enum Order {
     Listed { after: Vec<Span>, order: GridOrder },
 }
 
-/// Finer than any clock: a range has so many places.
-const PLACES: u64 = 1 << 53;
-
 impl Sweep {
     pub(crate) fn new(settings: &SweepSettings, seed: u64, budget: Budget) -> Result<Self, CampaignError> {
         let (order, all) = match settings {
@@ -48,6 +45,7 @@ impl Sweep {
                         let all = order.len() as u64 * u64::from(*each);
                         (Order::Grid { ranges: ranges.clone(), order }, Some(all))
                     }
+                    None if *each > 1 => return Err(CampaignError::EachWithoutPoints),
                     None => {
                         let sequence = Sequence::new(ranges.len(), seed);
                         (Order::Spread { ranges: ranges.clone(), sequence }, None)
@@ -66,6 +64,7 @@ impl Sweep {
             (Some(size), None) | (None, Some(size)) => size,
             (None, None) => return Err(CampaignError::NoEnd),
         };
+        check_count("a number of trials", size)?;
         Ok(Self { order, seed, size, asked: 0, tried: Vec::new() })
     }
 

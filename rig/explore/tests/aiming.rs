@@ -74,6 +74,17 @@ fn each_place_of_each_operation_is_where_the_power_goes() {
     }
 }
 
+/// However long the fault takes to bite: the board says when it lost its power, and from there it is counted back.
+#[test]
+fn a_slow_fall_is_aimed_as_much_earlier() {
+    let slow = plan(&BROWN_OUT.replace("fall: 50us/V", "fall: 2ms/V"));
+    let aims = aim_at_every_operation(&slow, &firmware(), 1, Span::millis(100), 1).expect("it can be struck");
+    assert!(aims.out_of_reach > 0, "the erase begins too soon for it");
+    for aimed in aims.aims.iter().filter(|it| it.at == CutPoint::Before).step_by(9) {
+        assert_eq!(until_it_died(&slow, aimed).len(), aimed.index, "{aimed:?}");
+    }
+}
+
 #[test]
 fn what_does_not_strike_exactly_is_refused() {
     let refused = |fault: &str| {

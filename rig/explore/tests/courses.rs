@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use brickproof_explore::{
-    Answer, Arm, Ask, Budget, Campaign, Class, Conclusion, Course, Finding, Kind, ProveSettings, Range, Shot,
+    Answer, Arm, Ask, Budget, Campaign, Class, Conclusion, Course, Finding, Kind, ProveSettings, Range, Repeats, Shot,
     SoakSettings, Stopped, Strata, SweepSettings, Wear, WindowAsked, journal,
 };
 use brickproof_scenario::{Knob, Setting};
@@ -92,14 +92,20 @@ fn run(course: &mut Course, at_a_time: usize, kept: &mut String, most: usize, mu
 }
 
 fn whole(campaign: &Campaign, at_a_time: usize) -> (String, Answer) {
-    let mut course = Course::new(campaign.clone()).expect("it can be asked");
+    let mut course = Course::new(campaign.clone(), Repeats::Roughly).expect("it can be asked");
     let mut kept = format!("{}\n", journal::head(&course, "d"));
     run(&mut course, at_a_time, &mut kept, usize::MAX, board);
     (kept, course.answer())
 }
 
-fn campaigns() -> [Campaign; 4] {
-    [sweep(), window(), proof(), soak(Some(3), None)]
+/// A proof whose baseline goes on alone: neither firmware fails where the faults are.
+fn idle_proof() -> Campaign {
+    let Kind::Prove(settings) = proof().kind else { unreachable!("it is one") };
+    campaign(Kind::Prove(ProveSettings { ranges: vec![range("0ms", "10ms", None)], ..settings }))
+}
+
+fn campaigns() -> [Campaign; 5] {
+    [sweep(), window(), proof(), idle_proof(), soak(Some(3), None)]
 }
 
 #[test]
@@ -116,13 +122,13 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(60))]
     /// Killed anywhere, also in the middle of a line, and again.
     #[test]
-    fn a_killed_campaign_goes_on_as_if_nothing_had_happened(which in 0_usize..4, cuts in prop::collection::vec(0.0_f64..1.0, 1..4)) {
+    fn a_killed_campaign_goes_on_as_if_nothing_had_happened(which in 0_usize..5, cuts in prop::collection::vec(0.0_f64..1.0, 1..4)) {
         let campaign = &campaigns()[which];
         let (unbroken, answer) = whole(campaign, 3);
         let mut kept = unbroken.clone();
         for cut in cuts {
             kept.truncate((kept.len() as f64 * cut) as usize);
-            let mut course = Course::new(campaign.clone()).unwrap();
+            let mut course = Course::new(campaign.clone(), Repeats::Roughly).unwrap();
             let length = journal::resume(&mut course, "d", &kept).unwrap();
             kept.truncate(length);
             if length == 0 {
@@ -139,7 +145,7 @@ proptest! {
 fn a_journal_of_something_else_is_refused() {
     let (kept, _) = whole(&sweep(), 1);
     let resumed = |digest: &str, text: &str| {
-        let mut course = Course::new(sweep()).expect("it can be asked");
+        let mut course = Course::new(sweep(), Repeats::Roughly).expect("it can be asked");
         journal::resume(&mut course, digest, text).map_err(|error| error.to_string())
     };
     let swapped: String = {
@@ -159,7 +165,7 @@ fn a_journal_of_something_else_is_refused() {
 
 #[test]
 fn a_trial_that_told_nothing_is_made_again_and_counted() {
-    let mut course = Course::new(sweep()).expect("it can be asked");
+    let mut course = Course::new(sweep(), Repeats::Roughly).expect("it can be asked");
     let mut missed = 0;
     run(&mut course, 1, &mut String::new(), usize::MAX, |shot| {
         let misses = shot.number % 7 == 3 && missed < 5;
@@ -173,15 +179,48 @@ fn a_trial_that_told_nothing_is_made_again_and_counted() {
 }
 
 #[test]
+fn a_bench_that_is_not_exact_enough_is_told_so_and_not_asked_for_ever() {
+    let mut course = Course::new(window(), Repeats::Roughly).expect("it can be asked");
+    run(&mut course, 1, &mut String::new(), usize::MAX, |_| Class::Discarded);
+    assert!(matches!(course.stopped(), Some(Stopped::Astray { discarded: 20 })));
+    assert!(course.answer().text.contains("not exact enough"), "{}", course.answer().text);
+}
+
+/// Whoever starts it again has looked at the bench.
+#[test]
+fn a_campaign_that_stopped_at_a_dead_board_goes_on() {
+    let mut course = Course::new(sweep(), Repeats::Roughly).expect("it can be asked");
+    let mut kept = format!("{}\n", journal::head(&course, "d"));
+    run(&mut course, 1, &mut kept, usize::MAX, |shot| if shot.number < 10 { board(shot) } else { Class::Invalid });
+    assert!(matches!(course.stopped(), Some(Stopped::Dead { .. })));
+    let mut again = Course::new(sweep(), Repeats::Roughly).expect("it can be asked");
+    journal::resume(&mut again, "d", &kept).expect("it is its own");
+    run(&mut again, 1, &mut kept, usize::MAX, board);
+    assert_eq!((again.stopped(), again.progress().done), (None, 62));
+}
+
+#[test]
+fn where_a_trial_repeats_itself_one_that_tells_nothing_is_not_made_again() {
+    let late = |shot: &Shot| if after(shot) == 0 { Class::Invalid } else { board(shot) };
+    let mut course = Course::new(sweep(), Repeats::Exactly).expect("it can be asked");
+    run(&mut course, 1, &mut String::new(), usize::MAX, late);
+    assert_eq!((course.stopped(), course.progress().done, course.progress().invalid), (None, 60, 2));
+    let mut search = Course::new(window(), Repeats::Exactly).expect("it can be asked");
+    run(&mut search, 1, &mut String::new(), usize::MAX, |_| Class::Invalid);
+    assert_eq!((search.stopped(), search.progress().invalid), (Some(Stopped::Untellable), 1));
+    assert_eq!(search.answer().conclusion, Conclusion::Inconclusive);
+}
+
+#[test]
 fn a_run_of_trials_that_tell_nothing_is_a_dead_board() {
-    let mut course = Course::new(sweep()).expect("it can be asked");
+    let mut course = Course::new(sweep(), Repeats::Roughly).expect("it can be asked");
     run(&mut course, 2, &mut String::new(), usize::MAX, |_| Class::Invalid);
     assert!(matches!(course.stopped(), Some(Stopped::Dead { invalid: 5 })));
     assert_eq!(course.answer().conclusion, Conclusion::BenchFailed);
 }
 
 fn said(campaign: &Campaign, board: impl FnMut(&Shot) -> Class) -> Answer {
-    let mut course = Course::new(campaign.clone()).expect("it can be asked");
+    let mut course = Course::new(campaign.clone(), Repeats::Roughly).expect("it can be asked");
     run(&mut course, 1, &mut String::new(), usize::MAX, board);
     course.answer()
 }
@@ -205,7 +244,7 @@ fn a_proof_says_what_its_counts_allow_and_no_more() {
 
 #[test]
 fn baseline_and_candidate_take_turns_and_meet_the_same_faults_with_the_same_luck() {
-    let mut course = Course::new(proof()).expect("it can be asked");
+    let mut course = Course::new(proof(), Repeats::Roughly).expect("it can be asked");
     let mut asked = Vec::new();
     run(&mut course, 1, &mut String::new(), 40, |shot| {
         asked.push((shot.arm, (shot.settings.clone(), shot.seed)));

@@ -54,6 +54,8 @@ fn what_cannot_be_asked_is_said_at_the_question() {
         "find_window: { from: 0ms, to: 3s, resolution: 1ms, narrowest: 5s }",
         "prove: { baseline: a, candidate: b, good: 2%, bad: 1%, cap: 1000 }",
         "prove: { baseline: a, candidate: b, good: 0.1%, bad: 2%, cap: 50 }",
+        "prove: { baseline: a, candidate: b, vary: { fault.after: { from: 0ms, to: 9ms, points: 3 } }, strata: 4, good: 0.1%, bad: 2%, cap: 500 }",
+        "sweep: { vary: { fault.after: { from: 0ms, to: 9ms } }, each: 3 }",
     ];
     let told: Vec<String> =
         impossible.iter().map(|it| load("c.yaml", file(it)).expect_err("it cannot be asked").render(110)).collect();

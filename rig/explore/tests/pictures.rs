@@ -1,7 +1,7 @@
 //! Pictures: what is drawn is what was tried, and a reader of XML that is not ours can read it.
 
 use brickproof_explore::picture::{self, Busy, Caption};
-use brickproof_explore::{Ask, Budget, Campaign, Class, Course, Finding, Kind, Range, Shot, SweepSettings};
+use brickproof_explore::{Ask, Budget, Campaign, Class, Course, Finding, Kind, Range, Repeats, Shot, SweepSettings};
 use brickproof_scenario::{Knob, Setting};
 use brickproof_units::Span;
 use quick_xml::events::Event;
@@ -14,7 +14,7 @@ fn range(knob: Knob, from: &str, to: &str, points: u32) -> Range {
 fn swept(ranges: Vec<Range>, board: impl Fn(&Shot) -> Class) -> Course {
     let kind = Kind::Sweep(SweepSettings::Ranges { ranges, each: 1 });
     let campaign = Campaign { title: "a < b & c".to_owned(), kind, seed: 1, budget: Budget::default() };
-    let mut course = Course::new(campaign).expect("it can be asked");
+    let mut course = Course::new(campaign, Repeats::Roughly).expect("it can be asked");
     while let Ask::Shot(shot) = course.ask() {
         course.record(&Finding { class: board(&shot), struck_after: None });
     }
@@ -73,8 +73,9 @@ fn a_map_has_a_box_for_every_point_and_its_flash_under_the_axis() {
 #[test]
 fn a_campaign_without_a_trial_has_no_picture() {
     let kind = Kind::Sweep(SweepSettings::Ranges { ranges: vec![range(Knob::After, "0ms", "40ms", 2)], each: 1 });
-    let course = Course::new(Campaign { title: "T".to_owned(), kind, seed: 1, budget: Budget::default() })
-        .expect("it can be asked");
+    let course =
+        Course::new(Campaign { title: "T".to_owned(), kind, seed: 1, budget: Budget::default() }, Repeats::Roughly)
+            .expect("it can be asked");
     assert!(picture::text(&course, 72).is_none());
     assert!(picture::svg(&course, &Caption { title: "T", world: "virtual", busy: &[] }).is_none());
 }

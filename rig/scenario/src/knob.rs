@@ -12,6 +12,9 @@ use crate::plan::{Fault, Plan, StepAction, Trigger};
 use crate::scenario::FIRMWARE_ASKED;
 use crate::sentence;
 
+/// A fault waits or lasts no longer.
+const LONGEST: Span = Span::secs(3_600);
+
 /// What every knob's name begins with.
 const PREFIX: &str = "fault.";
 
@@ -273,6 +276,9 @@ impl Plan {
         let nothing = setting.knob == Knob::Hold && setting.amount == 0;
         if nothing {
             return Some("nothing happens in no time at all".to_owned());
+        }
+        if matches!(setting.knob, Knob::After | Knob::Hold) && setting.span() > LONGEST {
+            return Some(format!("nobody waits longer than {LONGEST}"));
         }
         let index = self.only_fault()?;
         let StepAction::Fault { fault: Fault::BrownOut { rail, fall, rise, .. }, .. } = &self.steps[index - 1].action

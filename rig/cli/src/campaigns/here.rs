@@ -65,12 +65,28 @@ pub(super) fn make(desk: &mut Desk<'_>, jobs: Option<u16>) -> Interrupted {
     if interrupted.load(Ordering::SeqCst) { Interrupted::Yes } else { Interrupted::No }
 }
 
+/// Wakes the others when its thread panics: what it was at will never be told.
+struct Alarm<'a> {
+    over: &'a AtomicBool,
+    moved: &'a Condvar,
+}
+
+impl Drop for Alarm<'_> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.over.store(true, Ordering::SeqCst);
+            self.moved.notify_all();
+        }
+    }
+}
+
 fn work(
     table: &Mutex<Table<'_, '_>>,
     moved: &Condvar,
     laboratories: &BTreeMap<(Arm, usize), Laboratory>,
     interrupted: &AtomicBool,
 ) {
+    let _alarm = Alarm { over: interrupted, moved };
     let mut at_table = table.lock().unwrap_or_else(PoisonError::into_inner);
     loop {
         if interrupted.load(Ordering::SeqCst) || at_table.desk.is_over() {

@@ -3,7 +3,7 @@
 //! Boundary: files. A finding is in the operating system's hands before it counts, so that killing the process loses none; the disk has
 //! them once a second, and at the end.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -22,6 +22,15 @@ const PICTURE: &str = "picture.svg";
 /// How much a machine that loses its power may forget.
 const SYNC_EVERY: Duration = Duration::from_secs(1);
 
+/// Where the knobs of a trial stood, as the journal of the campaign that made it has it.
+pub(crate) fn kept_settings(id: &str) -> Option<Vec<(String, String)>> {
+    let folders = fs::read_dir(DEFAULT_FOLDER).ok()?.flatten();
+    folders.into_iter().find_map(|folder| {
+        let text = fs::read_to_string(folder.path().join(JOURNAL)).ok()?;
+        text.lines().find_map(|line| journal::settings_of(line, id))
+    })
+}
+
 /// A campaign's journal, open at its end.
 pub(super) struct Journal {
     folder: PathBuf,
@@ -39,14 +48,22 @@ impl Journal {
         let path = folder.join(JOURNAL);
         let trouble = |why: String| Problem::Journal { path: path.clone(), why };
         fs::create_dir_all(&folder).map_err(|error| trouble(error.to_string()))?;
+        // Nothing of it is touched before it is locked: somebody may be at it.
         let mut options = OpenOptions::new();
-        options.create(true).read(true).write(true).truncate(conduct.fresh);
+        options.create(true).read(true).write(true).truncate(false);
         let file = options.open(&path).map_err(|error| trouble(error.to_string()))?;
-        file.try_lock().map_err(|_| trouble("another process is at this campaign".to_owned()))?;
-        let text = io::read_to_string(&file).map_err(|error| trouble(error.to_string()))?;
+        file.try_lock().map_err(|error| match error {
+            TryLockError::WouldBlock => trouble("another process is at this campaign".to_owned()),
+            TryLockError::Error(error) => trouble(error.to_string()),
+        })?;
+        let mut journal = Self { folder, file, synced: Instant::now() };
+        let text = if conduct.fresh {
+            String::new()
+        } else {
+            io::read_to_string(&journal.file).map_err(|error| trouble(error.to_string()))?
+        };
         let whole = journal::resume(course, digest, &text)
             .map_err(|error| trouble(format!("{error}; --fresh begins anew, --report DIR keeps it elsewhere")))?;
-        let mut journal = Self { folder, file, synced: Instant::now() };
         journal.cut_to(whole as u64).map_err(|error| trouble(error.to_string()))?;
         if whole == 0 {
             let head = format!("{}\n", journal::head(course, digest));
@@ -62,7 +79,7 @@ impl Journal {
     }
 
     fn trouble(&self, error: &io::Error) -> Problem {
-        Problem::Journal { path: self.folder.join(JOURNAL), why: error.to_string() }
+        Problem::NotKept { path: self.folder.join(JOURNAL), why: error.to_string() }
     }
 
     /// A finding that is going to count.
@@ -87,13 +104,13 @@ impl Journal {
         let path = self.folder.join(ANSWER);
         let beside = path.with_extension("part");
         let written = fs::write(&beside, text).and_then(|()| fs::rename(&beside, &path));
-        written.map_err(|error| Problem::Journal { path, why: error.to_string() })
+        written.map_err(|error| Problem::NotKept { path, why: error.to_string() })
     }
 
     /// The picture, where there is one.
     pub(super) fn draw(&self, picture: &str) -> Result<(), Problem> {
         let path = self.folder.join(PICTURE);
-        fs::write(&path, picture).map_err(|error| Problem::Journal { path, why: error.to_string() })
+        fs::write(&path, picture).map_err(|error| Problem::NotKept { path, why: error.to_string() })
     }
 
     /// Where it is.

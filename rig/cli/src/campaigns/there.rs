@@ -5,7 +5,7 @@
 
 use std::sync::{Arc, mpsc};
 
-use brickproof_explore::{Ask, Finding, Shot};
+use brickproof_explore::{Arm, Ask, Finding, Shot};
 use brickproof_report::Secrets;
 
 use super::Desk;
@@ -15,6 +15,15 @@ use crate::exit::Problem;
 use crate::stations::{self, Chosen, Interrupted};
 
 pub(super) fn make(desk: &mut Desk<'_>, chosen: &Chosen, conduct: &Conduct) -> Result<Interrupted, Problem> {
+    if desk.prepared.subjects.iter().any(|subject| subject.arm != Arm::Only) && chosen.stations.len() > 1 {
+        return Err(Problem::Selection {
+            what: format!(
+                "bench {} has several stations, and a proof compares two firmwares on the same board",
+                chosen.bench
+            ),
+            help: "say which with --station".to_owned(),
+        });
+    }
     let secrets = Secrets::new(&brickproof_firmware::private_keys());
     while !desk.is_over() {
         let (shots, jobs) = next_round(desk, chosen, conduct)?;
@@ -34,7 +43,8 @@ pub(super) fn make(desk: &mut Desk<'_>, chosen: &Chosen, conduct: &Conduct) -> R
         for (shot, finding) in shots.iter().zip(findings) {
             match finding {
                 Some(finding) => desk.take(shot, &finding),
-                None if interrupted => break,
+                // What was not begun, for an interruption or a bench that cannot go on, told nothing and is not told.
+                None if interrupted || outcome.is_err() => break,
                 None => desk.take(shot, &Finding::UNTOLD),
             }
         }

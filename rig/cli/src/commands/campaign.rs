@@ -20,9 +20,16 @@ use crate::campaigns::{self, Prepared, Subject};
 use crate::exit::{Exit, Problem};
 use crate::{files, output};
 
+/// Into how many strata a range is cut if nothing is said.
+const STRATA: u32 = 4;
+
 pub(crate) fn file(arguments: &arguments::Campaign) -> Result<Exit, Problem> {
-    let path = &arguments.file;
-    let bytes = std::fs::read(path).map_err(|source| Problem::Unreadable { path: path.clone(), source })?;
+    campaigns::conduct(prepared(&arguments.file)?, &arguments.conduct)
+}
+
+/// A campaign's file and everything that it names.
+pub(crate) fn prepared(path: &Path) -> Result<Prepared, Problem> {
+    let bytes = std::fs::read(path).map_err(|source| Problem::Unreadable { path: path.to_owned(), source })?;
     let CampaignFile { mut campaign, scenario, set, firmware, over } =
         load(&files::label(path), bytes).map_err(|mistakes| Problem::Mistakes(vec![mistakes]))?;
     let scenario = beside(path, &scenario);
@@ -36,7 +43,9 @@ pub(crate) fn file(arguments: &arguments::Campaign) -> Result<Exit, Problem> {
             subjects
         }
     };
-    campaigns::conduct(Prepared { campaign, subjects }, &arguments.conduct)
+    let prepared = Prepared { campaign, subjects };
+    prepared.check()?;
+    Ok(prepared)
 }
 
 /// A path that a file names from its own folder on, without the detours, so that ids and replay commands read well.
@@ -106,8 +115,10 @@ pub(crate) fn prove(arguments: &arguments::Prove) -> Result<Exit, Problem> {
         beta: share("--beta", *beta)?,
         cap: *cap,
     };
-    let strata = names.map_or(Strata::Bands(*strata), Strata::Cells);
-    let settings = ProveSettings { asked: test, ranges: ranges(vary)?, strata };
+    let ranges = ranges(vary)?;
+    let usual = if ranges.first().is_some_and(|range| range.holds(STRATA)) { STRATA } else { 1 };
+    let strata = names.map_or(Strata::Bands(strata.unwrap_or(usual)), Strata::Cells);
+    let settings = ProveSettings { asked: test, ranges, strata };
     let title = format!("is {candidate} fixed, where {baseline} fails, in {}", files::label(&asked.scenario));
     campaigns::conduct(Prepared { campaign: campaign(asked, title, Kind::Prove(settings)), subjects }, conduct)
 }

@@ -1,35 +1,41 @@
 //! `brickproof lint`: every mistake, with its line; nothing is executed.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use brickproof_scenario::{Diagnostics, counted};
+use brickproof_scenario::counted;
 
 use crate::arguments::Lint;
+use crate::commands::campaign;
 use crate::exit::{Exit, Problem};
 use crate::{files, output};
 
 pub(crate) fn lint(arguments: &Lint) -> Result<Exit, Problem> {
-    let is_campaign = |path: &&PathBuf| path.is_file() && files::is_campaign(path).unwrap_or(false);
-    let (campaigns, paths): (Vec<&PathBuf>, Vec<&PathBuf>) = arguments.paths.iter().partition(is_campaign);
-    let mistakes: Vec<_> = campaigns.iter().filter_map(|path| campaign(path).transpose()).collect::<Result<_, _>>()?;
+    let campaigns = files::campaigns(&arguments.paths)?;
+    let mut mistakes = Vec::new();
+    for path in &campaigns {
+        match campaign::prepared(path) {
+            Err(Problem::Mistakes(found)) => mistakes.extend(found),
+            prepared => drop(prepared?),
+        }
+    }
+    let is_scenario = |path: &&PathBuf| !campaigns.contains(path);
+    let paths: Vec<PathBuf> = arguments.paths.iter().filter(is_scenario).cloned().collect();
+    let scenarios = if paths.is_empty() { Ok(Vec::new()) } else { files::load_all(&paths) };
+    let scenarios = match scenarios {
+        Err(Problem::Mistakes(found)) => {
+            mistakes.extend(found);
+            Vec::new()
+        }
+        scenarios => scenarios?,
+    };
     if !mistakes.is_empty() {
         return Err(Problem::Mistakes(mistakes));
     }
-    if !campaigns.is_empty() {
-        output::line(&format!("no mistakes in {}", counted(campaigns.len(), "campaign")));
-    }
-    if paths.is_empty() {
-        return Ok(Exit::Passed);
-    }
-    let scenarios = files::load_all(&paths.into_iter().cloned().collect::<Vec<_>>())?;
     let trials: usize = scenarios.iter().map(|it| it.cells.len()).sum();
-    output::line(&format!("no mistakes in {}, {}", counted(scenarios.len(), "scenario"), counted(trials, "trial")));
+    let mut checked = vec![counted(scenarios.len(), "scenario"), counted(trials, "trial")];
+    if !campaigns.is_empty() {
+        checked.push(counted(campaigns.len(), "campaign"));
+    }
+    output::line(&format!("no mistakes in {}", checked.join(", ")));
     Ok(Exit::Passed)
-}
-
-/// The mistakes of a campaign's file, if it has any.
-fn campaign(path: &Path) -> Result<Option<Diagnostics>, Problem> {
-    let bytes = fs::read(path).map_err(|source| Problem::Unreadable { path: path.to_owned(), source })?;
-    Ok(brickproof_explore::load(&files::label(path), bytes).err())
 }

@@ -1,7 +1,7 @@
 //! `brickproof replay`: one trial again, found by its id.
 //!
 //! Boundary: the id names scenario, cell and seed and carries a digest of everything else. Kept evidence says quickest which file, firmware
-//! and values it was; without it, every scenario of that name below `--scenarios` is tried with every shipped firmware and with `--firmware`.
+//! and values it was, and the journals of campaigns where the knobs of its fault stood; without it, every scenario of that name below `--scenarios` is tried with every shipped firmware and with `--firmware`.
 
 use std::path::{Path, PathBuf};
 
@@ -13,6 +13,7 @@ use brickproof_trial::{TrialId, stem_of};
 
 use super::run::{FirmwareFrom, Job, execute};
 use crate::arguments::Replay;
+use crate::campaigns;
 use crate::exit::{Exit, Problem};
 use crate::files;
 
@@ -62,7 +63,8 @@ fn candidates(id: &TrialId, arguments: &Replay) -> Result<Vec<Job>, Problem> {
     }
     // A default folder that is not there must not hide that the id is unknown.
     let scenarios = arguments.scenarios.iter().filter(|path| path.exists()).cloned().collect();
-    let asked = Circumstances { scenarios, firmware: arguments.firmware.clone(), values: arguments.set.clone() };
+    let values = if arguments.set.is_empty() { settings_of(id) } else { arguments.set.clone() };
+    let asked = Circumstances { scenarios, firmware: arguments.firmware.clone(), values };
     Ok(kept.into_iter().chain(jobs(id, &asked)?).collect())
 }
 
@@ -79,6 +81,13 @@ fn evidence_of(id: &TrialId) -> Option<Circumstances> {
             values: trial.parameters.into_iter().filter_map(value).collect(),
         })
     })
+}
+
+/// Where the knobs of a trial stood that a campaign made, if its journal is kept.
+fn settings_of(id: &TrialId) -> Vec<Override> {
+    let id = id.to_string();
+    let setting = |(axis, value): (String, String)| Override { axis, value };
+    campaigns::kept_settings(&id).map(|it| it.into_iter().map(setting).collect()).unwrap_or_default()
 }
 
 fn jobs(id: &TrialId, with: &Circumstances) -> Result<Vec<Job>, Problem> {

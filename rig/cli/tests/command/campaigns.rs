@@ -39,7 +39,11 @@ fn a_release_that_heals_is_fixed_one_that_does_not_is_not_and_a_baseline_that_ne
     };
     let fixed = say("lantern-no-heal", "lantern-heal-full");
     fixed.exits(0);
-    assert!(fixed.out.contains("FIXED: the candidate fails less often than 10.0 %"), "{}", fixed.out);
+    assert!(
+        fixed.out.contains("FIXED: the candidate fails less often than 10.0 %, and the baseline more often"),
+        "{}",
+        fixed.out
+    );
     assert!(fixed.out.contains("(virtual world)"), "{}", fixed.out);
     let not_fixed = say("lantern-no-heal", "lantern-heal-blank");
     not_fixed.exits(1);
@@ -67,6 +71,17 @@ fn a_trial_of_a_campaign_is_made_again_by_the_line_that_is_printed() {
     let line = swept.out.lines().find_map(|line| line.split_once("brickproof ")).expect("it is told").1;
     let words: Vec<&str> = line.split_whitespace().collect();
     desk.call(&words).exits(1);
+}
+
+/// With the journal where it is kept by itself, the id alone does.
+#[test]
+fn an_id_of_a_campaign_is_enough() {
+    let desk = Desk::with(&[("scenarios/rotate.yaml", BROWN_OUT)]);
+    let sweep =
+        ["sweep", "scenarios/rotate.yaml", "--firmware", "lantern-no-heal", "--vary", "fault.after=0ms..20ms/3"];
+    let swept = desk.call(&sweep);
+    let line = swept.out.lines().find_map(|line| line.split_once("brickproof replay ")).expect("it is told").1;
+    desk.call(&["replay", line.split_whitespace().next().expect("an id")]).exits(1);
 }
 
 #[test]
@@ -107,46 +122,63 @@ fn kills() -> u32 {
     std::env::var("BRICKPROOF_KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(5)
 }
 
-#[test]
-fn a_campaign_that_is_killed_again_and_again_counts_every_trial_once() {
+/// Kills the campaign at random instants, again from the beginning whenever it came to its end, and lets it end at last.
+fn killed_again_and_again(campaign: &[&str]) {
     let desk = desk();
-    let sweep = |report: &'static str| {
-        [
-            "sweep",
-            "rotate.yaml",
-            "--firmware",
-            "lantern-no-heal",
-            "--vary",
-            "fault.after=0ms..60ms/100",
-            "--each",
-            "4",
-            "--report",
-            report,
-        ]
-    };
-    desk.call(&sweep("unbroken")).exits(0);
+    let kept = |report: &'static str| [campaign, &["--report", report]].concat();
+    let unbroken = desk.call(&kept("unbroken"));
     // Any sequence does, as long as it is the same each time.
     let (mut random, mut died) = (0x9E37_79B9_7F4A_7C15_u64, 0);
     for _ in 0..kills() {
         random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         let mut child =
-            desk.command(&sweep("killed")).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts");
+            desk.command(&kept("killed")).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts");
         std::thread::sleep(Duration::from_millis((random >> 33) % 400));
         child.kill().expect("it can be killed");
         died += u32::from(child.wait().expect("it ended").code().is_none());
         let so_far = std::fs::read_to_string(desk.path("killed/journal.jsonl")).unwrap_or_default();
         let whole = so_far.rfind('\n').map_or("", |end| &so_far[..=end]);
-        let told = shots(whole);
-        assert!(told.iter().copied().eq(0..told.len() as u64), "each once and in order: {told:?}");
-        if told.len() == 400 {
+        assert!(desk.read("unbroken/journal.jsonl").starts_with(whole), "each once and in order: {:?}", shots(whole));
+        if desk.path("killed/answer.txt").exists() {
             std::fs::remove_dir_all(desk.path("killed")).expect("it is there");
         }
     }
     assert!(died > 0, "none was killed at work");
-    println!("{died} of {} were killed at work", kills());
-    desk.call(&sweep("killed")).exits(0);
+    eprintln!("{died} of {} were killed at work", kills());
+    desk.call(&kept("killed")).exits(unbroken.exit.expect("it ended by itself"));
     assert_eq!(desk.read("killed/journal.jsonl"), desk.read("unbroken/journal.jsonl"));
     assert_eq!(desk.read("killed/answer.txt"), desk.read("unbroken/answer.txt"));
+}
+
+#[test]
+fn a_sweep_that_is_killed_again_and_again_counts_every_trial_once() {
+    let vary = ["--vary", "fault.after=0ms..60ms/100", "--each", "4"];
+    killed_again_and_again(&[&["sweep", "rotate.yaml", "--firmware", "lantern-no-heal"], &vary[..]].concat());
+}
+
+/// The baseline goes on alone once the candidate is through.
+#[test]
+fn a_proof_that_is_killed_again_and_again_counts_every_trial_once() {
+    let firmware = ["--baseline", "lantern-no-heal", "--candidate", "lantern-heal-full"];
+    let vary = ["--vary", "fault.after=55ms..60ms", "--good", "1%", "--bad", "10%", "--cap", "120", "--jobs", "4"];
+    killed_again_and_again(&[&["prove", "rotate.yaml"], &firmware[..], &vary[..]].concat());
+}
+
+#[test]
+fn a_campaign_at_work_is_not_disturbed_by_another_that_would_begin_it_anew() {
+    let desk = desk();
+    let soak = ["soak", "rotate.yaml", "--firmware", "lantern-no-heal", "--cycles", "100000", "--report", "kept"];
+    let mut child = desk.command(&soak).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts");
+    let journal = desk.path("kept/journal.jsonl");
+    while std::fs::read_to_string(&journal).unwrap_or_default().lines().count() < 3 {
+        std::thread::yield_now();
+    }
+    let other = desk.call(&[&soak[..], &["--fresh"]].concat());
+    other.exits(2);
+    assert!(other.err.contains("another process is at this campaign"), "{}", other.err);
+    child.kill().expect("it can be killed");
+    child.wait().expect("it ended");
+    assert_eq!(shots(&desk.read("kept/journal.jsonl"))[..2], [0, 1], "its journal is whole");
 }
 
 #[test]
@@ -213,6 +245,26 @@ fn a_proof_over_an_axis_says_in_which_of_its_values_the_candidate_still_fails() 
 }
 
 #[test]
+fn lint_reads_campaigns_with_all_that_they_name() {
+    let desk = Desk::with(&[("scenarios/rotate.yaml", BROWN_OUT)]);
+    let file = |scenario: &str, firmware: &str| {
+        format!(
+            "campaign: Which?\nscenario: {scenario}\nfirmware: {firmware}\nsweep: {{ vary: {{ fault.after: {{ from: 0ms, to: 20ms, points: 3 }} }} }}\n"
+        )
+    };
+    desk.put("scenarios/which.yaml", file("rotate.yaml", "lantern-no-heal").as_bytes());
+    let clean = desk.call(&["lint", "scenarios"]);
+    clean.exits(0);
+    assert_eq!(clean.out, "no mistakes in 1 scenario, 2 trials, 1 campaign\n");
+    desk.put("scenarios/which.yaml", file("rotate.yaml", "lantern-no-hell").as_bytes());
+    let unknown = desk.call(&["lint", "scenarios"]);
+    unknown.exits(2);
+    assert!(unknown.err.contains("did you mean `lantern-no-heal`?"), "{}", unknown.err);
+    desk.put("scenarios/which.yaml", file("rotat.yaml", "lantern-no-heal").as_bytes());
+    desk.call(&["lint", "scenarios"]).exits(2);
+}
+
+#[test]
 fn what_cannot_be_asked_is_refused_before_anything_runs() {
     let desk = desk();
     let refused = |words: &[&str], told: &str| {
@@ -230,5 +282,15 @@ fn what_cannot_be_asked_is_refused_before_anything_runs() {
         "a brown_out has no `fault.current`",
     );
     refused(&with(&["--firmware", "lantern-no-heal", "--vary", "fault.floor=0V..9V/2"]), "the floor lies between");
+    refused(&with(&["--firmware", "lantern-no-heal", "--vary", "fault.after=0s..2h/2"]), "nobody waits longer than");
+    refused(
+        &with(&["--firmware", "lantern-no-heal", "--vary", "fault.after=0ms..1ms", "--trials", "0"]),
+        "a number of trials of 0",
+    );
+    refused(&["soak", "rotate.yaml", "--firmware", "lantern-no-heal", "--cycles", "0"], "a number of cycles of 0");
+    refused(
+        &with(&["--firmware", "lantern-no-heal", "--vary", "fault.after=0ms..1ms/2", "--report", "rotate.yaml"]),
+        "nothing was executed",
+    );
     assert!(!desk.path(".brickproof").exists(), "nothing was kept of it");
 }

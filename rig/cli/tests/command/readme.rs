@@ -55,7 +55,7 @@ fn the_trials_that_are_quoted_are_those_that_run() {
         assert!(shows(line, printed), "the README says\n{line}\nand it is\n{printed}");
     }
     let lint = desk.call(&["lint", "scenarios"]);
-    let trials = lint.out.trim_end().rsplit(", ").next().and_then(|text| text.strip_suffix(" trials"));
+    let trials = lint.out.trim_end().split(", ").find_map(|text| text.strip_suffix(" trials"));
     let total = format!("{0} passed of {0} trials in the virtual world: ", trials.expect("it counts the trials"));
     assert!(quoted.iter().any(|line| line.starts_with(&total)), "the README does not say {total:?}");
 }

@@ -50,7 +50,7 @@ pub(super) fn draw(points: &[(Vec<Setting>, Class)], width: usize) -> Option<Str
         let _ = writeln!(text, "  {:>margin$} |{cells}|", label(key));
     }
     let (from, to) = (low.to_string(), high.to_string());
-    let gap = columns.saturating_sub(from.chars().count() + to.chars().count());
+    let gap = columns.saturating_sub(from.chars().count() + to.chars().count()).max(1);
     let _ = writeln!(text, "  {:>margin$}  {from}{}{to}  ({})", "", " ".repeat(gap), low.knob());
     let shown: BTreeSet<Class> = rows.values().flatten().flatten().copied().collect();
     let legend: Vec<String> = shown.into_iter().map(|class| format!("{} {class}", mark(class))).collect();
