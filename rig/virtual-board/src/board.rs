@@ -433,6 +433,12 @@ impl Board {
         true
     }
 
+    /// Acts on everything that the supply has done by now. Whoever is about to change the supply does this first: it takes what is due with
+    /// the change, and a loss of power in the cycle in which a flash operation ends would be lost itself.
+    fn catch_up_with_supply(&mut self) {
+        while self.take_due_supply_event() {}
+    }
+
     /// Runs the chip to `bound` or until the board has something to do. Answers what stopped the core, if it ran.
     fn run_chip(&mut self, bound: u64) -> Option<Stop> {
         let load = self.supply.feels_load();
@@ -473,6 +479,7 @@ impl Board {
     /// The chip paused for the board: finds out why.
     #[inline]
     fn look(&mut self) {
+        self.catch_up_with_supply();
         let power_fail = self.soc.power_fail_threshold();
         if power_fail != self.power_fail {
             self.power_fail = power_fail;
@@ -542,6 +549,10 @@ impl Board {
     }
 
     fn report_load(&mut self) {
+        if self.present_load() == self.load {
+            return;
+        }
+        self.catch_up_with_supply();
         let load = self.present_load();
         if load != self.load {
             self.load = load;

@@ -413,6 +413,23 @@ fn a_brown_out_tears_the_operation_under_way_and_the_board_comes_back() {
     assert_eq!(board.take_achieved().len(), 1);
 }
 
+/// The rail passes the threshold at every nanosecond of the cycles in which an operation begins and ends, and changes what the chip draws.
+#[test]
+fn no_loss_of_power_is_overlooked_because_the_load_changes_in_the_same_cycle() {
+    let mut whole = rewriter().on(Chip::Nrf51822);
+    whole.run_until(at(100_000));
+    let operation = whole.take_flash_log().pop().expect("it programs a word");
+    for turn in [operation.start, operation.end] {
+        for early in 0..200 {
+            let mut board = rewriter().on(Chip::Nrf51822);
+            // From 3.3 V it takes 80 us to 1.7 V.
+            board.inject(turn + Span::nanos(50) - Span::micros(80) - Span::nanos(early), brown_out(1_200));
+            board.run_until(operation.end + Span::micros(50));
+            assert!(events(&mut board).contains(&LifeEvent::BrownOut), "{early} ns before {turn}");
+        }
+    }
+}
+
 #[test]
 fn a_reset_tears_an_operation_where_a_weak_supply_has_let_it_come_to() {
     let watchdog = Program::default().write(WDT + 0x504, 327).write(WDT, 1).then(rewriter());
