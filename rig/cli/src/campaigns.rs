@@ -61,10 +61,12 @@ pub(crate) struct Prepared {
 impl Prepared {
     /// Says what cannot be turned before anything runs.
     pub(crate) fn check(&self) -> Result<(), Problem> {
-        let ends = self.campaign.ends();
-        let turned =
-            self.subjects.iter().flat_map(|subject| ends.iter().map(|end| files::turned(&subject.plan, &[*end])));
-        turned.map(|it| it.map(drop)).collect()
+        for subject in &self.subjects {
+            for end in self.campaign.ends() {
+                files::turned(&subject.plan, &[end])?;
+            }
+        }
+        Ok(())
     }
 
     fn subject(&self, shot: &Shot) -> &Subject {
