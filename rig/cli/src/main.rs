@@ -8,6 +8,7 @@ mod commands;
 mod exit;
 mod files;
 mod output;
+mod signals;
 mod stations;
 
 use std::process::ExitCode;

@@ -12,7 +12,7 @@ use std::thread;
 use brickproof_explore::{Arm, Ask, Finding, Laboratory, Shot};
 
 use super::Desk;
-use crate::exit::Exit;
+use crate::signals;
 use crate::stations::Interrupted;
 
 /// What the threads share.
@@ -35,16 +35,7 @@ impl Table<'_, '_> {
 }
 
 pub(super) fn make(desk: &mut Desk<'_>, jobs: Option<u16>) -> Interrupted {
-    let interrupted = Arc::new(AtomicBool::new(false));
-    let flag = Arc::clone(&interrupted);
-    let handler = move || {
-        // A virtual board is safe as soon as nobody runs it, and the journal has every line that counts.
-        if flag.swap(true, Ordering::SeqCst) {
-            std::process::exit(Exit::Interrupted.status().into());
-        }
-    };
-    // A second handler in one process is refused; the first one is as good.
-    let _ = ctrlc::set_handler(handler);
+    let interrupted = signals::interrupted();
     let jobs = jobs.map_or_else(|| thread::available_parallelism().map_or(1, NonZero::get), usize::from);
     let seed = desk.prepared.campaign.seed;
     let laboratories: BTreeMap<(Arm, usize), Laboratory> = desk

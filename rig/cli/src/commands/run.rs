@@ -22,7 +22,7 @@ use crate::exit::{Exit, Problem};
 use crate::files::Source;
 use crate::output::Progress;
 use crate::stations::{self, Chosen, Interrupted};
-use crate::{files, output};
+use crate::{files, output, signals};
 
 /// Where `replay` looks for scenarios by itself.
 const DEFAULT_SCENARIOS: &str = "scenarios/";
@@ -165,16 +165,7 @@ fn run_all(
     secrets: &Secrets,
     ended: &mpsc::Sender<Ended>,
 ) -> Interrupted {
-    let interrupted = Arc::new(AtomicBool::new(false));
-    let flag = Arc::clone(&interrupted);
-    let handler = move || {
-        // The first time the trials come to their end by themselves. A virtual board is safe as soon as nobody runs it.
-        if flag.swap(true, Ordering::SeqCst) {
-            std::process::exit(Exit::Interrupted.status().into());
-        }
-    };
-    // A second handler in one process is refused; the first one is as good.
-    let _ = ctrlc::set_handler(handler);
+    let interrupted = signals::interrupted();
     let next = AtomicUsize::new(0);
     thread::scope(|scope| {
         for _ in 0..at_once.min(jobs.len()) {
