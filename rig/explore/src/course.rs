@@ -5,7 +5,7 @@
 
 use std::collections::VecDeque;
 
-use brickproof_statistics::{Counts, Interval, Probability};
+use brickproof_statistics::{Counts, Interval, Probability, Window};
 
 use crate::answer::{self, Answer};
 use crate::campaign::{Campaign, CampaignError, Kind};
@@ -283,6 +283,14 @@ impl Course {
     /// What can be said by now.
     pub fn answer(&self) -> Answer {
         answer::of(self, &self.asking)
+    }
+
+    /// The windows that a search has both edges of by now. Empty for other questions.
+    pub fn windows(&self) -> Vec<Window> {
+        match &self.asking {
+            Asking::FindWindow(find) => find.search().windows(),
+            _ => Vec::new(),
+        }
     }
 
     pub(crate) fn asking(&self) -> &Asking {
