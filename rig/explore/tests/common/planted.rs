@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use brickproof_explore::{
-    Aimed, Ask, Budget, Campaign, Course, Finding, Kind, Laboratory, Range, SweepSettings, WindowAsked,
+    Aimed, Ask, Budget, Campaign, Course, Finding, Kind, Laboratory, Range, Repeats, SweepSettings, WindowAsked,
     aim_at_every_operation,
 };
 use brickproof_firmware::Firmware;
@@ -53,7 +53,8 @@ impl Planted {
 
     /// Every place at which a flash operation of the update is struck, before, inside and after it.
     pub(crate) fn aimed(&self, seed: u64, fractions: u32) -> Vec<Aimed> {
-        aim_at_every_operation(&self.plan, &self.firmware, seed, RANGE, fractions).expect("a brown-out strikes exactly")
+        let aims = aim_at_every_operation(&self.plan, &self.firmware, seed, RANGE, fractions);
+        aims.expect("a brown-out strikes exactly").aims
     }
 }
 
@@ -79,7 +80,7 @@ pub(crate) fn sweep(aimed: &[Aimed], each: u32, seed: u64) -> Course {
 
 fn course(kind: Kind, seed: u64) -> Course {
     let campaign = Campaign { title: "the planted window".to_owned(), kind, seed, budget: Budget::default() };
-    Course::new(campaign).expect("it can be asked")
+    Course::new(campaign, Repeats::Exactly).expect("it can be asked")
 }
 
 /// Makes trials until that is enough, or all of them.
