@@ -16,7 +16,10 @@ fn shipped() -> Vec<(String, String)> {
                 folders.push(path);
             } else if path.extension().is_some_and(|ending| ending == "yaml") {
                 let text = std::fs::read_to_string(&path).unwrap_or_default();
-                found.push((path.display().to_string(), text));
+                // A campaign is read by another crate.
+                if !text.lines().any(|line| line.starts_with("campaign:")) {
+                    found.push((path.display().to_string(), text));
+                }
             }
         }
     }
