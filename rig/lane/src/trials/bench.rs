@@ -156,7 +156,7 @@ pub(super) fn run(arguments: &[&str]) -> Result<Said, Mishap> {
 }
 
 /// As often as it takes an emulated kernel on a busy host to strike in time.
-const ATTEMPTS: &str = "10";
+const ATTEMPTS: &str = "25";
 
 const CELL: [&str; 10] = [
     "run",
