@@ -305,7 +305,8 @@ fn last_attempts(trials: &[TrialResult]) -> impl Iterator<Item = &TrialResult> {
 impl TrialResult {
     /// Whether nothing is judged by it, because a fault struck outside its tolerance.
     pub fn is_discarded(&self) -> bool {
-        self.faults.iter().any(|fault| fault.beyond_tolerance_ns.is_some())
+        // One that could not be carried out at all is an error, wherever its fault struck.
+        self.verdict == "inconclusive" && self.faults.iter().any(|fault| fault.beyond_tolerance_ns.is_some())
     }
 
     /// What `finished` came to. A trial that was never concluded counts as inconclusive.
