@@ -4,9 +4,9 @@
 
 use std::fmt::Write as _;
 
+use brickproof_boards::BoardProfile;
 pub use brickproof_instruments::discover::ReadI2c;
 use brickproof_instruments::discover::{Found, UsbDevice, discover};
-use brickproof_scenario::board::BoardProfile;
 use brickproof_units::Voltage;
 
 /// What only a person knows. Two words, so that it is no name of anything.

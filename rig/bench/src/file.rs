@@ -8,9 +8,9 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
+use brickproof_boards::BoardProfile;
 use brickproof_instruments::{Factory, Kind, Settings};
 use brickproof_scenario::Library;
-use brickproof_scenario::board::BoardProfile;
 use brickproof_yaml::decode::Decoder;
 use brickproof_yaml::tree::{self, Extent, Node, Value};
 use brickproof_yaml::{Diagnostics, Mistake, MistakeKind, Mistakes, Place};

@@ -7,10 +7,10 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
+use brickproof_boards::{BoardProfile, InputLimits};
 use brickproof_firmware::{Firmware, KeyStore, Memory, ReadMemory, StoreError, UICR};
 use brickproof_instruments::{Deadline, Drive, Failure, FailureKind, Kind, Output, Probe, Region};
 use brickproof_keys::lantern_layout::Area;
-use brickproof_scenario::board::{BoardProfile, InputLimits};
 use brickproof_units::{Current, Span, Voltage};
 
 use crate::asking::ask;

@@ -4,11 +4,11 @@
 
 use std::time::Duration;
 
+use brickproof_boards::BoardProfile;
 use brickproof_instruments::{
     Chunk, Console, Deadline, Edge, EdgeKind, Exposure, Failure, FailureKind, Kind, LinePlace, Polarity,
 };
 use brickproof_light::Sample;
-use brickproof_scenario::board::BoardProfile;
 use brickproof_scenario::plan;
 use brickproof_trial::{Observation, Stamp};
 use brickproof_units::{Instant, Span, Voltage};

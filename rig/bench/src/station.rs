@@ -9,11 +9,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
+use brickproof_boards::BoardProfile;
 use brickproof_instruments::{
     Below, Console, Deadline, Dfu, Drive, Edges, Factory, Failure, FailureKind, Firewall, Instrument, Kind, Light,
     Lines, Moment, Output, Owner, Probe, Reading, Settings, Supply, Switch,
 };
-use brickproof_scenario::board::BoardProfile;
 use brickproof_units::{Span, Voltage};
 use tokio::sync::oneshot;
 

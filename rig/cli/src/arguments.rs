@@ -14,6 +14,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub(crate) struct Arguments {
     #[command(subcommand)]
     pub(crate) command: Command,
+    /// Know the board profiles in this file or folder, too; may be given several times
+    #[arg(long, global = true, value_name = "PATH")]
+    pub(crate) boards: Vec<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -46,8 +49,34 @@ pub(crate) enum Command {
     Flash(Flash),
     /// Talk to the board of a station
     Console(Console),
+    /// The boards that are known
+    Board(Board),
     /// Let a virtual board live by the clock on the wall, for other people's tools
     Virtual(Virtual),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Board {
+    #[command(subcommand)]
+    pub(crate) command: BoardCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum BoardCommand {
+    /// A line for each
+    List,
+    /// All that is known of one
+    Show {
+        /// Its name
+        #[arg(value_name = "BOARD")]
+        board: String,
+    },
+    /// Show every mistake in board profiles
+    Lint {
+        /// Files, or folders of them
+        #[arg(required = true, value_name = "PATH")]
+        files: Vec<PathBuf>,
+    },
 }
 
 #[derive(Debug, Args)]

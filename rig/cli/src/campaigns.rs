@@ -24,8 +24,8 @@ use crate::commands::campaign::{as_duration, refused};
 use crate::commands::run::{FirmwareFrom, replay_command};
 use crate::exit::{Exit, Problem};
 use crate::files::{self, Source};
-use crate::output;
 use crate::stations::{Chosen, Interrupted};
+use crate::{library, output};
 use keeping::Journal;
 pub(crate) use keeping::kept_settings;
 use showing::Showing;
@@ -146,6 +146,9 @@ impl Desk<'_> {
 pub(crate) fn conduct(prepared: Prepared, conduct: &Conduct) -> Result<Exit, Problem> {
     let chosen = Chosen::of(&conduct.on)?;
     let world = chosen.as_ref().map_or(World::Virtual, Chosen::world);
+    if world == World::Virtual {
+        prepared.subjects.iter().try_for_each(|subject| library::check_emulated(&subject.plan.board))?;
+    }
     let digest = prepared.digest(world);
     let repeats = if world == World::Virtual { Repeats::Exactly } else { Repeats::Roughly };
     let mut course = Course::new(prepared.campaign.clone(), repeats).map_err(refused)?;

@@ -3,6 +3,7 @@
 //! Boundary: each turns its arguments into calls and ends with an exit status or a problem.
 
 pub(crate) mod bench;
+pub(crate) mod board;
 pub(crate) mod campaign;
 pub(crate) mod check;
 pub(crate) mod console;

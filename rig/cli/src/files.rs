@@ -6,13 +6,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use brickproof_boards::BoardProfile;
 use brickproof_firmware::Firmware;
-use brickproof_scenario::board::BoardProfile;
 use brickproof_scenario::plan::{FirmwareName, Plan};
 use brickproof_scenario::{Knob, Library, Override, Scenario, Setting, suggestion};
 
 use crate::arguments::Selection;
 use crate::exit::Problem;
+use crate::library::library;
 use crate::output;
 
 /// A scenario file that was read, though not understood.
@@ -38,8 +39,8 @@ impl Source {
 pub(crate) fn load(selection: &Selection) -> Result<Vec<(Source, Scenario)>, Problem> {
     // A firmware that is asked for takes the place of those that the scenarios name: whether they are there does not matter.
     let library = match &selection.firmware {
-        Some(_) => Library::built_in(),
-        None => Library::built_in().with_firmware_files(judge_firmware_file),
+        Some(_) => library().clone(),
+        None => library().clone().with_firmware_files(judge_firmware_file),
     };
     let sources = read(&selection.paths)?;
     let (axes, settings) = told_apart(&selection.set)?;
@@ -88,7 +89,7 @@ pub(crate) fn turned(plan: &Plan, settings: &[Setting]) -> Result<Plan, Problem>
 
 /// Reads every scenario below `paths` and looks at the firmware files that they name.
 pub(crate) fn load_all(paths: &[PathBuf]) -> Result<Vec<Scenario>, Problem> {
-    let library = Library::built_in().with_firmware_files(judge_firmware_file);
+    let library = library().clone().with_firmware_files(judge_firmware_file);
     let scenarios = understand(read(paths)?, &[], &library)?;
     Ok(scenarios.into_iter().map(|(_, scenario)| scenario).collect())
 }
@@ -293,7 +294,7 @@ fn firmware(name: &str, board: &BoardProfile) -> Result<Firmware, String> {
             Firmware::from_file(name, &bytes).map_err(|error| format!("{name} is no firmware image: {error}"))?
         }
     };
-    let (length, room) = (firmware.image().len() as u64, board.flash.size);
+    let (length, room) = (firmware.image().len() as u64, board.flash.size());
     if length > u64::from(room.0) {
         return Err(format!("{name} has {length} bytes, and the flash of {} only {room}", board.name));
     }

@@ -7,6 +7,7 @@ mod campaigns;
 mod commands;
 mod exit;
 mod files;
+mod library;
 mod output;
 mod signals;
 mod stations;
@@ -18,7 +19,7 @@ use clap::Parser;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let outcome = match arguments.command {
+    let outcome = library::stock(&arguments.boards).and_then(|()| match arguments.command {
         Command::Run(run) => commands::run::run(&run),
         Command::Replay(replay) => commands::replay::replay(&replay),
         Command::Campaign(campaign) => commands::campaign::file(&campaign),
@@ -34,7 +35,8 @@ fn main() -> ExitCode {
         Command::Reset(reset) => commands::reset::reset(&reset),
         Command::Flash(flash) => commands::flash::flash(&flash),
         Command::Console(console) => commands::console::console(&console),
-    };
+        Command::Board(board) => commands::board::board(&board.command),
+    });
     let exit = outcome.unwrap_or_else(|problem| output::problem(&problem));
     output::finish(exit).into()
 }

@@ -17,19 +17,20 @@ use brickproof_bench::{Failure, OpenError, OpenStation};
 use brickproof_report::Secrets;
 use brickproof_report::results::{self, Finished, FirmwareRef};
 use brickproof_scenario::plan::Plan;
-use brickproof_scenario::{Library, suggestion};
+use brickproof_scenario::suggestion;
 use brickproof_trial::{Achieved, Command, CommandError, Observation, Stamp, Trial};
 use tokio::sync::watch;
 
 use crate::arguments::{OneStation, Where};
 use crate::commands::run::{Ended, Job};
 use crate::exit::{Exit, Problem};
+use crate::library::library;
 use crate::{files, output};
 
 /// Reads a bench file.
 pub(crate) fn read(path: &Path) -> Result<Bench, Problem> {
     let bytes = fs::read(path).map_err(|source| Problem::Unreadable { path: path.to_owned(), source })?;
-    file::load(&files::label(path), bytes, &Library::built_in()).map_err(|mistakes| Problem::Mistakes(vec![mistakes]))
+    file::load(&files::label(path), bytes, library()).map_err(|mistakes| Problem::Mistakes(vec![mistakes]))
 }
 
 /// The station that was asked for, with the name of its bench; the only one if none was.

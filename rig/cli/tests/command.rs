@@ -2,6 +2,8 @@
 
 #[path = "command/benches.rs"]
 mod benches;
+#[path = "command/boards.rs"]
+mod boards;
 #[path = "command/campaigns.rs"]
 mod campaigns;
 #[path = "command/desk.rs"]

@@ -4,11 +4,11 @@
 
 use std::sync::{Arc, LazyLock};
 
+use brickproof_boards::BoardProfile;
 use brickproof_keys::lantern_layout::{self, Area, Chip, CopyState, FlashContent, KeySet, Store};
 use brickproof_keys::{
     Alternates, Corruption, Fingerprint, Host, ServerAddress, Slot, SlotContent, check, device_key_from_seed,
 };
-use brickproof_scenario::board::BoardProfile;
 use brickproof_scenario::plan;
 
 use crate::image::Firmware;

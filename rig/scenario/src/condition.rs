@@ -110,7 +110,7 @@ impl Reader<'_, '_> {
 
     fn light(&mut self, node: &Node) -> Option<Seen> {
         let status = lights::wanted(self, node)?;
-        let (takes, duration) = (status.look.period().unwrap_or(Span::ZERO), status.look.duration());
+        let (takes, duration) = (status.look.period().unwrap_or(Span::ZERO), lights::duration(&status.look));
         let condition = Condition::Light { name: status.name, pattern: status.look.pattern() };
         Some(Seen { condition, takes, duration })
     }

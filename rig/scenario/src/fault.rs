@@ -8,10 +8,10 @@ use brickproof_yaml::suggest;
 use brickproof_yaml::tree::{Entry, Node};
 use brickproof_yaml::{Mistake, MistakeKind};
 
-use crate::board::Rail;
 use crate::condition;
 use crate::plan::{Cause, Edge, Fault, Trigger};
 use crate::reader::Reader;
+use brickproof_boards::Rail;
 
 const FAULTS: [&str; 3] = ["brown_out", "power_cut", "load_step"];
 

@@ -6,7 +6,6 @@
 //!
 //! The words of the language stand in `scenarios/README.md`; the shipped scenarios are its examples.
 
-pub mod board;
 mod condition;
 mod explain;
 mod fault;
@@ -27,6 +26,5 @@ pub use brickproof_yaml::{Diagnostics, Mistake, MistakeKind, counted, printable}
 pub use explain::explain;
 pub use knob::{Knob, ParseSettingError, Setting, TurnError};
 pub use library::{FirmwareFiles, Library};
-pub use lights::{LightStatus, Look, Shown};
 pub use matrix::{Override, ParseOverrideError};
 pub use scenario::{Scenario, axes, load, load_with};

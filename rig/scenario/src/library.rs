@@ -2,18 +2,11 @@
 //!
 //! Boundary: names and profiles. Where an image's bytes are is known to whoever runs it, who may also judge those that are files.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use brickproof_boards::{BoardProfile, Shelf};
 use brickproof_yaml::Diagnostics;
-
-use crate::board::{self, BoardProfile};
-
-/// The board profiles that come with the rig, and their paths in its repository.
-const BOARDS: [(&str, &str); 2] = [
-    ("hardware/boards/lantern-nrf51822.yaml", include_str!("../../../hardware/boards/lantern-nrf51822.yaml")),
-    ("hardware/boards/lantern-nrf52840.yaml", include_str!("../../../hardware/boards/lantern-nrf52840.yaml")),
-];
 
 /// The images that come with the rig (`fixtures/firmware/images`), named after how they heal.
 const FIRMWARES: [&str; 4] = ["lantern-no-heal", "lantern-heal-blank", "lantern-heal-parse", "lantern-heal-full"];
@@ -24,7 +17,7 @@ pub type FirmwareFiles = fn(path: &str, board: &BoardProfile) -> Result<(), Stri
 /// What scenarios may name.
 #[derive(Clone, Debug, Default)]
 pub struct Library {
-    boards: BTreeMap<String, Arc<BoardProfile>>,
+    shelf: Shelf,
     firmwares: BTreeSet<String>,
     files: Option<FirmwareFiles>,
 }
@@ -37,11 +30,7 @@ impl Library {
 
     /// The boards and images that come with the rig.
     pub fn built_in() -> Self {
-        let mut library = Self::empty();
-        for (path, text) in BOARDS {
-            let profile = board::load(path, text).expect("the profiles that come with the rig are read by its tests");
-            library.insert_board(profile);
-        }
+        let mut library = Self { shelf: Shelf::shipped(), ..Self::empty() };
         for name in FIRMWARES {
             library.add_firmware(name);
         }
@@ -53,12 +42,12 @@ impl Library {
     /// # Errors
     /// Every mistake of the file at once.
     pub fn add_board(&mut self, path: &str, text: impl AsRef<[u8]>) -> Result<(), Diagnostics> {
-        self.insert_board(board::load(path, text)?);
-        Ok(())
+        self.shelf.add(path, text)
     }
 
-    fn insert_board(&mut self, profile: BoardProfile) {
-        self.boards.insert(profile.name.clone(), Arc::new(profile));
+    /// Adds several board profiles, of which some may be like others; the mistakes of those that are wrong.
+    pub fn add_boards<'t>(&mut self, files: impl IntoIterator<Item = (&'t str, &'t [u8])>) -> Vec<Diagnostics> {
+        self.shelf.add_all(files)
     }
 
     /// Allows scenarios to name this image.
@@ -80,17 +69,17 @@ impl Library {
 
     /// The board of that name.
     pub fn board(&self, name: &str) -> Option<&Arc<BoardProfile>> {
-        self.boards.get(name)
+        self.shelf.board(name)
     }
 
     /// Every board, by name.
     pub fn boards(&self) -> impl Iterator<Item = &Arc<BoardProfile>> {
-        self.boards.values()
+        self.shelf.boards()
     }
 
     /// The names of all boards, sorted.
     pub fn board_names(&self) -> impl Iterator<Item = &str> + Clone {
-        self.boards.keys().map(String::as_str)
+        self.shelf.names()
     }
 
     /// The names of all images, sorted.

@@ -6,9 +6,9 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use brickproof_units::{Baud, Charge, Current, Ratio, Slew, Span, Voltage};
+use brickproof_units::{Charge, Current, Ratio, Slew, Span, Voltage};
 
-use crate::board::BoardProfile;
+use brickproof_boards::BoardProfile;
 
 /// One trial's plan: a scenario with every parameter filled in.
 #[derive(Clone, Debug, PartialEq)]
@@ -407,11 +407,4 @@ pub enum Expected {
         /// What must have been seen after the fault, to be sure that it is the brick that is meant.
         showing: Vec<Condition>,
     },
-}
-
-/// The console's line settings.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ConsoleLine {
-    /// Its rate; 8 data bits, no parity, 1 stop bit.
-    pub baud: Baud,
 }

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use brickproof_boards::{BoardProfile, InputLimits, RAIL, Rail, slot_named};
 use brickproof_console::Pattern;
 use brickproof_keys::{Corruption, Slot};
 use brickproof_units::{Current, Voltage};
@@ -11,8 +12,6 @@ use brickproof_yaml::decode::{Decoder, Names};
 use brickproof_yaml::suggest;
 use brickproof_yaml::tree::Node;
 use brickproof_yaml::{LineIndex, Mistake, MistakeKind, Place};
-
-use crate::board::{self, BoardProfile, InputLimits, RAIL, Rail};
 
 /// Console patterns by their source. Compiling one costs more than reading the rest of a scenario, and every cell has the same ones.
 pub(crate) type PatternCache = BTreeMap<String, Option<Pattern>>;
@@ -40,9 +39,10 @@ impl<'r> Reader<'r, '_> {
     pub(crate) fn line(&mut self, node: &Node) -> Option<String> {
         let names = Names { one: "a line", many: "lines", nowhere: "the board has no such line" };
         let board = self.board?;
-        let watched = board.watched_lines().map(|line| line.name.as_str());
+        let watched = board.lines.iter().map(|line| line.name.as_str());
         let text = self.decoder.text(node, names.one)?;
-        let exists = board.lines.iter().chain(&board.buttons).any(|line| line.name == text);
+        let diodes = board.leds.iter().flat_map(|led| led.diodes.iter().map(|(_, line)| line));
+        let exists = board.lines.iter().chain(&board.buttons).chain(diodes).any(|line| line.name == text);
         if exists && !watched.clone().any(|line| line == text) {
             let unwatched = Mistake::new(MistakeKind::UnknownName, node.place, format!("line `{text}` is not watched"));
             let lines = suggest::listed(watched).unwrap_or_default();
@@ -61,7 +61,7 @@ impl<'r> Reader<'r, '_> {
 
     pub(crate) fn slot(&mut self, node: &Node) -> Option<Slot> {
         let text = self.decoder.text(node, "a key slot")?;
-        let slot = board::slot_named(&mut self.decoder, &text, node.place)?;
+        let slot = slot_named(&mut self.decoder, &text, node.place)?;
         let board = self.board?;
         if board.key_slot(slot).is_none() {
             let message = format!("the board `{}` has no key slot `{text}`", board.name);

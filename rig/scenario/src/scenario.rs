@@ -5,13 +5,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use brickproof_boards::BoardProfile;
 use brickproof_yaml::decode::{Decoder, Fields, Names};
 use brickproof_yaml::suggest;
 use brickproof_yaml::tree::{self, Extent, Node};
 use brickproof_yaml::{Diagnostics, LineIndex, Mistake, MistakeKind, Mistakes};
 use sha2::{Digest, Sha256};
 
-use crate::board::BoardProfile;
 use crate::library::Library;
 use crate::matrix::{Cell, Matrix, Override};
 use crate::needs;

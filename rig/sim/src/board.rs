@@ -2,8 +2,8 @@
 //!
 //! Boundary: from names to an emulated board. Who lets it live, and on which clock, is the caller's.
 
+use brickproof_boards::{BoardProfile, Primary, VirtualChip};
 use brickproof_firmware::{Firmware, KeyStore, StoreError};
-use brickproof_scenario::board::BoardProfile;
 use brickproof_virtual_board::board::{Board, BoardConfig};
 use brickproof_virtual_board::flash::OutsideFlash;
 use brickproof_virtual_board::nrf::{Chip, Pin};
@@ -18,10 +18,28 @@ pub(crate) fn pin_of(profile: &BoardProfile, name: &str) -> Option<Pin> {
     profile.lines.iter().find(|line| line.name == name).and_then(|line| line.pin.parse().ok())
 }
 
+/// The pin of a diode of its light.
+fn diode_pin(profile: &BoardProfile, primary: Primary) -> Option<Pin> {
+    profile.led()?.diode(primary)?.pin.parse().ok()
+}
+
+/// The part that is emulated for it.
+///
+/// # Panics
+/// If there is none: whoever takes a scenario to the virtual bench asks first, and tells the user.
+fn chip_of(profile: &BoardProfile) -> Chip {
+    match profile.virtual_chip {
+        Some(VirtualChip::Nrf51822) => Chip::Nrf51822,
+        Some(VirtualChip::Nrf52840) => Chip::Nrf52840,
+        None => panic!("`{}` has no virtual board, and its firmware is not run as another's", profile.name),
+    }
+}
+
 /// What a board of that kind is made of, without a source.
 pub(crate) fn config_of(profile: &BoardProfile, config: WorldConfig) -> (BoardConfig, Wiring) {
-    let chip = if profile.mcu == "nRF52840" { Chip::Nrf52840 } else { Chip::Nrf51822 };
-    let light = ["red", "green", "blue"].map(|name| pin_of(profile, name).unwrap_or(Pin::p0(13)));
+    let chip = chip_of(profile);
+    let diodes = [Primary::Red, Primary::Green, Primary::Blue];
+    let light = diodes.map(|primary| diode_pin(profile, primary).unwrap_or(Pin::p0(13)));
     let wiring = Wiring { light, modem: pin_of(profile, "radio") };
     let config = BoardConfig {
         cells: config.cells,

@@ -7,11 +7,11 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
+use brickproof_boards::ActiveLevel;
 use brickproof_cloud::{Behaviour, Cloud, CloudConfig, CloudEvent};
 use brickproof_console::Lines;
 use brickproof_firmware::{Firmware, KeyStore, PUBLISHED};
 use brickproof_keys::Fingerprint;
-use brickproof_scenario::board::ActiveLevel;
 use brickproof_scenario::plan::{CellCondition, CloudBehaviour, CloudSetting, Edge, Fault, Plan, SupplySetting};
 use brickproof_trial::{Achieved, Action, ActionId, Command, CommandError, Injection, Observation, ShapeAchieved};
 use brickproof_units::{Instant, Span, Voltage};
@@ -135,13 +135,12 @@ impl World {
             ActiveLevel::High => Level::High,
             ActiveLevel::Low => Level::Low,
         };
-        let button = |line: &brickproof_scenario::board::Line| {
+        let button = |line: &brickproof_boards::Line| {
             Some((Arc::from(line.name.as_str()), line.pin.parse().ok()?, level(line.active)))
         };
-        let watched = |line: &brickproof_scenario::board::Line| {
+        let watched = |line: &brickproof_boards::Line| {
             Some(WatchedLine { pin: line.pin.parse().ok()?, name: line.name.as_str().into() })
         };
-        let is_led = |line: &WatchedLine| wiring.light.contains(&line.pin);
         Self {
             now: Instant::START,
             board,
@@ -151,7 +150,7 @@ impl World {
             led: Led::new(),
             wiring,
             sensor: sensor::head(config.early_seed()),
-            watched: profile.lines.iter().filter_map(watched).filter(|line| !is_led(line)).collect(),
+            watched: profile.lines.iter().filter_map(watched).collect(),
             buttons: profile.buttons.iter().filter_map(button).collect(),
             cloud: Cloud::new(CloudConfig {
                 behaviour: behaviour(plan.cloud.behaviour),

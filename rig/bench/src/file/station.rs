@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use brickproof_boards::BoardProfile;
 use brickproof_instruments::{DRIVERS, Factory, Kind, Settings, driver as driver_for};
 use brickproof_scenario::Library;
-use brickproof_scenario::board::BoardProfile;
 use brickproof_yaml::decode::{Decoder, Fields, Names};
 use brickproof_yaml::tree::{Entry, Node, Value};
 use brickproof_yaml::{Mistake, MistakeKind, Place, suggest};
@@ -155,6 +155,7 @@ fn check(decoder: &mut Decoder<'_>, draft: &Draft, fields: &Fields<'_>) {
         decoder.report(missing.label("this can write to any board").help(help));
     }
     not_mixed(decoder, draft);
+    emulated(decoder, draft, fields);
     over_probe(decoder, draft);
     for fitted in &draft.fitted {
         driver::check(decoder, fitted);
@@ -172,6 +173,16 @@ fn not_mixed(decoder: &mut Decoder<'_>, draft: &Draft) {
         let mixed = mixed.label("virtual").elsewhere(real.driver_place, "not virtual");
         decoder.report(mixed.help("in one station all instruments are virtual, or none is"));
     }
+}
+
+/// A virtual board never bears the name of a product whose firmware it does not run.
+fn emulated(decoder: &mut Decoder<'_>, draft: &Draft, fields: &Fields<'_>) {
+    let Some(board) = draft.board().filter(|board| board.virtual_chip.is_none()) else { return };
+    let Some(fitted) = draft.fitted.iter().find(|fitted| !fitted.is_real()) else { return };
+    let place = fields.get("board").map_or(fields.place, |node| node.place);
+    let message = format!("there is no virtual {}", board.name);
+    let nobody = Mistake::new(MistakeKind::Misplaced, place, message).elsewhere(fitted.driver_place, "virtual");
+    decoder.report(nobody.help("`brickproof board list` shows which boards are virtual, too"));
 }
 
 /// What works through the probe needs one, and one that it can look through without resetting the board.

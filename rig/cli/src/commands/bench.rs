@@ -4,11 +4,11 @@
 use std::fs;
 
 use brickproof_bench::file::{self, Bench, Station};
-use brickproof_scenario::Library;
 
 use crate::arguments::{BenchCommand, BenchLint};
 use crate::commands::{check, discover, make_safe};
 use crate::exit::{Exit, Problem};
+use crate::library::library;
 use crate::{files, output};
 
 pub(crate) fn bench(command: &BenchCommand) -> Result<Exit, Problem> {
@@ -21,11 +21,10 @@ pub(crate) fn bench(command: &BenchCommand) -> Result<Exit, Problem> {
 }
 
 fn lint(arguments: &BenchLint) -> Result<Exit, Problem> {
-    let library = Library::built_in();
     let (mut benches, mut mistakes) = (Vec::new(), Vec::new());
     for path in &arguments.files {
         let bytes = fs::read(path).map_err(|source| Problem::Unreadable { path: path.clone(), source })?;
-        match file::load(&files::label(path), bytes, &library) {
+        match file::load(&files::label(path), bytes, library()) {
             Ok(bench) => benches.push(bench),
             Err(diagnostics) => mistakes.push(diagnostics),
         }

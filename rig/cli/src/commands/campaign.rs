@@ -18,7 +18,7 @@ use brickproof_units::{Ratio, Span};
 use crate::arguments::{self, Asked, Selection};
 use crate::campaigns::{self, Prepared, Subject};
 use crate::exit::{Exit, Problem};
-use crate::{files, output};
+use crate::{files, library, output};
 
 /// Into how many strata a range is cut if nothing is said.
 const STRATA: u32 = 4;
@@ -67,6 +67,7 @@ pub(crate) fn sweep(arguments: &arguments::Sweep) -> Result<Exit, Problem> {
     let Asked { scenario, set, seed, .. } = &arguments.asked;
     let subject = subject(scenario, set, arguments.firmware.as_deref(), Arm::Only)?;
     let settings = if arguments.exhaustive {
+        library::check_emulated(&subject.plan.board)?;
         let (window, fractions, seed) = (arguments.window, arguments.fractions, u64::from(*seed));
         let aimed = aim_at_every_operation(&subject.plan, &subject.firmware, seed, window, fractions);
         let aimed = aimed.map_err(|error| Problem::Selection {

@@ -6,23 +6,16 @@ use std::fs::OpenOptions;
 use std::io::Write as _;
 
 use brickproof_bench::discover::{ReadI2c, draft};
-use brickproof_scenario::{Library, counted, suggestion};
+use brickproof_scenario::counted;
 
 use crate::arguments::BenchDiscover;
 use crate::exit::{Exit, Problem};
-use crate::output;
+use crate::{library, output};
 
 pub(crate) fn discover(arguments: &BenchDiscover) -> Result<Exit, Problem> {
-    let library = Library::built_in();
-    let board = arguments.board.as_deref().map(|name| {
-        library.board(name).ok_or_else(|| Problem::Selection {
-            what: format!("there is no board called `{name}`"),
-            help: suggestion("boards", name, library.board_names()),
-        })
-    });
-    let board = board.transpose()?;
+    let board = arguments.board.as_deref().map(library::board).transpose()?;
     let i2c = if arguments.probe_i2c { ReadI2c::Yes } else { ReadI2c::No };
-    let known: Vec<&str> = library.board_names().collect();
+    let known: Vec<&str> = library::library().board_names().collect();
     let draft = draft(board.map(|board| &**board), &known, i2c);
     match draft.found {
         0 => output::note("nothing was found that a driver could drive; this is a skeleton"),

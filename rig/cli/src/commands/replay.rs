@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use brickproof_firmware::Firmware;
 use brickproof_report::evidence;
+use brickproof_scenario::Override;
 use brickproof_scenario::plan::FirmwareName;
-use brickproof_scenario::{Library, Override};
 use brickproof_trial::{TrialId, stem_of};
 
 use super::run::{FirmwareFrom, Job, execute};
@@ -16,6 +16,7 @@ use crate::arguments::Replay;
 use crate::campaigns;
 use crate::exit::{Exit, Problem};
 use crate::files;
+use crate::library::library;
 
 pub(crate) fn replay(arguments: &Replay) -> Result<Exit, Problem> {
     let id: TrialId =
@@ -98,7 +99,7 @@ fn jobs(id: &TrialId, with: &Circumstances) -> Result<Vec<Job>, Problem> {
     let (values, settings) = files::told_apart(&with.values)?;
     let values: Vec<Override> = values.iter().filter(is_axis).cloned().collect();
     let mut jobs = Vec::new();
-    for (source, mut scenario) in files::understand(sources, &values, &Library::built_in())? {
+    for (source, mut scenario) in files::understand(sources, &values, library())? {
         // A scenario whose fault has no such number is not the one that is looked for.
         scenario.cells = scenario.cells.iter().filter_map(|plan| plan.turned(&settings).ok()).collect();
         // The scenario's own firmware is among them: asked to survive with `--firmware`, it is another trial.

@@ -22,7 +22,7 @@ use crate::exit::{Exit, Problem};
 use crate::files::Source;
 use crate::output::Progress;
 use crate::stations::{self, Chosen, Interrupted};
-use crate::{files, output, signals};
+use crate::{files, library, output, signals};
 
 /// Where `replay` looks for scenarios by itself.
 const DEFAULT_SCENARIOS: &str = "scenarios/";
@@ -78,6 +78,9 @@ pub(crate) fn replay_command(id: &TrialId, source: &Source, plan: &Plan, from: F
             command.push_str(&format!(" --set {}", quoted(&format!("{axis}={value}"))));
         }
     }
+    for path in library::besides() {
+        command.push_str(&format!(" --boards {}", quoted(&path.to_string_lossy())));
+    }
     command
 }
 
@@ -120,6 +123,9 @@ pub(crate) fn execute(mut jobs: Vec<Job>, at_once: usize, execution: &Execution)
         for job in &mut jobs {
             job.replay.push_str(&format!(" --bench {}", quoted(&path.to_string_lossy())));
         }
+    }
+    if chosen.as_ref().is_none_or(Chosen::is_virtual) {
+        jobs.iter().try_for_each(|job| library::check_emulated(&job.plan.board))?;
     }
     let folder = match &wanted.report {
         Some(folder) => evidence::Folder::at(folder).map_err(Problem::Report)?,

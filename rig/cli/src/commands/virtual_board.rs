@@ -4,18 +4,17 @@
 
 use std::sync::Arc;
 
+use brickproof_boards::BoardProfile;
 use brickproof_paced::attach::{AttachError, attach};
 use brickproof_paced::board::PacedBoard;
 use brickproof_paced::serve::{ServeOptions, serve};
 use brickproof_paced::station::{StationConfig, devices};
-use brickproof_scenario::board::BoardProfile;
-use brickproof_scenario::{Library, suggestion};
 use brickproof_sim::factory_board;
 use brickproof_units::Voltage;
 
 use crate::arguments::{VirtualAttach, VirtualBoard, VirtualCommand, VirtualServe};
 use crate::exit::{Exit, Problem};
-use crate::{files, output, stations};
+use crate::{files, library, output, stations};
 
 /// What a board that nobody else feeds lives on.
 const USB: Voltage = Voltage::new(5_000_000);
@@ -36,13 +35,8 @@ struct Alive {
 }
 
 fn start(wanted: &VirtualBoard) -> Result<Alive, Problem> {
-    let library = Library::built_in();
-    let Some(profile) = library.board(&wanted.board).cloned() else {
-        return Err(Problem::Selection {
-            what: format!("there is no board called `{}`", wanted.board),
-            help: suggestion("boards", &wanted.board, library.board_names()),
-        });
-    };
+    let profile = Arc::clone(library::board(&wanted.board)?);
+    library::check_emulated(&profile)?;
     let firmware = files::firmware_called(&wanted.firmware, &profile)?;
     let failed = |what: String| Problem::Bench(vec![what]);
     let (board, wiring) = factory_board(&profile, &firmware, wanted.seed).map_err(|error| failed(error.to_string()))?;
@@ -64,7 +58,7 @@ fn serve_one(arguments: &VirtualServe) -> Result<Exit, Problem> {
         output::line(&format!("board     {shown}"));
         output::line(&format!("console   {}", served.console().display()));
         output::line(&format!("debug     {}, as a Black Magic probe, one user at a time", served.debug()));
-        let chip = chip(&profile);
+        let chip = &profile.probe;
         output::line(&format!("probe-rs  info --probe 1d50:6018:{} --protocol swd --chip {chip}", served.debug()));
         Ok((board, served))
     })
@@ -75,7 +69,7 @@ fn attach_one(arguments: &VirtualAttach) -> Result<Exit, Problem> {
     let (exit, (_board, attached)) = until_interrupted(|| {
         let Alive { board, profile, shown } = start(&arguments.board)?;
         let hand = board.hand();
-        let pin = |lines: &[brickproof_scenario::board::Line], name: &str| {
+        let pin = |lines: &[brickproof_boards::Line], name: &str| {
             lines.iter().find(|line| line.name == name).and_then(|line| line.pin.parse().ok())
         };
         let usual = StationConfig::lantern_nrf51(&arguments.serial);
@@ -122,11 +116,6 @@ fn until_interrupted<T>(begin: impl FnOnce() -> Result<T, Problem>) -> Result<(E
         }
         Ok((Exit::Interrupted, begun))
     })
-}
-
-/// The part in probe-rs's words; an nRF51822 with 256 KiB of flash and 16 KiB of RAM is variant AA.
-fn chip(profile: &BoardProfile) -> &'static str {
-    if profile.mcu == "nRF52840" { "nRF52840_xxAA" } else { "nRF51822_xxAA" }
 }
 
 #[cfg(test)]

@@ -1,0 +1,92 @@
+//! Where a board keeps its keys, and of which kind they are.
+//!
+//! Boundary: places. What is in them, and how it can be damaged, is `brickproof-keys`'.
+
+use brickproof_keys::Slot;
+use brickproof_yaml::decode::Decoder;
+use brickproof_yaml::tree::{Entry, Node};
+use brickproof_yaml::{Mistake, MistakeKind, Place, suggest};
+
+use crate::memory::{Address, Bytes, addresses, size};
+
+/// What a board's keys are made for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Algorithm {
+    /// Elliptic curve P-256: the private key as SEC1 DER, public ones as SPKI DER.
+    P256,
+    /// RSA: the device's own of 1024 bits as PKCS#1 DER, the server's of 2048 bits as SPKI DER.
+    Rsa,
+}
+
+/// Where a key slot lies inside a key area.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeySlot {
+    /// Its name.
+    pub slot: Slot,
+    /// From the start of the area.
+    pub offset: Bytes,
+    /// Its length; what the key does not fill is `ff`.
+    pub length: Bytes,
+}
+
+/// Where a board keeps its keys.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Keys {
+    /// Of which kind they are.
+    pub algorithm: Algorithm,
+    /// Where the key areas begin in memory; offset 0 is the start of each. None if a probe cannot find them by an address.
+    pub areas: Vec<Address>,
+    /// The bootloader's alternate setting whose first byte is offset 0.
+    pub through: Option<String>,
+    /// The slots of every area, in the order of the file.
+    pub slots: Vec<KeySlot>,
+}
+
+impl Keys {
+    /// The place of a slot.
+    pub fn slot(&self, slot: Slot) -> Option<&KeySlot> {
+        self.slots.iter().find(|known| known.slot == slot)
+    }
+}
+
+pub(crate) fn keys(decoder: &mut Decoder<'_>, node: &Node) -> Option<Keys> {
+    let fields = decoder.fields(node, "`keys`", &["algorithm", "areas", "through", "slots"])?;
+    let algorithms = [("p256", Algorithm::P256), ("rsa", Algorithm::Rsa)];
+    let algorithm = fields.required(decoder, "algorithm");
+    let algorithm = algorithm.and_then(|node| decoder.choice(node, "an algorithm", &algorithms));
+    let areas = fields.get("areas").map_or(Some(Vec::new()), |node| addresses(decoder, node));
+    let through = fields.get("through").map_or(Some(None), |node| {
+        decoder.text(node, "an alternate setting of the bootloader").map(|text| Some(text.into_owned()))
+    });
+    if fields.get("areas").is_none() && fields.get("through").is_none() {
+        fields.missing(
+            decoder,
+            "`areas` and `through`",
+            "say where the slots are: addresses for a probe, an alternate setting for DFU",
+        );
+        return None;
+    }
+    let slots = fields.required(decoder, "slots").and_then(|node| {
+        let entries = decoder.entries(node, "a mapping of key slots")?;
+        entries.iter().map(|entry| key_slot(decoder, entry)).collect::<Vec<_>>().into_iter().collect()
+    });
+    Some(Keys { algorithm: algorithm?, areas: areas?, through: through?, slots: slots? })
+}
+
+fn key_slot(decoder: &mut Decoder<'_>, entry: &Entry) -> Option<KeySlot> {
+    let slot = slot_named(decoder, &entry.key, entry.key_place);
+    let fields = decoder.fields(&entry.value, "a key slot", &["offset", "length"])?;
+    let (offset, length) = (size(decoder, &fields, "offset"), size(decoder, &fields, "length"));
+    Some(KeySlot { slot: slot?, offset: offset?, length: length? })
+}
+
+/// The slot of that name; another name is a mistake.
+pub fn slot_named(decoder: &mut Decoder<'_>, name: &str, place: Place) -> Option<Slot> {
+    let found = Slot::from_name(name);
+    if found.is_none() {
+        let unknown = Mistake::new(MistakeKind::UnknownName, place, format!("unknown key slot `{name}`"));
+        let names = Slot::ALL.iter().map(|slot| slot.name());
+        decoder.report(unknown.label("no such slot").help(suggest::help("key slots", name, names)));
+    }
+    found
+}
