@@ -8,11 +8,14 @@ use std::time::Duration;
 
 use brickproof_firmware::{Firmware, KeyStore, UICR};
 use brickproof_instruments::{Drive, Failure, FailureKind, Kind, Output, Reading, now};
+use brickproof_light::Sample;
+use brickproof_trial::Stamp;
 use brickproof_units::{Instant, Span, Voltage};
 
 use crate::asking::ask;
 use crate::file;
 use crate::provision::{self, feed_with, usual_output};
+use crate::senses;
 use crate::state::StateFolder;
 use crate::station::{ACTION, OpenError, OpenStation, Restored, told};
 
@@ -32,16 +35,19 @@ pub enum Purpose {
     Flash,
     /// To talk to its board.
     Console,
+    /// To look at its light and to listen.
+    Watch,
 }
 
 impl Purpose {
     fn needs(self, kind: Kind) -> bool {
-        let own = match self {
-            Self::Power | Self::Reset => None,
-            Self::Flash => Some(Kind::Probe),
-            Self::Console => Some(Kind::Console),
+        let own: &[Kind] = match self {
+            Self::Power | Self::Reset => &[],
+            Self::Flash => &[Kind::Probe],
+            Self::Console => &[Kind::Console],
+            Self::Watch => &[Kind::Console, Kind::Light],
         };
-        SAFE.contains(&kind) || own == Some(kind)
+        SAFE.contains(&kind) || own.contains(&kind)
     }
 }
 
@@ -248,6 +254,29 @@ impl<'a> Conversation<'a> {
     pub async fn hear(&self, within: Span) -> Result<Option<(Span, Vec<u8>)>, Failure> {
         let read = ask(self.station.console()?, "read from it", within, |console, deadline| console.read(deadline));
         Ok(read.await?.map(|chunk| (chunk.arrival.at.since(self.began), chunk.bytes)))
+    }
+
+    /// Chooses how its light is looked at.
+    ///
+    /// # Errors
+    /// The sensor's.
+    pub async fn open_eyes(&self) -> Result<(), Failure> {
+        let Some(phase) = self.station.board().fastest_phase() else { return Ok(()) };
+        let light = self.station.light()?;
+        ask(light, "choose its integration time", ACTION, move |light, deadline| light.watch_for(phase, deadline))
+            .await
+            .map(drop)
+    }
+
+    /// What its light is like next; its instant counts from the beginning.
+    ///
+    /// # Errors
+    /// The sensor's.
+    pub async fn see(&self) -> Result<Sample, Failure> {
+        let light = self.station.light()?;
+        let exposure = ask(light, "see the light", ACTION, |light, deadline| light.sample(deadline)).await?;
+        let at = Instant::START + exposure.end.at.since(self.began);
+        Ok(senses::sample(Stamp::exact(at), &exposure))
     }
 
     /// Says something to the board.

@@ -49,10 +49,37 @@ pub(crate) enum Command {
     Flash(Flash),
     /// Talk to the board of a station
     Console(Console),
+    /// What is wrong with a board, by its light, its log, or what somebody tells: ranked causes, and what to measure next
+    Diagnose(Diagnose),
     /// The boards that are known
     Board(Board),
     /// Let a virtual board live by the clock on the wall, for other people's tools
     Virtual(Virtual),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Diagnose {
+    /// A log of its console, the `timeline.jsonl` of a trial, or the folder of one; `-` reads a log from standard input
+    #[arg(value_name = "LOG", required_unless_present_any = ["seen", "bench"], conflicts_with = "bench")]
+    pub(crate) log: Option<PathBuf>,
+    /// What somebody saw or tells: "cyan fast, then one red"; may be given several times
+    #[arg(long, value_name = "WORDS", allow_hyphen_values = true)]
+    pub(crate) seen: Vec<String>,
+    /// The kind of board; if not given, one of Device OS's with either transport
+    #[arg(long, value_name = "BOARD", conflicts_with = "bench")]
+    pub(crate) board: Option<String>,
+    /// Look and listen to the board of a station of this bench
+    #[arg(long, value_name = "FILE")]
+    pub(crate) bench: Option<PathBuf>,
+    /// Which station; needed if the bench has several
+    #[arg(long, value_name = "STATION", requires = "bench")]
+    pub(crate) station: Option<String>,
+    /// Look so long
+    #[arg(long = "for", value_name = "TIME", default_value = "120s", requires = "bench")]
+    pub(crate) looks_for: Span,
+    /// How the answer is printed
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
 }
 
 #[derive(Debug, Args)]

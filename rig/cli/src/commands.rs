@@ -7,6 +7,7 @@ pub(crate) mod board;
 pub(crate) mod campaign;
 pub(crate) mod check;
 pub(crate) mod console;
+pub(crate) mod diagnose;
 pub(crate) mod discover;
 pub(crate) mod explain;
 pub(crate) mod flash;

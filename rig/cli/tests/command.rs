@@ -8,6 +8,8 @@ mod boards;
 mod campaigns;
 #[path = "command/desk.rs"]
 mod desk;
+#[path = "command/diagnose.rs"]
+mod diagnose;
 #[path = "command/evidence.rs"]
 mod evidence;
 #[path = "command/interruption.rs"]

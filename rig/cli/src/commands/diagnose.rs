@@ -1,0 +1,236 @@
+//! `brickproof diagnose`: what is wrong with a board, by a saved log, by a trial's timeline, by what somebody tells, or live on a station.
+//!
+//! Boundary: brings what was seen to `brickproof-diagnose` and prints what that says. On a station it feeds the board and looks; nothing is
+//! written to it.
+
+use std::fs;
+use std::io::Read as _;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use brickproof_bench::Failure;
+use brickproof_bench::desk::{self, Conversation, Purpose, Source};
+use brickproof_boards::BoardProfile;
+use brickproof_console::Lines;
+use brickproof_diagnose::{Channel, Diagnosis, Observed, Ranked, Reader, Weight, tell};
+use brickproof_light::Sample;
+use brickproof_report::Secrets;
+use brickproof_units::{Instant, Span};
+use serde_json::{Value, json};
+
+use crate::arguments::{Diagnose, Format, OneStation};
+use crate::exit::{Exit, Problem};
+use crate::stations::{self, Afterwards, AtDesk, failed};
+use crate::{library, output};
+
+/// Whose light is taken for that of a board of which nothing is said: every Device OS board has the same.
+const ANY_BOARD: &str = "argon";
+/// The file of a trial's folder.
+const TIMELINE: &str = "timeline.jsonl";
+/// How long is listened at a time.
+const LISTEN: Span = Span::millis(200);
+
+pub(crate) fn diagnose(arguments: &Diagnose) -> Result<Exit, Problem> {
+    if let Some(bench) = &arguments.bench {
+        return live(bench, arguments);
+    }
+    let mut reader = match &arguments.board {
+        Some(name) => Reader::new(library::board(name)?),
+        None => Reader::of_whichever_kind(library::board(ANY_BOARD)?),
+    };
+    if let Some(path) = &arguments.log {
+        read(path, &mut reader)?;
+    }
+    conclude(reader, arguments)
+}
+
+fn conclude(mut reader: Reader<'_>, arguments: &Diagnose) -> Result<Exit, Problem> {
+    for words in &arguments.seen {
+        reader
+            .words(words)
+            .map_err(|error| Problem::Selection { what: error.to_string(), help: error.help().to_owned() })?;
+    }
+    let transport = reader.transport();
+    let observed = reader.finish();
+    let diagnosis = brickproof_diagnose::diagnose(&observed, transport);
+    match arguments.format {
+        Format::Human => output::line(tell(&observed, &diagnosis).trim_end()),
+        Format::Json => output::line(&as_json(&observed, &diagnosis).to_string()),
+    }
+    Ok(Exit::Passed)
+}
+
+fn read(path: &Path, reader: &mut Reader<'_>) -> Result<(), Problem> {
+    let in_folder = path.join(TIMELINE);
+    let path = if path.is_dir() { &in_folder } else { path };
+    let unreadable = |source| Problem::Unreadable { path: path.to_owned(), source };
+    let bytes = if path == Path::new("-") {
+        let mut bytes = Vec::new();
+        std::io::stdin().lock().read_to_end(&mut bytes).map_err(unreadable)?;
+        bytes
+    } else {
+        fs::read(path).map_err(unreadable)?
+    };
+    if path.extension().is_some_and(|ending| ending == "jsonl") {
+        return timeline(path, &bytes, reader);
+    }
+    for line in bytes.split(|byte| *byte == b'\n') {
+        reader.line(&masked(line));
+    }
+    Ok(())
+}
+
+/// A line without the private keys that the rig knows.
+fn masked(line: &[u8]) -> Vec<u8> {
+    Secrets::new(&brickproof_firmware::private_keys()).masked(line).into_owned()
+}
+
+/// What a trial keeps of itself.
+fn timeline(path: &Path, bytes: &[u8], reader: &mut Reader<'_>) -> Result<(), Problem> {
+    for (index, line) in bytes.split(|byte| *byte == b'\n').enumerate().filter(|(_, line)| !line.is_empty()) {
+        let event: Value = serde_json::from_slice(line).map_err(|error| Problem::Selection {
+            what: format!("{}:{}: {error}", path.display(), index + 1),
+            help: "give the timeline.jsonl of a trial, or the log of a console under another ending".to_owned(),
+        })?;
+        match event["kind"].as_str() {
+            Some("console") => reader.line(event["text"].as_str().unwrap_or("").as_bytes()),
+            Some("light_samples") => samples(&event).into_iter().for_each(|sample| reader.sample(&sample)),
+            // The rig took its power or reset it.
+            Some("asked") => {
+                let asked = event["asked"].as_str().unwrap_or("");
+                if asked.starts_with("reset") || asked.contains("off") || event["asked"].is_object() {
+                    reader.restarted_on_purpose();
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// `samples`: nanoseconds since `t`, red, green, blue, clear. What is not so is passed over.
+fn samples(event: &Value) -> Vec<Sample> {
+    let (Some(begin), Some(integration)) = (event["t"].as_u64(), event["integration_ns"].as_u64()) else {
+        return Vec::new();
+    };
+    let sample = |row: &Value| {
+        let count = |at: usize| row[at].as_u64().and_then(|count| u16::try_from(count).ok());
+        Some(Sample {
+            at: Instant::START + Span::new(begin.checked_add(row[0].as_u64()?)?),
+            integration: Span::new(integration),
+            red: count(1)?,
+            green: count(2)?,
+            blue: count(3)?,
+            clear: count(4)?,
+        })
+    };
+    event["samples"].as_array().map_or(Vec::new(), |rows| rows.iter().filter_map(sample).collect())
+}
+
+fn live(bench: &Path, arguments: &Diagnose) -> Result<Exit, Problem> {
+    let on = OneStation { bench: bench.to_owned(), station: arguments.station.clone() };
+    let (bench, station) = stations::one(&on)?;
+    let has = |word: &str| station.instruments.keys().any(|kind| kind.to_string() == word);
+    let senses = Senses { light: has("light"), console: has("console") };
+    if !senses.light && !senses.console {
+        return Err(Problem::Selection {
+            what: format!("station {bench}/{} has neither `light` nor `console`", station.name),
+            help: "say what you saw with --seen, or give a log".to_owned(),
+        });
+    }
+    let board: Arc<BoardProfile> = Arc::clone(&station.board);
+    let mut reader = Reader::new(&board);
+    let exit = stations::block_on(async |state| {
+        let mut stop = stations::watch_signals();
+        let desk = AtDesk::open(&bench, &station, &state, Purpose::Watch).await?;
+        let work = async {
+            let with = Conversation::begin(&desk.station);
+            if senses.light {
+                with.open_eyes().await.map_err(|failure| failed(&failure))?;
+            }
+            if desk.source == Source::Ours {
+                desk::feed(&desk.station, None).await.map_err(|failure| failed(&failure))?;
+            }
+            output::note(&format!("looking at {bench}/{} for {}; Ctrl-C ends it", station.name, arguments.looks_for));
+            let ends = tokio::time::sleep(Duration::from_nanos(arguments.looks_for.as_nanos()));
+            tokio::select! {
+                problem = watch(&with, senses, &mut reader) => return Err(problem),
+                () = ends => {}
+                () = super::power::asked_to_stop(&mut stop) => {}
+            }
+            Ok(Exit::Passed)
+        };
+        desk.work("diagnose", work, Afterwards::Safe).await
+    })?;
+    if exit != Exit::Passed {
+        return Ok(exit);
+    }
+    conclude(reader, arguments)
+}
+
+/// What a station has to look and to listen with.
+#[derive(Clone, Copy)]
+struct Senses {
+    light: bool,
+    console: bool,
+}
+
+/// Until something fails: what the board says and shows.
+async fn watch(with: &Conversation<'_>, senses: Senses, reader: &mut Reader<'_>) -> Problem {
+    let mut lines = Lines::new();
+    let (mut next_sample, mut next_bytes) = (std::pin::pin!(see(with, senses)), std::pin::pin!(hear(with, senses)));
+    // Each is begun anew when it has come, and neither waits for the other.
+    loop {
+        tokio::select! {
+            seen = &mut next_sample => {
+                match seen {
+                    Err(failure) => return failed(&failure),
+                    Ok(sample) => reader.sample(&sample),
+                }
+                next_sample.set(see(with, senses));
+            }
+            heard = &mut next_bytes => {
+                match heard {
+                    Err(failure) => return failed(&failure),
+                    Ok(Some((at, bytes))) => {
+                        let whole = lines.push(Instant::START + at, &bytes);
+                        whole.iter().for_each(|line| reader.line(&masked(&line.bytes)));
+                    }
+                    Ok(None) => {}
+                }
+                next_bytes.set(hear(with, senses));
+            }
+        }
+    }
+}
+
+/// The next sample; never, where nothing sees.
+async fn see(with: &Conversation<'_>, senses: Senses) -> Result<Sample, Failure> {
+    if senses.light { with.see().await } else { std::future::pending().await }
+}
+
+/// What is heard next; never, where nothing hears.
+async fn hear(with: &Conversation<'_>, senses: Senses) -> Result<Option<(Span, Vec<u8>)>, Failure> {
+    if senses.console { with.hear(LISTEN).await } else { std::future::pending().await }
+}
+
+fn as_json(observed: &Observed, diagnosis: &Diagnosis) -> Value {
+    let weight = |weight: &Weight| json!({ "sign": format!("{:?}", weight.sign), "words": weight.sign.words(), "evidence": weight.seen, "nats": weight.nats });
+    let ranked = |ranked: &Ranked| {
+        json!({
+            "causes": ranked.hypothesis.causes().map(|cause| cause.name()).collect::<Vec<_>>(),
+            "share": ranked.share,
+            "for": ranked.evidence_for.iter().map(weight).collect::<Vec<_>>(),
+            "against": ranked.evidence_against.iter().map(weight).collect::<Vec<_>>(),
+        })
+    };
+    let next =
+        diagnosis.next.as_ref().map(|next| json!({ "what": next.what, "first": next.first, "second": next.second }));
+    json!({
+        "schema": "brickproof/diagnosis/1",
+        "watched": { "light": observed.was_watched(Channel::Light), "log": observed.was_watched(Channel::Log) },
+        "ranking": diagnosis.ranking.iter().map(ranked).collect::<Vec<_>>(),
+        "next": next,
+    })
+}
