@@ -250,6 +250,8 @@ fn instant_of_step<'a>(
 ) -> (Instant, Span) {
     /// The averaged light may have stayed calm for this long after the raw light began to change.
     const LAG: Span = Span::millis(10);
+    /// Light that has come so far of the way has arrived, but for ripple and noise.
+    const NEARLY_NEW: f32 = 0.75;
     let way = farthest.light.minus(origin);
     let square = way.dot(way);
     let share_of = |light: Rgb| if square > 0.0 { light.minus(origin).dot(way) / square } else { 1.0 };
@@ -262,7 +264,10 @@ fn instant_of_step<'a>(
         let earlier = not_later.peek().map_or(0.0, |earlier| share_of(earlier.light));
         let unseen = exposure.gap - exposure.integration;
         after += share * exposure.integration.get() as f32 + unseen_share(earlier, share) * unseen.get() as f32;
-        blind = blind.max(unseen);
+        // A sample that was lost while the light was still the old one, or already the new one, hides nothing of the step.
+        if earlier < NEARLY_NEW && share > 1.0 - NEARLY_NEW {
+            blind = blind.max(unseen);
+        }
     }
     let after = after.max(0.0) as u64;
     (farthest.at - Span::nanos(after), Span::nanos(blind.get() / 2))

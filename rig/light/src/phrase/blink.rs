@@ -16,6 +16,8 @@ const PHASES_LIKE_SOS: usize = 8;
 const EVEN: u64 = 6;
 /// ... and by less than this once it is established: LED updates every 25 ms jitter, but a change of period must be seen.
 const EVEN_STILL: u64 = 12;
+/// So many of the phases that a blink is recognised by may be blurred: those beside one lost sample.
+const MOST_BLURRED: usize = 2;
 /// A phase whose length is more uncertain than this does not count towards the mean: twice the 2.4 ms for which the sensor is
 /// blind between two samples, with some jitter, but not a lost sample of 24 ms.
 const CERTAIN: Span = Span::millis(5);
@@ -60,11 +62,16 @@ impl Blinking {
         if !alternates {
             return None;
         }
-        let on = mean(newest().filter(|beat| beat.lit().is_some()).map(Beat::length));
-        let off = mean(newest().filter(|beat| beat.lit().is_none()).map(Beat::length));
+        // A lost sample blurs the step that it hides, and with it the beats on both sides: they have to fit, and are not measured with.
+        let certain = || newest().filter(|beat| Self::is_certain(beat));
+        if certain().count() + MOST_BLURRED < phases {
+            return None;
+        }
+        let on = mean(certain().filter(|beat| beat.lit().is_some()).map(Beat::length));
+        let off = mean(certain().filter(|beat| beat.lit().is_none()).map(Beat::length));
         let since = beats.get(phases - 1)?.start;
         let blink = Self { colour, since, on, off, phases: phases as u32, lit_last: parity == 0 };
-        newest().all(|beat| blink.is_certain(beat) && blink.fits(beat, EVEN)).then_some(blink)
+        newest().all(|beat| blink.fits(beat, EVEN)).then_some(blink)
     }
 
     fn period(&self) -> Span {
@@ -77,7 +84,7 @@ impl Blinking {
     }
 
     /// Whether the sensor has seen the ends of `beat` well enough to measure with it: lost samples blur them.
-    fn is_certain(&self, beat: &Beat) -> bool {
+    fn is_certain(beat: &Beat) -> bool {
         beat.slack <= CERTAIN
     }
 
@@ -95,7 +102,7 @@ impl Blinking {
         }
         self.lit_last = !self.lit_last;
         self.phases += 1;
-        if !self.is_certain(beat) {
+        if !Self::is_certain(beat) {
             return true;
         }
         // Each kind has half of the phases; older ones fade out of the mean, so that it follows a drifting oscillator.
