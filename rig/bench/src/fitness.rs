@@ -121,6 +121,10 @@ impl Found<'_> {
             StepAction::Supply(setting) => self.source(line, *setting),
             StepAction::Reset { .. } => self.driven(line, "reset"),
             StepAction::Press { button, .. } => self.driven(line, button),
+            StepAction::PressThroughReset { button, .. } => {
+                self.driven(line, "reset");
+                self.driven(line, button);
+            }
             StepAction::Cloud(setting) => self.cloud(line, *setting),
             StepAction::Fault { trigger, fault } => {
                 if let Some(Cause::Edge { line: name, .. }) = &trigger.cause {

@@ -264,6 +264,9 @@ impl Hands {
             Command::Send(text) => self.type_line(&text).await.map(|()| Achieved::Done),
             Command::Reset { hold } => self.pulse("reset".into(), hold).await.map(|()| Achieved::Done),
             Command::Press { button, hold } => self.pulse(button, hold).await.map(|()| Achieved::Done),
+            Command::PressThroughReset { button, reset, hold } => {
+                self.press_through_reset(button, reset, hold).await.map(|()| Achieved::Done)
+            }
             Command::Corrupt { slot, class } => return self.corrupt(slot, class).await,
             Command::ReadSlot { slot } => return self.read_slot(slot).await,
             Command::Inject(injection) => return self.inject(&injection).await,
@@ -326,6 +329,17 @@ impl Hands {
             console.write(&bytes, deadline).map(drop)
         });
         write.await
+    }
+
+    /// The button is down before RESET is pulled, and counts from when RESET is let go. A failure on the way is followed by the safe state,
+    /// which lets both go.
+    async fn press_through_reset(&self, button: Arc<str>, reset: Span, hold: Span) -> Result<(), Failure> {
+        self.station.drive(&button, Drive::Asserted).await?;
+        let pulled = self.station.drive("reset", Drive::Asserted).await?;
+        self.clock.until(self.clock.of(pulled.at) + reset).await;
+        let let_go = self.station.drive("reset", Drive::Released).await?;
+        self.clock.until(self.clock.of(let_go.at) + hold).await;
+        self.station.drive(&button, Drive::Released).await.map(drop)
     }
 
     async fn pulse(&self, line: Arc<str>, hold: Span) -> Result<(), Failure> {

@@ -27,6 +27,9 @@ pub enum Target {
 }
 
 impl Target {
+    /// Those that the rig enters.
+    pub const ENTERED: [Self; 4] = [Self::Safe, Self::Dfu, Self::Listening, Self::FactoryReset];
+
     const ALL: [Self; 5] = [Self::Safe, Self::Dfu, Self::Listening, Self::FactoryReset, Self::SettingsReset];
 
     /// As files call it.

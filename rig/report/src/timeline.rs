@@ -116,6 +116,9 @@ fn command_in_words(command: &Command, secrets: &Secrets) -> Value {
         Command::Send(text) => json!(secrets.masked_text(&format!("send {text}"))),
         Command::Reset { hold } => json!(format!("reset for {hold}")),
         Command::Press { button, hold } => json!(format!("press {button} for {hold}")),
+        Command::PressThroughReset { button, reset, hold } => {
+            json!(format!("press {button} through a reset of {reset}, and for {hold} after it"))
+        }
         Command::Cloud(setting) => json!(setting.to_string()),
         Command::Corrupt { slot, class } => json!(format!("corrupt {slot}: {class}")),
         Command::ReadSlot { slot } => json!(format!("read slot {slot}")),

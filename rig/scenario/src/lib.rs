@@ -13,6 +13,7 @@ mod knob;
 mod library;
 mod lights;
 mod matrix;
+mod modes;
 mod needs;
 mod outcome;
 pub mod plan;

@@ -38,7 +38,9 @@ fn add_action(needs: &mut BTreeSet<Need>, action: &StepAction) {
         StepAction::Supply(SupplySetting::Battery { .. }) => needs.extend([Need::Supply, Need::Battery]),
         StepAction::Supply(_) => needs.extend([Need::Supply]),
         StepAction::Send(_) => needs.extend([Need::Console]),
-        StepAction::Reset { .. } | StepAction::Press { .. } => needs.extend([Need::Lines]),
+        StepAction::Reset { .. } | StepAction::Press { .. } | StepAction::PressThroughReset { .. } => {
+            needs.extend([Need::Lines]);
+        }
         StepAction::Cloud(_) => needs.extend([Need::Cloud]),
         StepAction::Corrupt { .. } => needs.extend([Need::Probe]),
         StepAction::Wait(_) => {}

@@ -118,6 +118,15 @@ pub enum StepAction {
         /// How long.
         hold: Span,
     },
+    /// Holds a button from before RESET is pulled until so long after it was let go.
+    PressThroughReset {
+        /// Its name in the board profile.
+        button: String,
+        /// How long RESET is pulled.
+        reset: Span,
+        /// How long the button is held after that.
+        hold: Span,
+    },
     /// Tells the cloud how to behave from now on.
     Cloud(CloudSetting),
     /// Damages a key slot through the probe.

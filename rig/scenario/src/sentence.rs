@@ -22,6 +22,9 @@ fn do_it(action: &StepAction) -> String {
         StepAction::Send(line) => format!("send `{line}` to the console"),
         StepAction::Reset { hold } => format!("hold RESET for {hold}"),
         StepAction::Press { button, hold } => format!("hold the {button} button for {hold}"),
+        StepAction::PressThroughReset { button, hold, .. } => {
+            format!("hold the {button} button through a reset, and for {hold} after it")
+        }
         StepAction::Cloud(setting) => cloud(setting),
         StepAction::Corrupt { slot, class } => format!("corrupt the {} slot: {}", slot.name(), class.name()),
         StepAction::Wait(span) => format!("wait {span}"),

@@ -16,9 +16,9 @@ use crate::plan::{
 use crate::reader::Reader;
 use crate::sentence;
 
-const VERBS: [&str; 13] = [
-    "supply", "send", "reset", "press", "cloud", "corrupt", "wait", "expect", "never", "on", "fault", "measure",
-    "repeat",
+const VERBS: [&str; 14] = [
+    "supply", "send", "reset", "press", "enter", "cloud", "corrupt", "wait", "expect", "never", "on", "fault",
+    "measure", "repeat",
 ];
 /// What may be done on the way out: nothing that could leave the board worse than it is.
 const CLEANUP_VERBS: [&str; 6] = ["supply", "send", "reset", "press", "cloud", "wait"];
@@ -99,6 +99,10 @@ impl Reader<'_, '_> {
             "send" => one(self.decoder.text(body, "a line to send").map(|text| StepAction::Send(text.into()))),
             "reset" => one(self.reset(body)),
             "press" => one(self.press(body)),
+            "enter" => {
+                let actions = self.enter(body)?;
+                Some(actions.into_iter().map(|action| Placed { line, rounds: Vec::new(), action }).collect())
+            }
             "cloud" => one(self.cloud(body).map(StepAction::Cloud)),
             "corrupt" => one(self.corrupt(body)),
             "wait" => one(self.decoder.duration(body).map(StepAction::Wait)),
@@ -208,10 +212,18 @@ impl Reader<'_, '_> {
     }
 
     fn press(&mut self, node: &Node) -> Option<StepAction> {
-        let fields = self.decoder.fields(node, "`press`", &["button", "for"])?;
+        let fields = self.decoder.fields(node, "`press`", &["button", "for", "through"])?;
         let button = fields.required(&mut self.decoder, "button").and_then(|node| self.button(node));
         let hold = fields.required(&mut self.decoder, "for").and_then(|node| self.decoder.duration(node));
-        Some(StepAction::Press { button: button?, hold: hold? })
+        let through = fields.get("through").map_or(Some(None), |node| {
+            let reset = self.board.and_then(|board| board.modes.as_ref()).map_or(RESET_HOLD, |modes| modes.reset);
+            self.decoder.choice(node, "what the button is held through", &[("reset", Some(reset))])
+        });
+        let (button, hold) = (button?, hold?);
+        Some(match through? {
+            None => StepAction::Press { button, hold },
+            Some(reset) => StepAction::PressThroughReset { button, reset, hold },
+        })
     }
 
     /// How the cloud behaves: a word, or a word and a latency.

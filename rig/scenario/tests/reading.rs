@@ -473,3 +473,33 @@ proptest! {
         survives(&input, &Library::built_in());
     }
 }
+
+#[test]
+fn a_mode_is_entered_as_its_profile_says() {
+    let text = with_steps("  - enter: dfu\n").replace("lantern-nrf51\n", "photon\n");
+    let steps: Vec<String> = read(&text).cells.remove(0).steps.into_iter().map(|step| step.text).collect();
+    assert_eq!(
+        steps,
+        ["hold the mode button through a reset, and for 4.5s after it", "expect the light to be dfu_mode within 10s"]
+    );
+    let listening = read(&with_steps("  - enter: { mode: listening, within: 3s }\n")).cells.remove(0).steps;
+    let texts: Vec<&str> = listening.iter().map(|step| step.text.as_str()).collect();
+    assert_eq!(texts, ["hold the mode button for 4s", "expect the light to be listening_mode within 3s"]);
+    assert_eq!(listening[0].line, listening[1].line, "both are the one step of the file");
+    let through = only_action("  - press: { button: mode, for: 2s, through: reset }\n");
+    assert!(matches!(through, StepAction::PressThroughReset { .. }), "{through:?}");
+}
+
+#[test]
+fn what_is_no_mode_of_the_board_is_told() {
+    let told = |board: &str, mode: &str| {
+        let text = with_steps(&format!("  - enter: {mode}\n")).replace("lantern-nrf51\n", &format!("{board}\n"));
+        mistakes(&text).mistakes().iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+    };
+    assert_eq!(told("lantern-nrf51", "factory_reset"), "the board `lantern-nrf51` has no mode `factory_reset`");
+    assert_eq!(told("photon", "settings_reset"), "the rig never resets a board's settings");
+    assert_eq!(told("photon", "bootloader"), "`bootloader` is not a mode");
+    assert_eq!(told("microbit", "dfu"), "the board `microbit` has no mode `dfu`");
+    // Its button's pin is not known.
+    assert_eq!(told("redbear-duo", "dfu"), "the board `redbear-duo` has no button `mode`");
+}

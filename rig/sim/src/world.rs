@@ -71,10 +71,15 @@ fn early(seed: u64) -> u64 {
 enum Due {
     Answer(ActionId, Result<Achieved, CommandError>),
     ReleaseReset(ActionId),
+    /// RESET goes up, and what was asked for is not over.
+    LetGoOfReset,
     ReleaseButton(Pin, ActionId),
     CloudLine(Arc<[u8]>),
     Unplug(ActionId),
-    LookWhetherDark { id: ActionId, unplugged: Unplugged },
+    LookWhetherDark {
+        id: ActionId,
+        unplugged: Unplugged,
+    },
     SupplyReading,
 }
 
@@ -210,6 +215,14 @@ impl World {
             }
             Command::Press { button, hold } => match self.press(&button) {
                 Ok(pin) => return self.put(self.now + hold, Due::ReleaseButton(pin, id)),
+                Err(error) => Err(error),
+            },
+            Command::PressThroughReset { button, reset, hold } => match self.press(&button) {
+                Ok(pin) => {
+                    self.board.press_reset();
+                    self.put(self.now + reset, Due::LetGoOfReset);
+                    return self.put(self.now + reset + hold, Due::ReleaseButton(pin, id));
+                }
                 Err(error) => Err(error),
             },
             Command::Cloud(setting) => {
@@ -449,6 +462,7 @@ impl World {
                 self.board.release_reset();
                 self.answer(id, Ok(Achieved::Done));
             }
+            Due::LetGoOfReset => self.board.release_reset(),
             Due::ReleaseButton(pin, id) => {
                 self.board.set_pin(pin, Level::Floating);
                 self.answer(id, Ok(Achieved::Done));

@@ -399,6 +399,7 @@ impl Trial {
         let lasts = match &command {
             Command::Inject(injection) => self.lasts_until(injection),
             Command::Reset { hold } | Command::Press { hold, .. } => self.now + *hold,
+            Command::PressThroughReset { reset, hold, .. } => self.now + *reset + *hold,
             _ => self.now,
         };
         let is_provisioning = command == Command::Provision;
@@ -654,6 +655,9 @@ fn command_of(action: &StepAction) -> Option<Command> {
         StepAction::Send(text) => Command::Send(text.as_str().into()),
         StepAction::Reset { hold } => Command::Reset { hold: *hold },
         StepAction::Press { button, hold } => Command::Press { button: button.as_str().into(), hold: *hold },
+        StepAction::PressThroughReset { button, reset, hold } => {
+            Command::PressThroughReset { button: button.as_str().into(), reset: *reset, hold: *hold }
+        }
         StepAction::Cloud(setting) => Command::Cloud(*setting),
         StepAction::Corrupt { slot, class } => Command::Corrupt { slot: *slot, class: *class },
         StepAction::Wait(_)

@@ -61,6 +61,15 @@ pub enum Command {
         /// How long.
         hold: Span,
     },
+    /// Hold a button from before RESET is pulled until so long after it was let go.
+    PressThroughReset {
+        /// Its name in the board profile.
+        button: Arc<str>,
+        /// How long RESET is pulled.
+        reset: Span,
+        /// How long the button is held after that.
+        hold: Span,
+    },
     /// Tell the cloud how to behave.
     Cloud(CloudSetting),
     /// Damage a key slot through the probe.

@@ -355,6 +355,8 @@ impl Trial {
                 self.eyes.forget_connection_before(self.now);
             }
             StepAction::Supply(SupplySetting::Off) | StepAction::Reset { .. } => self.board_stopped_before(self.now),
+            // What it shows while the button is held is the beginning of the mode.
+            StepAction::PressThroughReset { hold, .. } => self.board_stopped_before(self.now - hold),
             StepAction::Supply(_) => self.distrust_light(),
             StepAction::Cloud(setting) => self.eyes.cloud_is(setting),
             _ => {}
