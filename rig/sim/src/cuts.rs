@@ -10,6 +10,7 @@
 //! each kind of loss comes with the first [`Trial`] that shows it.
 
 pub mod keys;
+mod names;
 mod record;
 mod step;
 pub mod stores;
@@ -20,6 +21,7 @@ mod terminal;
 
 use brickproof_units::Span;
 
+pub use names::{CHIPS, MODELS, cells_named, chip_named, name_of_cells, name_of_chip};
 pub use step::{Cut, Step, Trial};
 pub use subject::{Healing, Outcome, Subject, Tally, UNTOLD};
 pub use sweep::{OperationOutcome, SecondCuts, Sweep, TallyOf, cut_points, sweep, sweep_healing, sweep_step};

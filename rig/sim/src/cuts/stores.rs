@@ -13,7 +13,7 @@ mod tally;
 mod workload;
 
 pub use fate::{Fate, Finding, Found, ItemSet};
-pub use id::{CHIP, Id, IdError, cells_named, name_of_cells};
+pub use id::{Id, IdError};
 pub use listening::{ITEMS, Report, State};
 pub use replay::{Replay, replay};
 pub use store::Store;

@@ -6,31 +6,18 @@ use std::fmt;
 use std::str::FromStr;
 
 use brickproof_virtual_board::flash::{Cells, CutPoint};
+use brickproof_virtual_board::nrf::Chip;
 
 use super::store::Store;
-use crate::cuts::{Cut, Trial};
-
-/// The part that the stores are laid out for.
-pub const CHIP: &str = "nrf51";
-
-const MODELS: [(&str, Cells); 3] =
-    [("ideal", Cells::Ideal), ("fractional", Cells::Fractional), ("marginal", Cells::Marginal)];
-
-/// The cell model of that name.
-pub fn cells_named(name: &str) -> Option<Cells> {
-    MODELS.into_iter().find(|(known, _)| *known == name).map(|(_, cells)| cells)
-}
-
-/// The name of a cell model.
-pub fn name_of_cells(cells: Cells) -> &'static str {
-    MODELS.into_iter().find(|(_, known)| *known == cells).map_or("unnamed", |(name, _)| name)
-}
+use crate::cuts::{Cut, Trial, cells_named, chip_named, name_of_cells, name_of_chip};
 
 /// One trial with a store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Id {
     /// What is cut.
     pub store: Store,
+    /// The part whose flash it is in.
+    pub chip: Chip,
     /// How its flash takes it.
     pub cells: Cells,
     /// Where it is cut.
@@ -51,8 +38,9 @@ pub struct IdError {
 
 impl fmt::Display for Id {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{CHIP}.{}.{}", self.store.name(), name_of_cells(self.cells), Shown(self.trial.first))?;
-        self.trial.second.map_or(Ok(()), |cut| write!(f, ".then.{}", Shown(cut)))
+        let Self { store, chip, cells, trial } = *self;
+        write!(f, "{}.{}.{}.{}", store.name(), name_of_chip(chip), name_of_cells(cells), Shown(trial.first))?;
+        trial.second.map_or(Ok(()), |cut| write!(f, ".then.{}", Shown(cut)))
     }
 }
 
@@ -77,7 +65,7 @@ impl FromStr for Id {
     fn from_str(id: &str) -> Result<Self, IdError> {
         let mut parts = Parts { id, rest: id.split('.') };
         let store = parts.next("store", Store::from_name)?;
-        parts.next("part", |part| (part == CHIP).then_some(()))?;
+        let chip = parts.next("part", chip_named)?;
         let cells = parts.next("cell model", cells_named)?;
         let first = parts.cut()?;
         let second = match parts.rest.next() {
@@ -86,7 +74,7 @@ impl FromStr for Id {
             Some(other) => return Err(parts.error(other, "`then`")),
         };
         match parts.rest.next() {
-            None => Ok(Self { store, cells, trial: Trial { first, second } }),
+            None => Ok(Self { store, chip, cells, trial: Trial { first, second } }),
             Some(more) => Err(parts.error(more, "end")),
         }
     }
@@ -136,7 +124,7 @@ mod tests {
         for name in [
             "ekv.nrf51.fractional.op123.5of17.seed7",
             "sequential-storage.nrf51.ideal.op0.before.seed0",
-            "littlefs.nrf51.marginal.op9.after.seed1.then.op12.1of5.seed18446744073709551615",
+            "littlefs.nrf52840.marginal.op9.after.seed1.then.op12.1of5.seed18446744073709551615",
         ] {
             assert_eq!(name.parse::<Id>().map(|id| id.to_string()).as_deref(), Ok(name));
         }
@@ -147,6 +135,7 @@ mod tests {
         let error = |text: &str| text.parse::<Id>().unwrap_err().to_string();
         insta::assert_snapshot!(error("ekv.nrf51.fractional.op123.5in17.seed7"), @"`5in17` in `ekv.nrf51.fractional.op123.5in17.seed7` is no cut point; a name is like `ekv.nrf51.fractional.op123.5of17.seed7`, with `.then.op130.before.seed0` behind it for a second cut");
         assert!(error("fat.nrf51").contains("`fat` in `fat.nrf51` is no store"));
+        assert!(error("ekv.stm32.ideal").contains("`stm32` in `ekv.stm32.ideal` is no part"));
         assert!(error("ekv.nrf51.ideal.op1.after.seed0.op2").contains("`op2` in"));
         assert!(error("ekv.nrf51.ideal.op1.after").contains("`` in"));
     }

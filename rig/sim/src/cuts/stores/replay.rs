@@ -33,7 +33,7 @@ pub struct Replay {
 /// # Errors
 /// If the store does not acknowledge an update of the common prefix.
 pub fn replay(id: &Id) -> Result<Option<Replay>, CutsError> {
-    let steps = record(id.store, id.cells)?.steps;
+    let steps = record(id.chip, id.store, id.cells)?.steps;
     let first = id.trial.first;
     let Some(step) = numbered(&steps, first.operation) else { return Ok(None) };
     let Some(cut) = id.trial.second else {

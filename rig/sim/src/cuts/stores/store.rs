@@ -3,6 +3,16 @@
 //! Boundary: names and images.
 
 use brickproof_firmware::Firmware;
+use brickproof_virtual_board::nrf::Chip;
+
+use crate::cuts::name_of_chip;
+
+/// A committed image.
+macro_rules! image {
+    ($name:literal) => {
+        include_bytes!(concat!("../../../../../fixtures/firmware/stores/images/store-", $name, ".bin"))
+    };
+}
 
 /// A store that somebody else wrote.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -19,7 +29,7 @@ impl Store {
     /// All of them.
     pub const ALL: [Self; 3] = [Self::SequentialStorage, Self::Ekv, Self::LittleFs];
 
-    /// Its name, as in that of its image.
+    /// Its name, as in those of its images.
     pub const fn name(self) -> &'static str {
         match self {
             Self::SequentialStorage => "sequential-storage",
@@ -41,21 +51,25 @@ impl Store {
         }
     }
 
-    pub(super) fn firmware(self) -> Firmware {
-        let image: &[u8] = match self {
-            Self::SequentialStorage => {
-                include_bytes!("../../../../../fixtures/firmware/stores/images/store-sequential-storage.bin")
-            }
-            Self::Ekv => include_bytes!("../../../../../fixtures/firmware/stores/images/store-ekv.bin"),
-            Self::LittleFs => include_bytes!("../../../../../fixtures/firmware/stores/images/store-littlefs.bin"),
+    /// The store as it is laid out for the pages of a part.
+    pub(super) fn firmware(self, chip: Chip) -> Firmware {
+        let image: &[u8] = match (self, chip) {
+            (Self::SequentialStorage, Chip::Nrf51822) => image!("sequential-storage-nrf51"),
+            (Self::SequentialStorage, Chip::Nrf52840) => image!("sequential-storage-nrf52840"),
+            (Self::Ekv, Chip::Nrf51822) => image!("ekv-nrf51"),
+            (Self::Ekv, Chip::Nrf52840) => image!("ekv-nrf52840"),
+            (Self::LittleFs, Chip::Nrf51822) => image!("littlefs-nrf51"),
+            (Self::LittleFs, Chip::Nrf52840) => image!("littlefs-nrf52840"),
         };
-        Firmware::from_file(&format!("store-{}.bin", self.name()), image).expect("the image is committed")
+        let name = format!("store-{}-{}.bin", self.name(), name_of_chip(chip));
+        Firmware::from_file(&name, image).expect("the image is committed")
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cuts::CHIPS;
 
     /// `StoreWindow` in `fixtures/firmware/lantern/src/registers.rs`.
     const STORES_BEGIN: usize = 0x3_0000;
@@ -64,7 +78,9 @@ mod tests {
     fn every_store_is_found_by_its_name_and_its_image_ends_below_its_pages() {
         for store in Store::ALL {
             assert_eq!(Store::from_name(store.name()), Some(store));
-            assert!(store.firmware().image().len() <= STORES_BEGIN, "{store:?}");
+            for chip in CHIPS {
+                assert!(store.firmware(chip).image().len() <= STORES_BEGIN, "{store:?} {chip:?}");
+            }
         }
         assert_eq!(Store::from_name("fat"), None);
     }

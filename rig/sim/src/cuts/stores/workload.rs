@@ -68,6 +68,8 @@ pub struct Updates {
     pub steps: Vec<Step<Store>>,
     /// How many updates were made.
     pub updates: usize,
+    /// How often the store programmed a word more often than the part allows between two erases (nWRITE).
+    pub excess_writes: u64,
 }
 
 impl Updates {
@@ -78,20 +80,20 @@ impl Updates {
     }
 }
 
-/// Formats a store, writes every item once, and then updates items until pages were erased [`Store::erases`] times. The seed decides nothing
+/// Formats a store on a board with this part, writes every item once, and then updates items until pages were erased [`Store::erases`] times. The seed decides nothing
 /// here: nothing is left to chance until something is cut.
 ///
 /// # Errors
 /// If the store does not acknowledge an update: its image is broken.
-pub fn record(store: Store, cells: Cells) -> Result<Updates, CutsError> {
+pub fn record(chip: Chip, store: Store, cells: Cells) -> Result<Updates, CutsError> {
     let config = BoardConfig {
         cells,
         uart: UartTiming::Instant,
         // Nobody looks at the LED.
         pins: Vec::new(),
-        ..BoardConfig::new(Chip::Nrf51822)
+        ..BoardConfig::new(chip)
     };
-    let mut board = board_with(&store.firmware(), config)?;
+    let mut board = board_with(&store.firmware(chip), config)?;
     board.pause_on(PauseOn::ConsoleByte);
     let pristine = board.clone();
     let mut desk = Desk { board, lines: Lines::new(), typed: Vec::new() };
@@ -112,7 +114,8 @@ pub fn record(store: Store, cells: Cells) -> Result<Updates, CutsError> {
         history.operations.extend(done.into_iter().map(|record| (record, Arc::clone(&duty))));
     }
     history.typed = desk.typed;
-    Ok(Updates { steps: history.steps(pristine, &store), updates })
+    let excess_writes = desk.board.flash().excess_writes();
+    Ok(Updates { steps: history.steps(pristine, &store), updates, excess_writes })
 }
 
 /// A board, and somebody who keeps what was typed.
