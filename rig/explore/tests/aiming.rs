@@ -11,17 +11,7 @@ use brickproof_units::Span;
 use brickproof_virtual_board::board::Records;
 use brickproof_virtual_board::flash::{CutPoint, FlashRecord};
 
-const BROWN_OUT: &str = "\
-scenario: A brown-out strikes while the device key is being rewritten
-board: lantern-nrf51
-firmware: lantern-no-heal
-steps:
-  - supply: { usb: 5V }
-  - expect: { console: Cloud connected, within: 30s }
-  - send: keys rotate
-  - on: { console: erasing key page, within: 5s }
-    fault: { brown_out: { after: 1ms, rail: 3V3, floor: 1.2V, fall: 50us/V, hold: 200ms } }
-";
+const BROWN_OUT: &str = include_str!("../../../fixtures/scenarios/rotate.yaml");
 
 fn plan(text: &str) -> Plan {
     load("t.yaml", text, &Library::built_in()).unwrap_or_else(|it| panic!("{}", it.render(100))).cells.remove(0)

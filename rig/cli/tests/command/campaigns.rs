@@ -6,22 +6,7 @@ use std::time::Duration;
 
 use crate::desk::Desk;
 
-const BROWN_OUT: &str = "\
-scenario: A brown-out strikes while the device key is being rewritten
-board: lantern-nrf51
-matrix:
-  release: [no-heal, heal-full]
-firmware: lantern-${release}
-steps:
-  - supply: { usb: 5V }
-  - expect: { console: Cloud connected, within: 30s }
-  - send: keys rotate
-  - on: { console: erasing key page, within: 5s }
-    fault: { brown_out: { after: 1ms, rail: 3V3, floor: 1.2V, fall: 50us/V, hold: 200ms } }
-  - expect: { console: Cloud connected, within: 8s }
-cleanup:
-  - supply: off
-";
+const BROWN_OUT: &str = include_str!("../../../../fixtures/scenarios/rotate.yaml");
 
 fn desk() -> Desk {
     Desk::with(&[("rotate.yaml", BROWN_OUT)])

@@ -29,7 +29,7 @@ pub(crate) const CONFIDENCE: f64 = 0.95;
 pub(crate) const PLANTED: FlashOperation = FlashOperation::Program { address: 0x3_efe0, value: 0x314b_4e4c };
 
 const IMAGE: &str = "fixtures/firmware/images/lantern-heal-hasty.bin";
-const SCENARIO: &str = include_str!("../../examples/planted-window.yaml");
+const SCENARIO: &str = include_str!("../../../../fixtures/scenarios/rotate.yaml");
 
 /// The plan with the planted firmware, which is asked to survive.
 pub(crate) struct Planted {
@@ -41,9 +41,9 @@ impl Planted {
     pub(crate) fn read() -> Self {
         let image = std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(IMAGE));
         let firmware = Firmware::from_file(IMAGE, &image.expect("the image is committed")).expect("it is an image");
-        let scenario = load("planted-window.yaml", SCENARIO, &Library::built_in())
+        let scenario = load("rotate.yaml", SCENARIO, &Library::built_in())
             .unwrap_or_else(|mistakes| panic!("{}", mistakes.render(110)));
-        let plan = scenario.with_firmware(&FirmwareName(IMAGE.to_owned())).cells.pop().expect("it has one cell");
+        let plan = scenario.with_firmware(&FirmwareName(IMAGE.to_owned())).cells.pop().expect("it has cells");
         Self { plan: Arc::new(plan), firmware }
     }
 
