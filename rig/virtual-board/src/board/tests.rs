@@ -7,82 +7,14 @@ use super::*;
 use crate::flash::FlashOperation;
 use crate::supply::{Battery, BrownOut, Rail};
 
+mod flash;
+mod program;
+mod supply;
+
+use program::*;
+
 const LANTERN: &[u8] = include_bytes!("../../../../fixtures/firmware/images/lantern-no-heal.bin");
 const CHIPS: [Chip; 2] = [Chip::Nrf51822, Chip::Nrf52840];
-
-/// A program for the bare chip, put together from steps of sixteen bytes each.
-#[derive(Default)]
-struct Program(Vec<u8>);
-
-impl Program {
-    fn step(mut self, code: [u16; 4], literals: [u32; 2]) -> Self {
-        self.0.extend(code.iter().flat_map(|halfword| halfword.to_le_bytes()));
-        self.0.extend(literals.iter().flat_map(|literal| literal.to_le_bytes()));
-        self
-    }
-
-    /// ldr r0, =address; ldr r1, =value; str r1, [r0]; b over the literals
-    fn write(self, address: u32, value: u32) -> Self {
-        self.step([0x4801, 0x4902, 0x6001, 0xE003], [address, value])
-    }
-
-    /// ldr r0, =from; ldr r1, =to; b to the next step, which moves
-    fn copy(self, from: u32, to: u32) -> Self {
-        // ldr r0, [pc, 4]; ldr r0, [r0]; ldr r1, [pc, 4]; b to str at +16; then str r0, [r1] and on.
-        self.step([0x4801, 0x6800, 0x4901, 0xE003], [from, to]).step([0x6008, 0xE005, 0xBF00, 0xBF00], [0, 0])
-    }
-
-    /// Loops until the word at `address` is not zero.
-    fn await_event(self, address: u32) -> Self {
-        self.step([0x4802, 0x6801, 0x2900, 0xD0FC], [0xBF00_E001, address])
-    }
-
-    /// Goes round so many times, three cycles each.
-    fn wait(self, rounds: u32) -> Self {
-        self.step([0x4801, 0x3801, 0xD1FD, 0xE003], [rounds.max(1), 0])
-    }
-
-    fn then(mut self, next: Self) -> Self {
-        self.0.extend(next.0);
-        self
-    }
-
-    fn sleep(self) -> Self {
-        self.step([0xBF30, 0xE005, 0xBF00, 0xBF00], [0, 0])
-    }
-
-    fn stay(self) -> Self {
-        self.step([0xE7FE, 0xBF00, 0xBF00, 0xBF00], [0, 0])
-    }
-
-    /// The image: a vector table of 48 entries whose handlers all lead to the last step, and the steps.
-    fn image(self) -> Vec<u8> {
-        const TABLE: u32 = 48 * 4;
-        let last = TABLE + self.0.len() as u32 - 16;
-        let mut image = 0x2000_4000u32.to_le_bytes().to_vec();
-        image.extend((TABLE | 1).to_le_bytes());
-        image.extend(std::iter::repeat_n((last | 1).to_le_bytes(), 46).flatten());
-        image.extend(self.0);
-        image
-    }
-
-    fn on(self, chip: Chip) -> Board {
-        Board::new(BoardConfig::new(chip), &self.image()).unwrap()
-    }
-}
-
-const UART: u32 = 0x4000_2000;
-const NVMC: u32 = 0x4001_E000;
-const POWER: u32 = 0x4000_0000;
-const WDT: u32 = 0x4001_0000;
-const TIMER0: u32 = 0x4000_8000;
-const GPIO: u32 = 0x5000_0000;
-const AIRCR: u32 = 0xE000_ED0C;
-const PAGE: u32 = 0x3_F000;
-
-fn console() -> Program {
-    Program::default().write(UART + 0x500, 4).write(UART + 0x524, 0x01D7_E000).write(UART + 8, 1).write(UART, 1)
-}
 
 fn at(micros: u64) -> Instant {
     Instant::START + Span::micros(micros)
@@ -205,52 +137,6 @@ fn console_input_arrives_at_line_rate() {
     assert_eq!(text(&mut board), "x");
 }
 
-fn rewriter() -> Program {
-    Program::default()
-        .write(NVMC + 0x504, 2)
-        .write(NVMC + 0x508, PAGE)
-        .write(NVMC + 0x504, 1)
-        .write(PAGE, 0x1234_5678)
-        .write(NVMC + 0x504, 0)
-        .stay()
-}
-
-#[test]
-fn flash_operations_take_their_time_and_are_logged_with_their_instruction() {
-    for chip in CHIPS {
-        let mut board = rewriter().on(chip);
-        board.write_flash(PAGE, &[0; 4]).unwrap();
-        board.run_until(at(200_000));
-        assert_eq!(word(&board, PAGE), 0x1234_5678);
-        let log = board.take_flash_log();
-        let spans: Vec<u64> = log.iter().map(|record| record.end.since(record.start).as_nanos()).collect();
-        let geometry = chip.flash();
-        let slack = |span: u64, wanted: Span| span.abs_diff(wanted.as_nanos()) <= 63;
-        assert!(slack(spans[0], geometry.erase_page) && slack(spans[1], geometry.program), "{spans:?}");
-        assert_eq!(log.iter().map(|record| record.pc).collect::<Vec<_>>(), [48 * 4 + 16 + 4, 48 * 4 + 48 + 4]);
-        assert!(log.iter().all(FlashRecord::is_complete));
-        assert_eq!(log[1].operation, FlashOperation::Program { address: PAGE, value: 0x1234_5678 });
-    }
-}
-
-#[test]
-fn a_write_to_flash_that_is_not_enabled_does_nothing_and_does_not_fault() {
-    for chip in CHIPS {
-        for mode in [0, 2] {
-            let program = Program::default().write(NVMC + 0x504, mode).write(PAGE, 0).write(0x2000_0100, 1).stay();
-            let mut board = program.on(chip);
-            board.run_until(at(20_000));
-            let mut after = [0; 4];
-            board.read_ram(0x2000_0100, &mut after).unwrap();
-            assert_eq!(
-                (word(&board, PAGE), board.flash().operations(), after),
-                (u32::MAX, 0, [1, 0, 0, 0]),
-                "{chip:?}"
-            );
-        }
-    }
-}
-
 #[test]
 fn a_board_whose_records_nobody_takes_keeps_none() {
     let config = BoardConfig { records: Records::Dropped, ..BoardConfig::new(Chip::Nrf51822) };
@@ -258,128 +144,6 @@ fn a_board_whose_records_nobody_takes_keeps_none() {
     board.run_until(at(200_000));
     assert_eq!((board.flash().operations(), board.boots()), (2, 1));
     assert_eq!((board.take_flash_log(), board.take_life_log()), (vec![], vec![]));
-}
-
-#[test]
-fn an_aimed_cut_removes_the_power_at_its_place() {
-    let half = CutPoint::Fraction { numerator: 1, denominator: 2 };
-    let cuts = [(0, CutPoint::Before), (0, half), (0, CutPoint::After), (1, half), (1, CutPoint::After)];
-    let after: Vec<_> = cuts
-        .into_iter()
-        .map(|(operation, at_point)| {
-            let mut board = rewriter().on(Chip::Nrf51822);
-            board.write_flash(PAGE, &[0; 1024]).unwrap();
-            board.aim(FlashCut { operation, at: at_point });
-            assert_eq!(board.run_until(at(200_000)), Pause::PowerCut);
-            assert_eq!(board.state(), BoardState::Off);
-            let log = board.take_flash_log();
-            assert_eq!(log.len() as u64, operation + 1);
-            let completed = log.last().map(|record| record.completed.get());
-            assert_eq!(board.run_until(at(200_000)), Pause::Reached, "told only once");
-            let mut page = [0; 1024];
-            board.flash().read_raw(PAGE, &mut page).unwrap();
-            let ones: u32 = page.iter().map(|byte| byte.count_ones()).sum();
-            board.power_on();
-            board.run_until(at(500_000));
-            assert_eq!((word(&board, PAGE), board.boots()), (0x1234_5678, 2), "the second boot gets through");
-            (completed, ones)
-        })
-        .collect();
-    assert_eq!(after[0], (Some(0), 0));
-    assert!((3_800..4_400).contains(&after[1].1) && after[1].0 == Some(500_000), "{after:?}");
-    assert_eq!(after[2], (Some(1_000_000), 8192));
-    assert!(after[3].0 == Some(500_000) && after[3].1 > 8192 - 19, "{after:?}");
-    assert_eq!(after[4], (Some(1_000_000), 8192 - 19));
-}
-
-/// Stores 0x1111_0000 and 0x2222_0000 to the beginning of the page with the one instruction `store`, from r1 and r2; r0 points there.
-fn store_of_two(prepare: u16, store: u16, pointer: u32) -> Program {
-    Program::default()
-        .write(NVMC + 0x504, 1)
-        .step([0x4801, 0x4902, 0xBF00, 0xE003], [pointer, 0x1111_0000])
-        .step([0x4A01, prepare, store, 0xE003], [0x2222_0000, 0])
-        .write(0x2000_0100, 1)
-        .stay()
-}
-
-fn stores_of_two() -> [Program; 2] {
-    // stm r0!, {r1, r2}, and mov sp, r0; push {r1, r2}
-    [store_of_two(0xBF00, 0xC006, PAGE), store_of_two(0x4685, 0xB406, PAGE + 8)]
-}
-
-#[test]
-fn a_store_of_several_words_programs_each_of_them_in_its_own_time() {
-    for chip in CHIPS {
-        for program in stores_of_two() {
-            let mut board = program.on(chip);
-            board.run_until(at(200_000));
-            assert_eq!([PAGE, PAGE + 4].map(|address| word(&board, address)), [0x1111_0000, 0x2222_0000]);
-            let log = board.take_flash_log();
-            assert_eq!(log.iter().map(|record| record.index).collect::<Vec<_>>(), [0, 1]);
-            assert!(log.iter().all(|record| record.is_complete() && record.pc == 48 * 4 + 36), "{log:?}");
-            let slack = |record: &FlashRecord| record.end.since(record.start) - chip.flash().program;
-            assert!(log.iter().all(|record| slack(record) < Span::nanos(64)), "{log:?}");
-            assert!(log[1].start >= log[0].end);
-            let mut after = [0; 4];
-            board.read_ram(0x2000_0100, &mut after).unwrap();
-            assert_eq!(after, [1, 0, 0, 0], "the program goes on");
-        }
-    }
-}
-
-#[test]
-fn a_cut_in_one_word_of_a_store_of_several_leaves_those_behind_it_unwritten() {
-    let half = CutPoint::Fraction { numerator: 1, denominator: 2 };
-    for (operation, at_point, expected) in [
-        (0, half, [None, Some(u32::MAX)]),
-        (0, CutPoint::After, [Some(0x1111_0000), Some(u32::MAX)]),
-        (1, CutPoint::Before, [Some(0x1111_0000), Some(u32::MAX)]),
-        (1, half, [Some(0x1111_0000), None]),
-    ] {
-        for program in stores_of_two() {
-            let mut board = program.on(Chip::Nrf51822);
-            board.aim(FlashCut { operation, at: at_point });
-            assert_eq!(board.run_until(at(200_000)), Pause::PowerCut);
-            assert_eq!(board.take_flash_log().len() as u64, operation + 1, "nothing more was begun");
-            for (address, expected) in [PAGE, PAGE + 4].into_iter().zip(expected) {
-                assert!(expected.is_none_or(|expected| word(&board, address) == expected), "{operation} {at_point:?}");
-            }
-            board.power_on();
-            board.run_until(at(400_000));
-            assert_eq!([PAGE, PAGE + 4].map(|address| word(&board, address)), [0x1111_0000, 0x2222_0000]);
-        }
-    }
-}
-
-#[test]
-fn a_reset_in_the_first_word_of_a_store_of_several_forgets_the_others() {
-    let [program, _] = stores_of_two();
-    let mut board = program.on(Chip::Nrf51822);
-    while board.flash().under_way().is_none() {
-        let next = board.now() + Span::micros(1);
-        board.run_until(next);
-    }
-    board.press_reset();
-    board.run_until(board.now() + Span::millis(1));
-    assert_eq!((word(&board, PAGE + 4), board.take_flash_log().len()), (u32::MAX, 1));
-}
-
-#[test]
-fn a_reseeded_fork_takes_the_same_cut_as_a_board_made_with_that_seed() {
-    let torn = |made_with: u64, reseeded_with: Option<u64>| {
-        let config = BoardConfig { seed: made_with, ..BoardConfig::new(Chip::Nrf51822) };
-        let mut board = Board::new(config, &rewriter().image()).unwrap();
-        board.write_flash(PAGE, &[0; 1024]).unwrap();
-        board.run_until(at(1_000));
-        reseeded_with.into_iter().for_each(|seed| board.reseed(seed));
-        board.aim(FlashCut { operation: 0, at: CutPoint::Fraction { numerator: 1, denominator: 2 } });
-        assert_eq!(board.run_until(at(200_000)), Pause::PowerCut);
-        let mut page = [0; 1024];
-        board.flash().read_raw(PAGE, &mut page).unwrap();
-        page
-    };
-    assert_eq!(torn(1, Some(2)), torn(2, None));
-    assert_ne!(torn(1, Some(2)), torn(1, None));
 }
 
 fn brown_out(floor_millivolts: i64) -> Fault {
@@ -391,87 +155,6 @@ fn brown_out(floor_millivolts: i64) -> Fault {
         rise: Slew::new(50_000),
         bump: None,
     })
-}
-
-#[test]
-fn a_brown_out_tears_the_operation_under_way_and_the_board_comes_back() {
-    let mut board = rewriter().on(Chip::Nrf51822);
-    board.write_flash(PAGE, &[0; 1024]).unwrap();
-    board.run_until(at(10_000));
-    assert!(board.flash().under_way().is_some(), "the erase runs from about 2 ms to 24 ms");
-    board.inject(at(13_000), brown_out(1_200));
-    board.run_until(at(25_000));
-    assert_eq!(board.state(), BoardState::Off);
-    let log = board.take_flash_log();
-    let completed = log[0].completed.get();
-    assert!((300_000..600_000).contains(&completed), "{log:?}");
-    board.run_until(at(200_000));
-    let happened = events(&mut board);
-    let power_on = LifeEvent::Boot(ResetCause::PowerOn);
-    assert_eq!(happened, [power_on, LifeEvent::BrownOut, power_on]);
-    assert_eq!(board.soc().reset_reasons(), 0, "RESETREAS shows nothing after a loss of power");
-    assert_eq!(board.take_achieved().len(), 1);
-}
-
-/// The rail passes the threshold at every nanosecond of the cycles in which an operation begins and ends, and changes what the chip draws.
-#[test]
-fn no_loss_of_power_is_overlooked_because_the_load_changes_in_the_same_cycle() {
-    let mut whole = rewriter().on(Chip::Nrf51822);
-    whole.run_until(at(100_000));
-    let operation = whole.take_flash_log().pop().expect("it programs a word");
-    for turn in [operation.start, operation.end] {
-        for early in 0..200 {
-            let mut board = rewriter().on(Chip::Nrf51822);
-            // From 3.3 V it takes 80 us to 1.7 V.
-            board.inject(turn + Span::nanos(50) - Span::micros(80) - Span::nanos(early), brown_out(1_200));
-            board.run_until(operation.end + Span::micros(50));
-            assert!(events(&mut board).contains(&LifeEvent::BrownOut), "{early} ns before {turn}");
-        }
-    }
-}
-
-#[test]
-fn a_reset_tears_an_operation_where_a_weak_supply_has_let_it_come_to() {
-    let watchdog = Program::default().write(WDT + 0x504, 327).write(WDT, 1).then(rewriter());
-    let mut config = BoardConfig::new(Chip::Nrf51822);
-    config.supply.flash =
-        crate::supply::FlashRange { minimum: Voltage::new(3_000_000), collapse: Voltage::new(2_000_000) };
-    let torn = |pressed: bool| {
-        let mut board = Board::new(config.clone(), &Program(watchdog.0.clone()).image()).unwrap();
-        board.write_flash(PAGE, &[0; 1024]).unwrap();
-        board.press_reset();
-        board.run_until(at(10_000));
-        board.inject(at(10_000), brown_out(2_500));
-        board.run_until(at(11_000));
-        board.release_reset();
-        while board.flash().under_way().is_none() {
-            board.run_until(board.now() + Span::micros(100));
-        }
-        board.run_until(board.now() + Span::millis(if pressed { 5 } else { 15 }));
-        if pressed {
-            board.press_reset();
-        }
-        let log = board.take_flash_log();
-        let elapsed = log[0].end.since(log[0].start).get() * 1_000_000 / Chip::Nrf51822.flash().erase_page.get();
-        (log[0].completed.get(), elapsed)
-    };
-    for pressed in [true, false] {
-        let (completed, elapsed) = torn(pressed);
-        assert!(
-            elapsed > 200_000 && completed.abs_diff(elapsed / 2) < 10_000,
-            "{completed} of {elapsed} at half strength"
-        );
-    }
-}
-
-#[test]
-fn a_sag_above_the_brown_out_threshold_disturbs_nothing() {
-    let mut board = rewriter().on(Chip::Nrf51822);
-    board.run_until(at(10_000));
-    board.inject(at(13_000), brown_out(2_000));
-    board.run_until(at(200_000));
-    assert!(board.take_flash_log().iter().all(FlashRecord::is_complete));
-    assert_eq!((word(&board, PAGE), board.boots()), (0x1234_5678, 1));
 }
 
 #[test]
@@ -566,18 +249,6 @@ fn system_off_ends_with_a_sensed_pin() {
     assert_eq!(board.soc().reset_reasons(), 1 << 16);
 }
 
-/// P0.13 toggles every so many microseconds without the core.
-fn blinking(micros: u32) -> Program {
-    Program::default()
-        .write(0x4000_6510, 3 | 13 << 8 | 3 << 16)
-        .write(TIMER0 + 0x540, micros)
-        .write(TIMER0 + 0x200, 1)
-        .write(0x4001_F510, TIMER0 + 0x140)
-        .write(0x4001_F514, 0x4000_6000)
-        .write(0x4001_F504, 1)
-        .write(TIMER0, 1)
-}
-
 #[test]
 fn the_ppi_toggles_a_pin_from_a_timer_while_the_core_sleeps() {
     let mut board = blinking(500).sleep().stay().on(Chip::Nrf52840);
@@ -589,63 +260,6 @@ fn the_ppi_toggles_a_pin_from_a_timer_while_the_core_sleeps() {
             .windows(2)
             .all(|pair| pair[1].at.since(pair[0].at) == Span::micros(500) && pair[0].drive != pair[1].drive)
     );
-}
-
-#[test]
-fn a_failing_supply_warns_the_firmware_that_asked_for_it() {
-    let armed = console()
-        .write(POWER + 0x510, 0b111)
-        .await_event(POWER + 0x108)
-        .write(UART + 0x51C, u32::from(b'!'))
-        .await_event(UART + 0x11C)
-        .stay();
-    let mut board = armed.on(Chip::Nrf51822);
-    board.run_until(at(10_000));
-    board.inject(at(11_000), brown_out(2_300));
-    board.run_until(at(40_000));
-    assert_eq!((text(&mut board).as_str(), board.boots()), ("!", 1));
-}
-
-#[test]
-fn below_the_power_fail_threshold_the_nrf52840_writes_no_flash_until_the_comparator_is_disarmed_or_lowered() {
-    const ARMED_AT_2V8: u32 = 15 << 1 | 1;
-    const ARMED_AT_2V0: u32 = 7 << 1 | 1;
-    let word_after = |chip, settings: &[u32]| {
-        let armed = Program::default().write(POWER + 0x510, ARMED_AT_2V8).await_event(POWER + 0x108);
-        let set = settings.iter().fold(armed, |program, setting| program.write(POWER + 0x510, *setting));
-        let mut board = set.write(NVMC + 0x504, 1).write(PAGE, 0).stay().on(chip);
-        board.run_until(at(10_000));
-        board.inject(at(11_000), brown_out(2_300));
-        board.run_until(at(100_000));
-        assert_eq!(board.boots(), 1);
-        word(&board, PAGE)
-    };
-    assert_eq!(word_after(Chip::Nrf52840, &[]), u32::MAX, "blocked");
-    assert_eq!(word_after(Chip::Nrf52840, &[0]), 0, "disarmed");
-    assert_eq!(word_after(Chip::Nrf52840, &[ARMED_AT_2V0]), 0, "the rail is above 2.0 V");
-    assert_eq!(word_after(Chip::Nrf52840, &[ARMED_AT_2V0, ARMED_AT_2V8]), u32::MAX, "blocked again");
-    assert_eq!(word_after(Chip::Nrf51822, &[]), 0, "the nRF51 only warns");
-}
-
-#[test]
-fn a_worn_cell_and_a_hungry_pin_make_a_brown_out_loop() {
-    let hungry = Program::default().write(GPIO + 0x518, 1 << 16).write(GPIO + 0x508, 1 << 16).stay();
-    let mut config = BoardConfig::new(Chip::Nrf51822);
-    config.pins.push(WiredPin { pin: Pin::p0(16), when_high: Current::new(400_000) });
-    let board_on = |battery| {
-        let mut config = config.clone();
-        config.source = Source::Battery(battery);
-        config.supply.bulk = Capacitance::new(47_000_000);
-        Board::new(config, &Program(hungry.0.clone()).image()).unwrap()
-    };
-    let mut fresh = board_on(Battery::fresh(Charge::new(2_000_000), Ratio::new(500_000)));
-    fresh.run_until(at(500_000));
-    assert_eq!(fresh.boots(), 1);
-    let mut worn = board_on(Battery::aged(Charge::new(600_000), Ratio::new(60_000)));
-    worn.run_until(at(500_000));
-    let happened = events(&mut worn);
-    assert!(worn.boots() > 3, "{happened:?}");
-    assert!(happened.iter().filter(|event| **event == LifeEvent::BrownOut).count() + 1 >= worn.boots() as usize);
 }
 
 #[test]

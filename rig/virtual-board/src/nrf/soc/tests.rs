@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 
+use super::unit::NVMC;
 use super::*;
 
 /// What the core may do to the chip.
