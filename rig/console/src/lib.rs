@@ -7,7 +7,7 @@
 //! - [`Lines`] cuts the same bytes into lines; [`Line`] keeps them as they were, binary garbage included.
 //! - [`Matcher`] looks for [`Pattern`]s in the same bytes and says so at the byte that makes a match certain.
 //! - [`nearest`] finds what a missed expectation may have meant.
-//! - [`LogRecord`] reads Device OS's two log formats.
+//! - [`LogRecord`] reads Device OS's two log formats; [`explain`] says what the numbers in them mean; [`DeviceClock`] finds when a line was said.
 
 mod lines;
 mod log;
@@ -17,7 +17,10 @@ mod pattern;
 mod transcript;
 
 pub use lines::{Line, LineEnd, Lines, Partial, display};
-pub use log::{Attributes, LogFormat, LogLevel, LogRecord};
+pub use log::{
+    Attributes, Boot, ClockLimits, CodeTable, DeviceClock, DeviceMillis, Explained, Heard, LogFormat, LogLevel,
+    LogRecord, RateBounds, Said, explain, with_explanations,
+};
 pub use matcher::{Captures, Match, Matcher, PatternId};
 pub use nearest::{Nearest, nearest};
 pub use pattern::{Pattern, PatternError, PatternErrorKind};
