@@ -2,7 +2,7 @@
 //!
 //! Boundary: it words and weighs what the eyes saw; it changes nothing. The board is blamed last: only when no one else can be.
 
-use brickproof_console::{Line, Nearest, nearest};
+use brickproof_console::{Line, LogLevel, LogRecord, Nearest, nearest};
 use brickproof_scenario::plan::{
     CloudBehaviour, Condition, Expected, Fault, Identity, Plan, SlotContent, Step, StepAction, SupplySetting, Trigger,
 };
@@ -419,9 +419,12 @@ impl AsRef<[u8]> for Candidate<'_> {
 
 /// The lines that say most: the last ones, and among those before them the last that complain.
 fn last_lines(eyes: &Eyes) -> Vec<Evidence> {
-    let complains = |text: &str| ["WARN", "ERROR", "PANIC"].iter().any(|word| text.contains(word));
+    let complains = |line: &&Line| match LogRecord::parse(&line.bytes).and_then(|record| record.level) {
+        Some(level) => level >= LogLevel::Warn,
+        None => ["WARN", "ERROR", "PANIC"].iter().any(|word| line.to_string().contains(word)),
+    };
     let mut chosen: Vec<_> = eyes.lines().rev().take(LINES_SHOWN / 2).collect();
-    let older = eyes.lines().rev().skip(LINES_SHOWN / 2).filter(|line| complains(&line.to_string()));
+    let older = eyes.lines().rev().skip(LINES_SHOWN / 2).filter(complains);
     chosen.extend(older.take(LINES_SHOWN - LINES_SHOWN / 2));
     chosen.reverse();
     chosen.into_iter().map(|line| Evidence { at: line.completed, kind: "console", text: line.to_string() }).collect()

@@ -147,3 +147,19 @@ fn what_is_never_answered_ends_in_time_and_is_the_benchs_failure() {
     }
     insta::assert_snapshot!(format!("{}\n\n{}\n\n{}", send.account(), provision.account(), slot.account()));
 }
+
+#[test]
+fn of_earlier_lines_those_accompany_a_verdict_that_complain_in_their_level_and_not_only_in_their_words() {
+    let body = "steps:\n  - expect: { console: Cloud connected, within: 10s }\n";
+    let station = Station::new(body)
+        .line(1_000, "0000001000 [app] ERROR: no sensor")
+        .line(1_100, "ERROR in a line of no log")
+        .line(1_200, "0000001200 [app] INFO: 0 WARNINGS, no ERROR, no PANIC")
+        .line(1_300, "0000001300 [app] INFO: one")
+        .line(1_400, "0000001400 [app] INFO: two")
+        .run();
+    let told = &station.verdict().evidence;
+    let console: Vec<&str> = told.iter().filter(|it| it.kind == "console").map(|it| it.text.as_str()).collect();
+    let complaints = ["0000001000 [app] ERROR: no sensor", "ERROR in a line of no log"];
+    assert_eq!(console, [complaints[0], complaints[1], "0000001300 [app] INFO: one", "0000001400 [app] INFO: two"]);
+}
