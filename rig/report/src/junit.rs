@@ -57,7 +57,7 @@ fn status(trial: &TrialResult) -> TestCaseStatus {
     let mut status = TestCaseStatus::non_success(kind);
     status.set_type(trial.blame.clone().unwrap_or_else(|| trial.verdict.clone()));
     status.set_message(trial.reason.as_str());
-    let evidence = trial.evidence.iter().map(|it| format!("{}: {}", it.kind, it.text));
+    let evidence = trial.evidence.iter().map(|it| format!("{}: {}", it.kind, it.annotated()));
     let light = trial.light.iter().map(|it| format!("light: {it}"));
     let replay = format!("replay: {}", trial.replay);
     status.set_description(evidence.chain(light).chain([replay]).collect::<Vec<_>>().join("\n"));

@@ -5,6 +5,7 @@
 
 pub mod evidence;
 pub mod junit;
+mod log;
 pub mod results;
 mod secrets;
 pub mod terminal;

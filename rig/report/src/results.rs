@@ -7,9 +7,13 @@ use std::sync::Arc;
 
 use brickproof_scenario::plan::{Fault, Plan};
 use brickproof_scenario::printable;
-use brickproof_trial::{Blame, FaultRecord, MeasuredValue, MeasurementRecord, Trial, TrialId, Verdict, VerdictKind};
+use brickproof_trial::{
+    Blame, Evidence, FaultRecord, MeasuredValue, MeasurementRecord, Trial, TrialId, Verdict, VerdictKind,
+};
 use serde::{Deserialize, Serialize};
 
+use crate::log;
+pub use crate::log::{BootEntry, ExplainedEntry};
 use crate::secrets::Secrets;
 
 /// The name and version of the format.
@@ -125,6 +129,10 @@ pub struct TrialResult {
     pub measurements: Vec<MeasurementEntry>,
     /// How the steps went.
     pub steps: Vec<StepEntry>,
+    /// The starts of the board that the clock of its log tells apart: at least so many there were, since those closer together than 100 ms may be
+    /// taken for one. Empty if it has no log that is known, and in results of before there was this field.
+    #[serde(default)]
+    pub boots: Vec<BootEntry>,
     /// The command that runs the trial again. Empty in results of before there was this field.
     #[serde(default)]
     pub replay: String,
@@ -162,6 +170,16 @@ pub struct EvidenceLine {
     pub kind: String,
     /// What.
     pub text: String,
+    /// What the numbers in a console line mean, where they are codes that are known. Empty in results of before there was this field.
+    #[serde(default)]
+    pub explained: Vec<ExplainedEntry>,
+}
+
+impl EvidenceLine {
+    /// The text, and behind it, in brackets, what its numbers mean.
+    pub fn annotated(&self) -> String {
+        log::annotated(&self.text, &self.explained)
+    }
 }
 
 /// A fault.
@@ -340,24 +358,24 @@ impl TrialResult {
             verdict: verdict.kind.to_string(),
             blame: verdict.blame.map(|blame| blame.to_string()),
             reason: printable(&secrets.masked_text(&verdict.reason)),
-            evidence: verdict
-                .evidence
-                .iter()
-                .map(|it| EvidenceLine {
-                    at_ns: it.at.as_nanos(),
-                    kind: it.kind.to_owned(),
-                    text: printable(&secrets.masked_text(&it.text)),
-                })
-                .collect(),
+            evidence: verdict.evidence.iter().map(|it| evidence_line(it, secrets)).collect(),
             light: verdict.light.clone(),
             duration_ns: trial.now().as_nanos(),
             wall_ns: *wall_ns,
             faults: trial.faults().iter().map(fault_entry).collect(),
             measurements: trial.measurements().iter().map(measurement_entry).collect(),
             steps: step_entries(plan, trial, secrets),
+            boots: log::boots(trial.timeline()),
             replay: replay.clone(),
         }
     }
+}
+
+fn evidence_line(evidence: &Evidence, secrets: &Secrets) -> EvidenceLine {
+    let text = printable(&secrets.masked_text(&evidence.text));
+    let is_console = matches!(evidence.kind, "console" | "nearest line");
+    let explained = if is_console { log::explained(text.as_bytes()) } else { Vec::new() };
+    EvidenceLine { at_ns: evidence.at.as_nanos(), kind: evidence.kind.to_owned(), text, explained }
 }
 
 fn step_entries(plan: &Plan, trial: &Trial, secrets: &Secrets) -> Vec<StepEntry> {

@@ -76,7 +76,7 @@ pub fn failure(trial: &TrialResult, world: World, colour: Colour) -> String {
         let _ = writeln!(text, "  fault {}: {achieved}", fault.kind);
     }
     for line in &trial.evidence {
-        let _ = writeln!(text, "  {:>10}  {:<13} {}", seconds(line.at_ns), line.kind, line.text);
+        let _ = writeln!(text, "  {:>10}  {:<13} {}", seconds(line.at_ns), line.kind, line.annotated());
     }
     for line in &trial.light {
         let _ = writeln!(text, "  light: {line}");

@@ -2,7 +2,10 @@
 //!
 //! Boundary: a faithful copy of the engine's record, but for private keys, which are masked. Every line has `t` (nanoseconds since the trial
 //! began), `u` (uncertainty in nanoseconds, left out when zero) and `kind`. Light samples are bundled, sixty-four a line, at the instant of
-//! the first.
+//! the first. A console line that is one of a log has `log`, what it says taken apart: `boot` (the start of the board that it follows, counted
+//! from 1) and `uptime_ms` on the board's own clock, `said_ns` on the trial's, which is no further than `within_ns` from the truth, `level`,
+//! `category`, `file`, `line`, `func`, `message`, `code` and `details`, and `explained`, what its numbers mean; what is not there or not known is
+//! left out.
 
 use brickproof_console::display;
 use brickproof_light::Sample;
@@ -10,6 +13,7 @@ use brickproof_scenario::plan::Edge;
 use brickproof_trial::{Achieved, Command, Event, Happening, Timeline};
 use serde_json::{Value, json};
 
+use crate::log::Reader;
 use crate::results::{asked, fault_kind};
 use crate::secrets::Secrets;
 
@@ -19,12 +23,13 @@ const SAMPLES_A_LINE: usize = 64;
 pub fn to_json_lines(timeline: &Timeline, secrets: &Secrets) -> String {
     let mut text = String::new();
     let samples: Vec<&Sample> = timeline.samples.iter().collect();
+    let mut log = Reader::new();
     let mut bundles = samples.chunks(SAMPLES_A_LINE).peekable();
     for event in timeline.events.iter() {
         while let Some(bundle) = bundles.next_if(|it| it.first().is_some_and(|first| first.at <= event.at)) {
             push(&mut text, &sample_line(bundle));
         }
-        push(&mut text, &event_line(event, secrets));
+        push(&mut text, &event_line(event, &mut log, secrets));
     }
     bundles.for_each(|bundle| push(&mut text, &sample_line(bundle)));
     text
@@ -45,12 +50,12 @@ fn sample_line(bundle: &[&Sample]) -> Value {
     })
 }
 
-fn event_line(event: &Event, secrets: &Secrets) -> Value {
+fn event_line(event: &Event, log: &mut Reader, secrets: &Secrets) -> Value {
     let mut line = json!({ "t": event.at.as_nanos() });
     if event.uncertainty.get() != 0 {
         line["u"] = event.uncertainty.get().into();
     }
-    let (kind, details) = describe(&event.what, secrets);
+    let (kind, details) = describe(event, log, secrets);
     line["kind"] = kind.into();
     if let Value::Object(details) = details {
         for (key, value) in details {
@@ -60,8 +65,8 @@ fn event_line(event: &Event, secrets: &Secrets) -> Value {
     line
 }
 
-fn describe(what: &Happening, secrets: &Secrets) -> (&'static str, Value) {
-    match what {
+fn describe(event: &Event, log: &mut Reader, secrets: &Secrets) -> (&'static str, Value) {
+    match &event.what {
         Happening::StepBegan { index } => ("step_began", json!({ "step": index })),
         Happening::StepEnded { index } => ("step_ended", json!({ "step": index })),
         Happening::Asked { id, command } => {
@@ -71,8 +76,13 @@ fn describe(what: &Happening, secrets: &Secrets) -> (&'static str, Value) {
             Ok(achieved) => ("answered", json!({ "id": id.0, "achieved": achieved_value(achieved) })),
             Err(error) => ("answered", json!({ "id": id.0, "error": error.to_string() })),
         },
-        Happening::ConsoleLine { number, bytes } => {
-            ("console", json!({ "line": number, "text": display(&secrets.masked(bytes)) }))
+        Happening::ConsoleLine { number, began, bytes } => {
+            let bytes = secrets.masked(bytes);
+            let mut line = json!({ "line": number, "text": display(&bytes) });
+            if let Some(read) = log.read(*began, event.uncertainty, &bytes) {
+                line["log"] = read;
+            }
+            ("console", line)
         }
         Happening::Light(sight) => ("light", json!({ "sight": sight.to_string() })),
         Happening::Cloud(event) => ("cloud", json!({ "event": secrets.masked_text(&event.to_string()) })),

@@ -379,7 +379,10 @@ impl Trial {
         for &byte in bytes {
             let heard = self.eyes.hear(self.now, byte);
             if let Some(line) = heard.line {
-                self.record(stamp, Happening::ConsoleLine { number: line.number, bytes: line.bytes });
+                self.record(
+                    stamp,
+                    Happening::ConsoleLine { number: line.number, began: line.began, bytes: line.bytes },
+                );
             }
             if heard.matched {
                 self.settle();

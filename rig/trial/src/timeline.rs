@@ -97,6 +97,8 @@ pub enum Happening {
     ConsoleLine {
         /// Counted from 1.
         number: u64,
+        /// Arrival of its first byte.
+        began: Instant,
         /// Its bytes without the line end.
         bytes: Arc<[u8]>,
     },

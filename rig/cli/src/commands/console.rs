@@ -1,7 +1,7 @@
 //! `brickproof console`: what a board says, and what somebody types, line by line.
 //!
 //! Boundary: a terminal for people; whoever wants bytes takes the port itself, under `brickproof power on`. Private keys that the rig knows are
-//! masked.
+//! masked; behind a line of the log stands what its codes mean.
 
 use std::fs::File;
 use std::io::{self, BufRead, Write};
@@ -139,7 +139,7 @@ impl Printer {
     fn flush(&mut self) -> Result<(), Problem> {
         let line = std::mem::take(&mut self.line);
         let masked = self.secrets.masked(&line);
-        let text = brickproof_console::display(masked.strip_suffix(b"\r").unwrap_or(&masked));
+        let text = brickproof_console::with_explanations(masked.strip_suffix(b"\r").unwrap_or(&masked));
         match self.stamps {
             true => output::line(&format!("{:>12} {text}", self.began.to_string())),
             false => output::line(&text),
