@@ -31,8 +31,12 @@ fn trial(lines: &[(u64, &str)]) -> Trial {
         let due = |(at, _): &&(u64, &str)| Instant::START + Span::millis(*at) <= wake;
         match lines.next_if(due).filter(|_| trial.current_step().is_some()) {
             Some((at, line)) => {
-                let stamp = Stamp::exact(Instant::START + Span::millis(*at));
-                trial.observe(stamp, Observation::Console(format!("{line}\r\n").into_bytes().into()));
+                // A line takes its time on the wire: when it was said is told by its first byte.
+                let (first, rest) = line.split_at(1);
+                for (at, bytes) in [(*at, first.to_owned()), (at + 2, format!("{rest}\r\n"))] {
+                    let stamp = Stamp::exact(Instant::START + Span::millis(at));
+                    trial.observe(stamp, Observation::Console(bytes.into_bytes().into()));
+                }
             }
             None => trial.wake(wake),
         }

@@ -155,6 +155,8 @@ fn other_lines_are_not_log_lines() {
         "0000045461:INFO: f (3):not padded",
         "0000045461:INFO : (3):no function",
         "0000045461:INFO : f (x):no line",
+        "0000045461:INFO : f a)b.c(3):brackets in a file",
+        "0000045461:INFO : f a(b.c(3):brackets in a file",
     ] {
         assert_eq!(LogRecord::parse(line.as_bytes()), None, "{line}");
     }
