@@ -96,6 +96,45 @@ fn the_console_is_where_it_is_told_and_answers() {
     assert_eq!(serving.interrupt(), Some(130));
 }
 
+/// Somebody who types a cloud's part badly reads why the board hangs up; the bytes that are kept stay the board's.
+#[test]
+fn the_console_command_explains_the_codes_that_the_board_prints() {
+    let serving = Serving::start(&["--firmware", "lantern-no-heal"]);
+    let console = &serving.console;
+    let bench = format!(
+        "bench: desk\nstations:\n  one:\n    board: lantern-nrf51\n    console: {{ driver: serial, path: {console} }}\n"
+    );
+    let desk = Desk::with(&[("bench.yaml", &bench)]);
+    let mut command = desk.command(&["console", "--bench", "bench.yaml", "--log", "kept.log"]);
+    command.env("BRICKPROOF_STATE", desk.path("state")).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = command.spawn().expect("the command was built");
+    let mut typed = child.stdin.take().expect("it is piped");
+    let mut seen = Vec::new();
+    for line in BufReader::new(child.stdout.take().expect("it is piped")).lines() {
+        let line = line.expect("it prints text");
+        let answer: &[u8] = match line.split(' ').next() {
+            Some("~connect") => b"~connected\n",
+            Some("~hello") => b"~challenge 0000000000000000 0000000000000000\n",
+            _ => b"",
+        };
+        typed.write_all(answer).expect("it listens");
+        let ended = line.contains("code=17");
+        seen.push(line);
+        if ended {
+            break;
+        }
+    }
+    let sent = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+    assert!(sent.expect("there is a kill").success());
+    child.wait().expect("it ends");
+    let has = |text: &str| seen.iter().any(|line| line.contains(text));
+    assert!(has("handshake failed -7b00 (mbedTLS SSL_BAD_HS_SERVER_KEY_EXCHANGE: "), "{seen:?}");
+    assert!(has("Cloud handshake failed, code=17 (ProtocolError IO_ERROR_GENERIC_ESTABLISH: "), "{seen:?}");
+    let kept = std::fs::read_to_string(desk.path("kept.log")).expect("it was asked for");
+    assert!(kept.contains("handshake failed -7b00\r\n") && !kept.contains("mbedTLS"), "{kept:?}");
+    assert_eq!(serving.interrupt(), Some(130));
+}
+
 #[test]
 fn the_debug_port_answers_as_a_black_magic_probe() {
     let serving = Serving::start(&[]);
