@@ -94,7 +94,7 @@ const PROTOCOL_ERRORS: [Row; 34] = [
         "the cloud's answer could not be decrypted: the device's private key does not fit its public one (derived)",
     ),
     (7, "ENCRYPTION_ERROR", "a message could not be encrypted"),
-    (8, "AUTHENTICATION_ERROR", "what the cloud signed does not fit the stored server key"),
+    (8, "AUTHENTICATION_ERROR", "what the cloud signed does not fit the stored server key (derived)"),
     (9, "BANDWIDTH_EXCEEDED", "too many events in too short a time"),
     (10, "MESSAGE_TIMEOUT", "a message was not answered in time"),
     (11, "MISSING_MESSAGE_ID", "a message has no id"),

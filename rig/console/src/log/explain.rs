@@ -6,7 +6,7 @@
 //! Sources of the texts, device-os v1.4.4 where nothing else is said: `system/src/system_task.cpp:403`; `communication/src/protocol.cpp:299`;
 //! `dtls_message_channel.cpp:340-411`; `dtls_protocol.cpp:49`; `core_protocol.cpp:147-172` (category `comm.sparkprotocol.handshake` until 0.7.0;
 //! until 0.5.5 the same texts after `Handshake: `). `Event loop error` and the later texts of the handshake: docs.particle.io, "comm.protocol
-//! errors".
+//! errors". `key rotation failed`: `fixtures/firmware/PROTOCOL.md`, with the same numbers.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -84,12 +84,14 @@ const HANDSHAKE: &[&str] = &["comm.protocol.handshake"];
 const PROTOCOL: &[&str] = &["comm.protocol"];
 const OLD: &[&str] = &[];
 
-const TEXTS: [Text; 20] = [
+const TEXTS: [Text; 21] = [
     Text { categories: SYSTEM, before: "Cloud handshake failed, code=", number: Number::Handshake },
     Text { categories: HANDSHAKE, before: "handshake failed with code ", number: Number::Protocol },
     Text { categories: HANDSHAKE, before: "Handshake failed: ", number: Number::Protocol },
     Text { categories: PROTOCOL, before: "Handshake: could not receive HELLO response ", number: Number::Protocol },
     Text { categories: PROTOCOL, before: "Event loop error ", number: Number::Protocol },
+    // Lantern's own: Device OS never changes a key over the air.
+    Text { categories: PROTOCOL, before: "key rotation failed ", number: Number::MbedTls },
     Text { categories: &["comm"], before: "error initializing DTLS channel: ", number: Number::Protocol },
     Text { categories: DTLS, before: "handshake failed ", number: Number::MbedTls },
     Text { categories: DTLS, before: "unable to parse negotiated pub key: ", number: Number::MbedTls },
@@ -198,6 +200,7 @@ mod tests {
             "[comm.protocol.handshake] ERROR: handshake failed with code 17",
             "[comm.protocol.handshake] ERROR: Handshake failed: 25",
             "[comm.protocol] ERROR: Event loop error 1",
+            "[comm.protocol] ERROR: key rotation failed -6800",
             "[comm] ERROR: error initializing DTLS channel: 16",
             "[system] WARN: Cloud handshake failed, code=17",
             "[system] WARN: Cloud handshake failed, code=-19",
@@ -219,6 +222,7 @@ mod tests {
         «17» 17 (ProtocolError IO_ERROR_GENERIC_ESTABLISH: the handshake failed; the line of comm.dtls before it says how)
         «25» 25 (ProtocolError IO_ERROR_LIGHTSSL_HANDSHAKE_NONCE: over TCP, the cloud's first message did not come)
         «1» 1 (ProtocolError PING_TIMEOUT: the cloud did not answer a ping)
+        «-6800» -26624 (mbedTLS SSL_TIMEOUT: no answer, however often asked: a silent network, or a server that ignores the board)
         «16» 16 (ProtocolError IO_ERROR_PARSING_SERVER_PUBLIC_KEY: the stored server key cannot be read as a key)
         «17» 17 (ProtocolError IO_ERROR_GENERIC_ESTABLISH: the handshake failed; the line of comm.dtls before it says how)
         «-19» -19 (WICED CONNECTION_CLOSED: the peer closed the TCP connection, which is no error of the cryptography)
