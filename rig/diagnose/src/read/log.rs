@@ -102,7 +102,8 @@ impl LogReader {
     pub(crate) fn read(&mut self, line: &[u8], observed: &mut Observed) {
         let Some(record) = LogRecord::parse(line) else { return };
         let evidence = || String::from_utf8_lossy(line).trim_end().to_owned();
-        self.keep_time(record.uptime, &evidence, observed);
+        let uptime = Span::millis(record.uptime.get().into());
+        self.keep_time(uptime, &evidence, observed);
         observed.watch(Channel::Log, self.watched);
         for sign in of_message(&record.message) {
             observed.see(sign, evidence());
@@ -111,12 +112,12 @@ impl LogReader {
             observed.see(Sign::LogPanic, evidence());
         }
         if BEGINNINGS.iter().any(|text| record.message.contains(text)) {
-            self.began.get_or_insert(record.uptime);
+            self.began.get_or_insert(uptime);
         }
         if ENDINGS.iter().any(|text| record.message.contains(text))
             && let Some(began) = self.began.take()
         {
-            let took = Span::new(record.uptime.get().saturating_sub(began.get()));
+            let took = Span::new(uptime.get().saturating_sub(began.get()));
             if let Some(sign) = timed(took, self.silence) {
                 observed.see(sign, format!("{took}: {}", evidence()));
             }
