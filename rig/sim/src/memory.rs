@@ -30,6 +30,25 @@ impl<B: DerefMut<Target = Board>> Memory for InFlash<B> {
     }
 }
 
+/// The same for a programmer who spares the flash: what is there already is not written again.
+pub(crate) struct WhatDiffers<'b>(pub(crate) &'b mut Board);
+
+impl ReadMemory for WhatDiffers<'_> {
+    type Error = OutsideFlash;
+
+    fn read(&mut self, address: u32, into: &mut [u8]) -> Result<(), OutsideFlash> {
+        self.0.flash().read_raw(address, into)
+    }
+}
+
+impl Memory for WhatDiffers<'_> {
+    fn write(&mut self, address: u32, bytes: &[u8]) -> Result<(), OutsideFlash> {
+        let mut there = vec![0; bytes.len()];
+        self.read(address, &mut there)?;
+        if there == bytes { Ok(()) } else { self.0.write_flash(address, bytes) }
+    }
+}
+
 /// A board as `config` says, with this firmware and its user configuration programmed.
 ///
 /// # Errors

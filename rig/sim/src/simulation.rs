@@ -9,6 +9,7 @@ use brickproof_firmware::Firmware;
 use brickproof_scenario::plan::Plan;
 use brickproof_trial::{Observation, OtherPlan, Stamp, Trial};
 use brickproof_units::{Instant, Span};
+use brickproof_virtual_board::flash::Flash;
 
 use crate::sensor;
 use crate::world::{World, WorldConfig};
@@ -43,6 +44,16 @@ impl Simulation {
         Self { trial: Trial::new(plan, sensor::calibration()), world }
     }
 
+    /// The same with a board that had trials before, of which this is the flash.
+    ///
+    /// # Panics
+    ///
+    /// As [`Self::new`].
+    pub fn on_a_used_board(plan: Arc<Plan>, firmware: &Firmware, seed: u64, flash: Flash) -> Self {
+        let world = World::on_a_used_board(&plan, firmware, WorldConfig::new(seed), flash);
+        Self { trial: Trial::new(plan, sensor::calibration()), world }
+    }
+
     /// The trial, as far as it has come.
     pub fn trial(&self) -> &Trial {
         &self.trial
@@ -56,6 +67,11 @@ impl Simulation {
     /// Gives up the world.
     pub fn into_trial(self) -> Trial {
         self.trial
+    }
+
+    /// The trial, and the flash of its board once that is without power: what a further trial on the same board begins with.
+    pub fn into_trial_and_flash(self) -> (Trial, Flash) {
+        (self.trial, self.world.into_flash())
     }
 
     /// Prepares for being cloned often: what happened so far becomes shared.

@@ -10,13 +10,13 @@ use std::sync::Arc;
 use brickproof_boards::ActiveLevel;
 use brickproof_cloud::{Behaviour, Cloud, CloudConfig, CloudEvent};
 use brickproof_console::Lines;
-use brickproof_firmware::{Firmware, KeyStore, PUBLISHED};
+use brickproof_firmware::{Firmware, KeyStore, Memory as _, PUBLISHED, UICR};
 use brickproof_keys::Fingerprint;
 use brickproof_scenario::plan::{CellCondition, CloudBehaviour, CloudSetting, Edge, Fault, Plan, SupplySetting};
 use brickproof_trial::{Achieved, Action, ActionId, Command, CommandError, Injection, Observation, ShapeAchieved};
 use brickproof_units::{Instant, Span, Voltage};
 use brickproof_virtual_board::board::{Board, BoardState, Pause, PauseOn, Records};
-use brickproof_virtual_board::flash::Cells;
+use brickproof_virtual_board::flash::{Cells, Flash};
 use brickproof_virtual_board::led::Led;
 use brickproof_virtual_board::nrf::{Drive, Level, Pin};
 use brickproof_virtual_board::sensor::SensorHead;
@@ -26,11 +26,13 @@ use brickproof_virtual_board::wiring::{CABLE, Wiring};
 pub use brickproof_virtual_board::nrf::UartTiming;
 
 use crate::board::config_of;
-use crate::memory::{InFlash, board_with, failed};
+use crate::memory::{InFlash, WhatDiffers, board_with, failed};
 use crate::sensor;
 
 /// How often a board whose source was unplugged is looked at until it is dark.
 const DARK_CHECK: Span = Span::millis(1);
+/// No capacitor keeps a rail up for longer; assumed.
+const DARK_WITHIN: Span = Span::secs(60);
 /// A rail below this is off: no transistor of the parts conducts there; assumed.
 const DARK: Voltage = Voltage::new(500_000);
 
@@ -178,6 +180,29 @@ impl World {
         }
     }
 
+    /// The same station with a board that had trials before, of which this is the flash. Of the firmware only what differs is written.
+    pub fn on_a_used_board(plan: &Plan, firmware: &Firmware, config: WorldConfig, flash: Flash) -> Self {
+        let mut world = Self::new(plan, firmware, config);
+        world.board.take_flash(flash);
+        let mut memory = WhatDiffers(&mut world.board);
+        let written = memory.write(0, firmware.image()).and_then(|()| memory.write(UICR, firmware.uicr()));
+        written.expect("the caller has checked that the image fits");
+        world
+    }
+
+    /// What is left of the board once it is without power.
+    pub fn into_flash(mut self) -> Flash {
+        self.board.connect(Source::None);
+        let end = self.now + DARK_WITHIN;
+        while self.board.rail() >= DARK && self.now < end {
+            self.now += DARK_CHECK;
+            while !matches!(self.board.run_until(self.now), Pause::Reached | Pause::PowerCut | Pause::Quiet) {
+                self.board.drain_rail_passages().for_each(drop);
+            }
+        }
+        self.board.flash().clone()
+    }
+
     /// The instant up to which everything has happened.
     pub fn now(&self) -> Instant {
         self.now
@@ -262,7 +287,7 @@ impl World {
     }
 
     fn provision(&mut self) -> Result<Achieved, CommandError> {
-        self.store.provision(&mut InFlash(&mut self.board)).map(|()| Achieved::Done).map_err(failed)
+        self.store.provision(&mut WhatDiffers(&mut self.board)).map(|()| Achieved::Done).map_err(failed)
     }
 
     /// Sends a line and its end to the console; answers when the last bit has arrived.

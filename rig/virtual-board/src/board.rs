@@ -374,6 +374,11 @@ impl Board {
         self.soc.flash_mut().write_raw(address, bytes)
     }
 
+    /// Takes the flash of another board of this part: what it holds, how worn it is, how its cells are. The board must not have had power yet.
+    pub fn take_flash(&mut self, flash: Flash) {
+        *self.soc.flash_mut() = flash;
+    }
+
     /// Copies RAM out; `None` outside.
     pub fn read_ram(&mut self, address: u32, into: &mut [u8]) -> Option<()> {
         self.soc.read_ram(address, into)

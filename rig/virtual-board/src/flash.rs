@@ -6,11 +6,11 @@
 mod array;
 mod cells;
 mod geometry;
+mod marginal;
 mod operation;
 #[cfg(test)]
 mod tests;
-
-mod marginal;
+mod wear;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -24,6 +24,7 @@ pub use operation::{CutPoint, FlashCut, FlashOperation, FlashRecord};
 
 use array::FlashArray;
 use cells::Cut;
+use wear::Wear;
 
 /// Where the user information configuration registers (UICR) begin on every nRF5 part.
 pub const UICR: u32 = 0x1000_1000;
@@ -65,6 +66,7 @@ pub struct Flash {
     writes: BTreeMap<u32, Arc<[u8]>>,
     excess_writes: u64,
     epoch: u64,
+    wear: Wear,
 }
 
 impl Flash {
@@ -83,6 +85,7 @@ impl Flash {
             writes: BTreeMap::new(),
             excess_writes: 0,
             epoch: 0,
+            wear: Wear::default(),
         }
     }
 
@@ -97,9 +100,11 @@ impl Flash {
         array.copy_out(offset, into).ok_or(OutsideFlash { address, len: into.len() })
     }
 
-    /// Puts bytes as a programmer with all the time in the world would, without taking time. Nothing is written on error.
+    /// Puts bytes as a programmer with all the time in the world would, without taking time. Nothing is written on error. A page of which a
+    /// bit has to be set is erased for it, and written anew.
     pub fn write_raw(&mut self, address: u32, bytes: &[u8]) -> Result<(), OutsideFlash> {
         self.locate(address, bytes.len())?;
+        self.count_erases_to_write(address, bytes);
         let (array, offset) = self.locate_mut(address);
         array.put(offset, bytes).ok_or(OutsideFlash { address, len: bytes.len() })
     }
@@ -132,6 +137,11 @@ impl Flash {
     /// model obeys nevertheless: on silicon the result is out of specification, not refused.
     pub fn excess_writes(&self) -> u64 {
         self.excess_writes
+    }
+
+    /// How often each page was erased since the board was made, wholly or in part, by the page's address; those that were.
+    pub fn erases(&self) -> impl Iterator<Item = (u32, u32)> + '_ {
+        self.wear.erases()
     }
 
     /// Cells that a cut left near the read threshold, in code memory and UICR.
@@ -200,6 +210,7 @@ impl Flash {
             FlashOperation::ErasePage { .. } | FlashOperation::EraseUicr => self.geometry.erase_page,
             FlashOperation::EraseAll => self.geometry.erase_all,
         };
+        self.count_erases_of(operation);
         let under_way = UnderWay { operation, index: self.operations, start, needed, pc: 0 };
         self.operations += 1;
         self.under_way = Some(under_way);
@@ -322,6 +333,29 @@ impl Flash {
     /// The array of an address that [`Flash::locate`] found.
     fn locate_mut(&mut self, address: u32) -> (&mut FlashArray, u32) {
         if address < self.geometry.size { (&mut self.code, address) } else { (&mut self.uicr, address - UICR) }
+    }
+
+    fn count_erases_of(&mut self, operation: FlashOperation) {
+        let FlashGeometry { size, page, .. } = self.geometry;
+        match operation {
+            FlashOperation::Program { .. } => {}
+            FlashOperation::ErasePage { address } => self.wear.erased(address),
+            FlashOperation::EraseAll => {
+                (0..size).step_by(page as usize).chain([UICR]).for_each(|it| self.wear.erased(it))
+            }
+            FlashOperation::EraseUicr => self.wear.erased(UICR),
+        }
+    }
+
+    fn count_erases_to_write(&mut self, address: u32, bytes: &[u8]) {
+        let page = if address < self.geometry.size { self.geometry.page } else { UICR_SIZE };
+        let mut there = vec![0; bytes.len()];
+        // The caller has located it.
+        let _ = self.read_raw(address, &mut there);
+        let sets = |(at, (new, old)): (u32, (&u8, &u8))| (new & !old != 0).then_some(at - at % page);
+        let mut pages: Vec<u32> = (address..).zip(bytes.iter().zip(&there)).filter_map(sets).collect();
+        pages.dedup();
+        pages.into_iter().for_each(|it| self.wear.erased(it));
     }
 
     fn count_write(&mut self, address: u32) {

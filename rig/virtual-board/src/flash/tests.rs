@@ -237,3 +237,22 @@ proptest! {
         prop_assert_eq!(torn(2).1, vec![0x3C; 1024], "other pages are unaffected");
     }
 }
+
+#[test]
+fn every_erase_of_a_page_is_counted_whoever_made_it_and_however_it_ended() {
+    let mut flash = Flash::new(FlashGeometry::NRF52840, Cells::Fractional, 42);
+    flash.write_raw(PAGE, &[0xA5; 8192]).unwrap();
+    assert_eq!(flash.erases().count(), 0, "what was blank is only programmed");
+    flash.write_raw(PAGE + 16, &[0xA0; 4]).unwrap();
+    assert_eq!(flash.erases().count(), 0, "bits that fall need no erase");
+    cut(&mut flash, ERASE, 300_000);
+    cut(&mut flash, ERASE, 1_000_000);
+    cut(&mut flash, PROGRAM, 1_000_000);
+    // The second of the two pages holds 0xA5 still.
+    flash.write_raw(PAGE + 4090, &[0xFF; 10]).unwrap();
+    assert_eq!(flash.erases().collect::<Vec<_>>(), [(PAGE, 2), (PAGE + 4096, 1)]);
+    let before = flash.clone();
+    flash.begin(FlashOperation::EraseAll, Instant::START).unwrap();
+    assert_eq!(flash.erases().count(), FlashGeometry::NRF52840.pages() as usize + 1);
+    assert_eq!(before.erases().count(), 2, "a clone goes its own way");
+}
