@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use brickproof_cloud::{Behaviour, Cloud, CloudConfig, CloudEvent};
 use brickproof_console::Lines;
-use brickproof_firmware::{Firmware, PUBLISHED};
+use brickproof_firmware::{Firmware, KeyStore, PUBLISHED};
 use brickproof_instruments::Failure;
 use brickproof_light::Calibration;
 use brickproof_scenario::plan::{CloudBehaviour, Plan};
@@ -20,10 +20,10 @@ use tokio::task::AbortHandle;
 use crate::asking::ask;
 use crate::clock::Clock;
 use crate::hands::{Hands, News, Ready, Unready, in_words};
-use crate::provision::Retired;
+use crate::provision::{Retired, power_cycle, provision};
 use crate::senses::{self, Sense, Senses};
 use crate::state::StateError;
-use crate::station::{ACTION, OpenStation};
+use crate::station::{ACTION, OpenStation, told};
 
 /// How late an observation may be told, at the most, by a host that is not overloaded: a look at the console, and a turn of the tasks. Assumed.
 const LATE: Span = Span::millis(25);
@@ -95,6 +95,29 @@ pub async fn run(station: &Arc<OpenStation>, job: &Job, stop: watch::Receiver<St
         stop,
     };
     Ok(run.finish().await)
+}
+
+/// Brings a board back that told nothing any more: dark for a while, then firmware and genuine keys are verified and what differs is written,
+/// up the ladder of what may help. The station is safe afterwards. What was written is told.
+///
+/// # Errors
+/// Why it cannot be brought back, or that the station is not known to be safe.
+pub async fn recover(station: &Arc<OpenStation>, firmware: &Firmware) -> Result<String, String> {
+    station.leave_safe_state("recover its board").map_err(|error| error.to_string())?;
+    // A board that hangs is not woken by being written to alone.
+    let provisioned = match power_cycle(station).await {
+        Ok(()) => provision(station, firmware, KeyStore::of(station.board(), firmware)).await.map_err(|it| it.0),
+        Err(failure) => Err(told(&failure).into()),
+    };
+    let safe = station.make_safe().await.map_err(|failures| {
+        let told: Vec<String> = failures.iter().map(told).collect();
+        format!("station {} is not known to be safe: {}", station.name(), told.join("; "))
+    });
+    match (provisioned, safe) {
+        (_, Err(unsafe_)) => Err(unsafe_),
+        (Ok(done), Ok(())) => Ok(done.to_string()),
+        (Err(why), Ok(())) => Err(why.to_string()),
+    }
 }
 
 /// What the sensor sees of a board without power. What its filters let through nobody has measured here.

@@ -217,7 +217,7 @@ async fn pulse_reset(station: &OpenStation) -> Result<(), Failure> {
     station.drive("reset", Drive::Released).await.map(drop)
 }
 
-async fn power_cycle(station: &OpenStation) -> Result<(), Failure> {
+pub(crate) async fn power_cycle(station: &OpenStation) -> Result<(), Failure> {
     station.power_off().await?;
     tokio::time::sleep(POWER_PAUSE).await;
     Ok(())

@@ -4,8 +4,9 @@
 
 use std::path::PathBuf;
 
+use brickproof_explore::SoakBoards;
 use brickproof_scenario::Override;
-use brickproof_units::{Ratio, Span, Voltage};
+use brickproof_units::{Ratio, Size, Span, Voltage};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Runs scenarios against boards, injects the faults that brick products in the field, and says whether the firmware survived.
@@ -376,11 +377,11 @@ pub(crate) struct Prove {
     /// Turn this knob of the fault over a range from trial to trial; the first one is cut into strata
     #[arg(long, value_name = "KNOB=FROM..TO[/POINTS]")]
     pub(crate) vary: Vec<String>,
-    /// Into how many strata; four if it has as many places
+    /// Into how many strata; four if it has as many places, none if `--over` tells strata apart already
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100))]
     pub(crate) strata: Option<u32>,
-    /// Meet every value of this axis of the scenario in turn, and tell them apart in place of strata
-    #[arg(long, value_name = "AXIS", conflicts_with = "strata")]
+    /// Meet every value of this axis of the scenario in turn, and tell them apart; with `--strata` each of them part by part
+    #[arg(long, value_name = "AXIS")]
     pub(crate) over: Option<String>,
     /// A firmware that fails so often or less is to be called FIXED
     #[arg(long, value_name = "SHARE", default_value = "0.1%")]
@@ -414,6 +415,15 @@ pub(crate) struct Soak {
     /// Stop at so many failures
     #[arg(long, value_name = "N")]
     pub(crate) stop_at_failures: Option<u64>,
+    /// How much its evidence may take of the disk: failures are kept first, and the oldest passes go first. 64MB if not given
+    #[arg(long, value_name = "SIZE")]
+    pub(crate) evidence: Option<Size>,
+    /// How many virtual boards take turns, each going on from cycle to cycle; or `new`: a new one for each cycle. One if not given
+    #[arg(long, value_name = "N|new")]
+    pub(crate) boards: Option<SoakBoards>,
+    /// How many erases a sector of the flash may see: the one that was erased most ends the soak. On the virtual bench, which counts them
+    #[arg(long, value_name = "ERASES", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) endurance: Option<u64>,
     #[command(flatten)]
     pub(crate) conduct: Conduct,
 }

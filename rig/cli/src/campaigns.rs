@@ -2,6 +2,8 @@
 //!
 //! Boundary: threads, clocks, files and what is printed. What to try and what to conclude is `brickproof-explore`'s.
 
+mod carried;
+mod evidence;
 mod here;
 mod keeping;
 mod showing;
@@ -11,11 +13,14 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use brickproof_explore::picture::{self, Busy, Caption};
-use brickproof_explore::{Answer, Arm, Campaign, Conclusion, Course, Finding, Repeats, Shot, Stopped, undisturbed};
+use brickproof_explore::{
+    Answer, Arm, BoardNumber, Campaign, Conclusion, Course, Finding, Kind, Repeats, Shot, SoakBoards, SoakSettings,
+    Stopped, undisturbed,
+};
 use brickproof_firmware::Firmware;
 use brickproof_report::results::World;
 use brickproof_scenario::plan::Plan;
-use brickproof_trial::TrialId;
+use brickproof_trial::{Trial, TrialId};
 use brickproof_units::Span;
 use sha2::{Digest, Sha256};
 
@@ -26,6 +31,7 @@ use crate::exit::{Exit, Problem};
 use crate::files::{self, Source};
 use crate::stations::{Chosen, Interrupted};
 use crate::{library, output};
+use evidence::Evidence;
 use keeping::Journal;
 pub(crate) use keeping::kept_settings;
 use showing::Showing;
@@ -69,6 +75,22 @@ impl Prepared {
         Ok(())
     }
 
+    /// What the boards are called that the campaign asks for one by one.
+    fn boards(&self, chosen: Option<&Chosen>) -> Result<Vec<String>, Problem> {
+        let soak = match &self.campaign.kind {
+            Kind::Soak(settings) => Some(settings),
+            _ => None,
+        };
+        let Some(chosen) = chosen.filter(|it| !it.is_virtual()) else {
+            return Ok(SoakBoards::names(soak.and_then(|it| it.boards)));
+        };
+        soak.map_or(Ok(()), check_for_stations)?;
+        let is_fit = |index: &usize| self.subjects.iter().all(|it| chosen.fit_for(&it.plan).contains(index));
+        let fit: Vec<usize> = (0..chosen.stations.len()).filter(is_fit).collect();
+        let named: Vec<usize> = if fit.is_empty() { (0..chosen.stations.len()).collect() } else { fit };
+        Ok(named.into_iter().map(|index| chosen.board_of(index)).collect())
+    }
+
     fn subject(&self, shot: &Shot) -> &Subject {
         let is_meant = |subject: &&Subject| (subject.arm, subject.cell) == (shot.arm, shot.cell);
         self.subjects.iter().find(is_meant).expect("a campaign asks for the firmwares and cells that it was given")
@@ -86,16 +108,20 @@ impl Prepared {
     }
 
     /// Over everything that its trials depend on.
-    fn digest(&self, world: World) -> String {
+    fn digest(&self, world: World, boards: &[String]) -> String {
         let mut hash = Sha256::new();
         // What it is called, and how much it may cost, changes no trial: a budget can be raised.
         let Campaign { title: _, kind, seed, budget: _ } = &self.campaign;
-        let kind = format!("{kind:?}");
-        let mut parts = vec![env!("CARGO_PKG_VERSION").to_owned(), world.name().to_owned(), kind, seed.to_string()];
+        let asked = format!("{kind:?}");
+        let mut parts = vec![env!("CARGO_PKG_VERSION").to_owned(), world.name().to_owned(), asked, seed.to_string()];
         for subject in &self.subjects {
             parts.push(subject.plan.scenario.sha256.clone());
             parts.push(format!("{:?}", subject.plan.parameters));
             parts.push(subject.firmware.sha256().to_owned());
+        }
+        // Which of several boards meets which fault.
+        if matches!(kind, Kind::Prove(_)) && boards.len() > 1 {
+            parts.extend(boards.iter().cloned());
         }
         for part in parts {
             hash.update(part.as_bytes());
@@ -105,12 +131,33 @@ impl Prepared {
     }
 }
 
+/// Refuses a soak that no station can make.
+fn check_for_stations(soak: &SoakSettings) -> Result<(), Problem> {
+    let refused = |what: &str, help: &str| Problem::Selection { what: what.to_owned(), help: help.to_owned() };
+    if soak.boards.is_some() {
+        return Err(refused(
+            "the boards of a bench are those of its stations, and `boards` chooses virtual ones",
+            "leave `boards` out; --station chooses stations",
+        ));
+    }
+    if soak.wear.as_ref().is_some_and(|wear| wear.per_cycle.is_empty()) {
+        return Err(refused(
+            "no station can tell how often the flash of its board was erased, and the soak has a budget of wear",
+            "say what a cycle costs, as in `wear: { endurance: 10000, erases_per_cycle: { 0x3e800: 2 } }`; the virtual bench counts it",
+        ));
+    }
+    Ok(())
+}
+
 /// A course, its journal, and what is shown of both. Findings come in the order of asking.
 struct Desk<'p> {
     prepared: &'p Prepared,
     course: Course,
     journal: Journal,
+    /// Of a soak.
+    evidence: Option<Evidence>,
     showing: Showing,
+    world: World,
     deadline: Option<Instant>,
     trouble: Option<Problem>,
 }
@@ -121,24 +168,58 @@ impl Desk<'_> {
         self.trouble.is_some() || self.course.is_over()
     }
 
-    /// Takes what came of the oldest open shot: into the journal first, then into the counts.
-    fn take(&mut self, shot: &Shot, finding: &Finding) {
+    /// Whether trials are kept, and not only what came of them.
+    fn keeps_evidence(&self) -> bool {
+        self.evidence.is_some()
+    }
+
+    /// Takes what came of the oldest open shot: its evidence first, then into the journal, then into the counts.
+    fn take(&mut self, shot: &Shot, finding: &Finding, trial: Option<&Trial>) {
         if self.is_over() {
             return;
         }
         let subject = self.prepared.subject(shot);
         let kept = subject.plan_of(shot).and_then(|(plan, id)| {
-            self.showing.remember(finding.class, || subject.replay(&plan, &id));
-            self.journal.keep(shot, finding, &id.to_string())
+            if let (Some(evidence), Some(trial)) = (&mut self.evidence, trial) {
+                evidence.keep(shot, finding.class, trial)?;
+            }
+            let is_of_its_board = self.course.carries() && self.world == World::Virtual;
+            self.showing.remember(finding.class, || match &self.evidence {
+                // It is made again with the whole past of its board only.
+                Some(evidence) if is_of_its_board => evidence.place_of(shot, finding.class),
+                _ => subject.replay(&plan, &id),
+            });
+            self.journal.keep(shot, finding, self.course.name_of(finding.board), &id.to_string())
         });
         match kept {
             Ok(()) => drop(self.course.record(finding)),
-            Err(problem) => self.trouble = Some(problem),
+            Err(problem) => self.cannot_keep(problem),
         }
         if self.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
             self.course.stop(Stopped::OutOfTime);
         }
         self.showing.progress(&self.course);
+    }
+}
+
+impl Desk<'_> {
+    /// A board was brought back, or another put in its place.
+    fn recovered(&mut self, board: BoardNumber) {
+        self.showing.recovered(self.course.name_of(board));
+        match self.journal.keep_recovery(self.course.name_of(board)) {
+            Ok(()) => drop(self.course.recovered(board)),
+            Err(problem) => self.cannot_keep(problem),
+        }
+    }
+
+    /// A full disk ends the course where it is; with room it goes on from there. Anything else ends the command.
+    fn cannot_keep(&mut self, problem: Problem) {
+        if problem.is_full_disk() {
+            output::note(&problem.to_string());
+            self.course.stop(Stopped::DiskFull);
+        } else {
+            self.trouble = Some(problem);
+        }
     }
 }
 
@@ -149,16 +230,22 @@ pub(crate) fn conduct(prepared: Prepared, conduct: &Conduct) -> Result<Exit, Pro
     if world == World::Virtual {
         prepared.subjects.iter().try_for_each(|subject| library::check_emulated(&subject.plan.board))?;
     }
-    let digest = prepared.digest(world);
+    let boards = prepared.boards(chosen.as_ref())?;
+    let digest = prepared.digest(world, &boards);
     let repeats = if world == World::Virtual { Repeats::Exactly } else { Repeats::Roughly };
-    let mut course = Course::new(prepared.campaign.clone(), repeats).map_err(refused)?;
+    let mut course = Course::on(prepared.campaign.clone(), repeats, boards).map_err(refused)?;
     prepared.check()?;
-    let journal = Journal::open(conduct, &digest, &mut course)?;
+    let (journal, told) = Journal::open(conduct, &digest, &mut course)?;
     let showing = Showing::new(conduct.format, &prepared.campaign.title, world, &course);
     let deadline = prepared.campaign.budget.time.map(|time| Instant::now() + as_duration(time));
-    let mut desk = Desk { prepared: &prepared, course, journal, showing, deadline, trouble: None };
+    let evidence = match prepared.campaign.kind {
+        Kind::Soak(_) => Some(Evidence::open(journal.folder(), prepared.campaign.budget.evidence, conduct.fresh)?),
+        _ => None,
+    };
+    let mut desk = Desk { prepared: &prepared, course, journal, evidence, showing, world, deadline, trouble: None };
     let interrupted = match &chosen {
         Some(chosen) if !chosen.is_virtual() => there::make(&mut desk, chosen, conduct)?,
+        _ if desk.course.carries() => carried::make(&mut desk, conduct.jobs, &told)?,
         _ => here::make(&mut desk, conduct.jobs),
     };
     if let Some(problem) = desk.trouble {
@@ -167,13 +254,14 @@ pub(crate) fn conduct(prepared: Prepared, conduct: &Conduct) -> Result<Exit, Pro
     if interrupted == Interrupted::Yes {
         desk.course.stop(Stopped::Interrupted);
     }
-    let answer = desk.course.answer();
+    let mut answer = desk.course.answer();
+    if let Some(told) = desk.evidence.as_ref().and_then(|evidence| evidence.told(&desk.course)) {
+        answer.text.push_str(&format!("{told}\n"));
+    }
     desk.showing.answer(&answer, &desk.course);
-    desk.journal.conclude(&answer, &desk.course, world)?;
-    let busy = if world == World::Virtual { prepared.busy() } else { Vec::new() };
-    let caption = Caption { title: &prepared.campaign.title, world: world.name(), busy: &busy };
-    if let Some(picture) = picture::svg(&desk.course, &caption) {
-        desk.journal.draw(&picture)?;
+    let kept = keep_answer(&mut desk, &answer, world);
+    if desk.course.stopped() != Some(Stopped::DiskFull) {
+        kept?;
     }
     if conduct.format == Format::Human {
         output::line(&format!("kept: {}", desk.journal.folder().display()));
@@ -182,6 +270,14 @@ pub(crate) fn conduct(prepared: Prepared, conduct: &Conduct) -> Result<Exit, Pro
         }
     }
     Ok(if interrupted == Interrupted::Yes { Exit::Interrupted } else { exit(&answer) })
+}
+
+/// The answer and the picture, beside the journal.
+fn keep_answer(desk: &mut Desk<'_>, answer: &Answer, world: World) -> Result<(), Problem> {
+    desk.journal.conclude(answer, &desk.course, world)?;
+    let busy = if world == World::Virtual { desk.prepared.busy() } else { Vec::new() };
+    let caption = Caption { title: &desk.prepared.campaign.title, world: world.name(), busy: &busy };
+    picture::svg(&desk.course, &caption).map_or(Ok(()), |picture| desk.journal.draw(&picture))
 }
 
 fn exit(answer: &Answer) -> Exit {

@@ -88,8 +88,12 @@ pub(crate) enum Problem {
     #[error("{path}: {why}; nothing was executed")]
     Journal { path: PathBuf, why: String },
     /// What a campaign found could not be kept.
-    #[error("{path} could not be written: {why}")]
-    NotKept { path: PathBuf, why: String },
+    #[error("{path} could not be written")]
+    NotKept {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
     /// Stations could not be opened, or could not go on.
     #[error("{}", counted_problems(.0))]
     Bench(Vec<String>),
@@ -116,6 +120,15 @@ fn mistakes(files: &[Diagnostics]) -> usize {
 }
 
 impl Problem {
+    /// Whether there was no room for what was to be kept.
+    pub(crate) fn is_full_disk(&self) -> bool {
+        let kind = match self {
+            Self::NotKept { source, .. } | Self::Evidence(EvidenceError::Write { source, .. }) => source.kind(),
+            _ => return false,
+        };
+        matches!(kind, io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+    }
+
     pub(crate) fn exit(&self) -> Exit {
         match self {
             Self::Mistakes(_)

@@ -160,6 +160,7 @@ pub(crate) fn failed(failure: &Failure) -> Problem {
 }
 
 /// The stations that were asked for, with the name of their bench.
+#[derive(Clone)]
 pub(crate) struct Chosen {
     pub(crate) bench: String,
     pub(crate) stations: Vec<Station>,
@@ -200,8 +201,19 @@ impl Chosen {
         }
     }
 
+    /// What the board at a station is called: with its id, where the bench file says it, so that another one there is another one.
+    pub(crate) fn board_of(&self, station: usize) -> String {
+        let Station { name, serial, .. } = &self.stations[station];
+        serial.as_ref().map_or_else(|| name.clone(), |serial| format!("{name} ({serial})"))
+    }
+
+    /// The same bench with this station alone.
+    pub(crate) fn alone(&self, station: usize) -> Self {
+        Self { bench: self.bench.clone(), stations: vec![self.stations[station].clone()], world: self.world }
+    }
+
     /// The stations that can run it.
-    fn fit_for(&self, plan: &Plan) -> Vec<usize> {
+    pub(crate) fn fit_for(&self, plan: &Plan) -> Vec<usize> {
         (0..self.stations.len()).filter(|index| unfit(plan, &self.stations[*index]).is_empty()).collect()
     }
 
@@ -299,6 +311,22 @@ pub(crate) fn run_all(
             leave_over(chosen, &queue, jobs, secrets, ended);
         }
         if problems.is_empty() { Ok(interrupted) } else { Err(Problem::Bench(problems)) }
+    })
+}
+
+/// Has something done to one station, which is opened for it and safe afterwards.
+pub(crate) fn on_one<R>(
+    chosen: &Chosen,
+    station: usize,
+    act: impl AsyncFnOnce(&Arc<OpenStation>) -> R,
+) -> Result<R, Problem> {
+    block_on(async |state| {
+        let opened = OpenStation::open(&chosen.bench, &chosen.stations[station], &state).await;
+        let (opened, restored) = opened.map_err(|error| Problem::Bench(vec![told(&error)]))?;
+        if let Some(restored) = restored {
+            output::note(&restored.to_string());
+        }
+        Ok(act(&opened).await)
     })
 }
 

@@ -20,6 +20,8 @@ mod mistakes;
 mod readme;
 #[path = "command/replay.rs"]
 mod replay;
+#[path = "command/soaks.rs"]
+mod soaks;
 #[path = "command/virtual_board.rs"]
 mod virtual_board;
 #[path = "command/words.rs"]

@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 use brickproof_statistics::{Counts, Interval, NotResolved, Probability, Window, WindowEdge, WindowEnd};
 use brickproof_units::Instant;
 
+use crate::boards::BoardTally;
 use crate::campaign::as_span;
 use crate::course::{Asking, Course, Stopped, shown_confidence};
 use crate::find::FindWindow;
@@ -54,9 +55,10 @@ pub(crate) fn of(course: &Course, asking: &Asking) -> Answer {
     let mut answer = match asking {
         Asking::Sweep(_) => Answer { conclusion: Conclusion::Looked, text: swept(course) },
         Asking::FindWindow(find) => windows(find),
-        Asking::Prove(prove) => proof(prove),
-        Asking::Soak(soak) => soaked(soak),
+        Asking::Prove(prove) => proof(prove, course),
+        Asking::Soak(soak) => soaked(soak, course),
     };
+    answer.text += &by_board(course);
     let progress = course.progress();
     if progress.discarded > 0 {
         let _ =
@@ -70,8 +72,17 @@ pub(crate) fn of(course: &Course, asking: &Asking) -> Answer {
             answer.conclusion = Conclusion::BenchFailed;
             let _ = writeln!(
                 answer.text,
-                "stopped: {invalid} trials in a row told nothing, as a dead board or a broken bench does"
+                "stopped: {invalid} trials in a row told nothing, also after the board was recovered: the board is dead or the bench broken"
             );
+        }
+        Some(Stopped::Lost) => {
+            answer.conclusion = Conclusion::BenchFailed;
+            let _ = writeln!(answer.text, "stopped: a board that told nothing any more could not be recovered");
+        }
+        Some(Stopped::DiskFull) => {
+            answer.conclusion = Conclusion::BenchFailed;
+            let _ =
+                writeln!(answer.text, "stopped: the disk is full; make room, and the same command goes on from here");
         }
         Some(Stopped::Astray { discarded }) => {
             answer.conclusion = Conclusion::BenchFailed;
@@ -160,7 +171,30 @@ fn edge(edge: &WindowEdge) -> String {
     }
 }
 
-fn proof(prove: &Prove) -> Answer {
+/// What each board came to, if there are several or one had to be recovered. A proof has told the boards already that did their work.
+fn by_board(course: &Course) -> String {
+    let mut text = String::new();
+    let is_told = matches!(course.asking(), Asking::Prove(_));
+    let boards: Vec<&BoardTally> = course.boards().filter(|it| it.done + it.untold > 0).collect();
+    if (boards.len() < 2 || is_told) && boards.iter().all(|it| it.recoveries == 0) {
+        return text;
+    }
+    let _ = writeln!(text, "  by board:");
+    for board in boards {
+        let _ = write!(text, "    {}: {}", board.name, told(board.counts()));
+        if board.untold > 0 {
+            let _ = write!(text, "; {} told nothing", trials(board.untold));
+        }
+        if board.recoveries > 0 {
+            let times = if board.recoveries == 1 { "once".to_owned() } else { format!("{} times", board.recoveries) };
+            let _ = write!(text, "; recovered {times} after a run of them, which are nobody's failures");
+        }
+        text.push('\n');
+    }
+    text
+}
+
+fn proof(prove: &Prove, course: &Course) -> Answer {
     let say = prove.say();
     let candidate = prove.candidate().counts();
     let further = match prove.further_trials() {
@@ -202,7 +236,7 @@ fn proof(prove: &Prove) -> Answer {
         prove.design().at_good().not_fixed,
         prove.design().at_bad().fixed
     );
-    text += &by_stratum(prove, say);
+    text += &by_stratum(prove, say, course);
     if say == Say::Fixed {
         let _ = writeln!(
             text,
@@ -213,33 +247,43 @@ fn proof(prove: &Prove) -> Answer {
     Answer { conclusion, text }
 }
 
-/// What each stratum counted. Of a candidate that is NOT FIXED only where it fails: it stops at its first failures.
-fn by_stratum(prove: &Prove, say: Say) -> String {
+/// What each stratum counted, and each board. Of a candidate that is NOT FIXED only where it fails: it stops at its first failures.
+fn by_stratum(prove: &Prove, say: Say, course: &Course) -> String {
     let mut text = String::new();
-    if prove.strata().len() <= 1 {
-        return text;
-    }
-    let fails = |it: &Stratum| it.candidate.failures() + it.surveyed.failures() > 0;
-    let named = prove.names().into_iter().zip(prove.strata());
-    let still: Vec<String> = named.filter(|(_, it)| fails(it)).map(|(name, _)| name).collect();
-    if !still.is_empty() {
-        let _ = writeln!(text, "  it still fails in: {}", still.join("; "));
-    }
-    let share = |counts: Counts| format!("{} of {}", counts.failures(), counts.trials());
+    let (of_strata, of_boards) = prove.chances();
     let corrected = if say == Say::Fixed { " (p by Fisher after Holm's correction)" } else { "" };
-    let _ = writeln!(text, "  by stratum, failed{corrected}:");
-    for ((name, stratum), chance) in prove.names().iter().zip(prove.strata()).zip(prove.chances()) {
-        let _ =
-            write!(text, "    {name}: baseline {}, candidate {}", share(stratum.baseline), share(stratum.candidate));
-        if stratum.surveyed.trials() > 0 {
-            let _ = write!(text, ", after the answer {}", share(stratum.surveyed));
+    if prove.strata().len() > 1 {
+        let names = prove.names();
+        let fails = |it: &Stratum| it.candidate.failures() + it.surveyed.failures() > 0;
+        let named = names.iter().zip(prove.strata());
+        let still: Vec<&str> = named.filter(|(_, it)| fails(it)).map(|(name, _)| name.as_str()).collect();
+        if !still.is_empty() {
+            let _ = writeln!(text, "  it still fails in: {}", still.join("; "));
         }
-        if say == Say::Fixed {
-            let _ = write!(text, ", p = {}", p(chance));
+        let _ = writeln!(text, "  by stratum, failed{corrected}:");
+        for ((name, stratum), chance) in names.iter().zip(prove.strata()).zip(of_strata) {
+            stratum_line(&mut text, name, stratum, (say == Say::Fixed).then_some(chance));
         }
-        text.push('\n');
+    }
+    if prove.boards().len() > 1 {
+        let _ = writeln!(text, "  by board, each with both firmwares, failed{corrected}:");
+        for ((board, stratum), chance) in course.boards().zip(prove.boards()).zip(of_boards) {
+            stratum_line(&mut text, &board.name, stratum, (say == Say::Fixed).then_some(chance));
+        }
     }
     text
+}
+
+fn stratum_line(text: &mut String, name: &str, stratum: &Stratum, chance: Option<Probability>) {
+    let share = |counts: Counts| format!("{} of {}", counts.failures(), counts.trials());
+    let _ = write!(text, "    {name}: baseline {}, candidate {}", share(stratum.baseline), share(stratum.candidate));
+    if stratum.surveyed.trials() > 0 {
+        let _ = write!(text, ", after the answer {}", share(stratum.surveyed));
+    }
+    if let Some(chance) = chance {
+        let _ = write!(text, ", p = {}", p(chance));
+    }
+    text.push('\n');
 }
 
 /// A probability that may be very small.
@@ -248,22 +292,44 @@ fn p(probability: Probability) -> String {
     if value < 1e-4 { format!("{value:.1e}") } else { format!("{value:.4}") }
 }
 
-fn soaked(soak: &Soak) -> Answer {
+fn soaked(soak: &Soak, course: &Course) -> Answer {
     let counts = soak.counts();
-    let (early, late, chance) = soak.drift();
     let conclusion = if counts.failures() > 0 { Conclusion::NotFixed } else { Conclusion::Looked };
     let mut text = format!("{}\n", told(counts));
-    let _ = writeln!(
-        text,
-        "  first half {} of {}, second half {} of {}: so different by chance with p = {}",
-        early.failures(),
-        early.trials(),
-        late.failures(),
-        late.trials(),
-        p(chance)
-    );
-    if soak.ends_by_wear() {
-        let _ = writeln!(text, "  it ends where the flash has seen all the erases that it may");
+    if soak.carries() {
+        let (early, late, chance) = soak.drift();
+        let _ = writeln!(
+            text,
+            "  first half {} of {}, second half {} of {}: so different by chance with p = {}",
+            early.failures(),
+            early.trials(),
+            late.failures(),
+            late.trials(),
+            p(chance)
+        );
+    } else {
+        let _ = writeln!(text, "  each cycle had a new board: nothing could get worse, and no drift was looked for");
     }
+    text += &worn(soak, course);
     Answer { conclusion, text }
+}
+
+/// The sector that was erased most, and whether its wear ended the soak.
+fn worn(soak: &Soak, course: &Course) -> String {
+    let Some(most) = soak.worn_out().or_else(|| soak.wear().most()).filter(|_| soak.carries()) else {
+        return String::new();
+    };
+    let times = |count: u64| if count == 1 { "once".to_owned() } else { format!("{count} times") };
+    let name = course.name_of(most.board);
+    let mut text = match soak.endurance() {
+        Some(endurance) => {
+            format!("  erased most: {} of {name}, {} of at most {endurance} times\n", most.sector, most.erases)
+        }
+        None => format!("  erased most: {} of {name}, {}\n", most.sector, times(most.erases)),
+    };
+    if soak.worn_out().is_some() {
+        let dearest = times(soak.wear().dearest(&most.sector));
+        let _ = writeln!(text, "  it ends there: a further cycle may erase it {dearest}");
+    }
+    text
 }

@@ -2,9 +2,13 @@
 //!
 //! Boundary: values that were checked against each other. Where they come from, a reviewed file or a command line, is all the same.
 
+use std::str::FromStr;
+
 use brickproof_scenario::{Knob, Setting};
 use brickproof_statistics::{Asked, DesignError, GridError, Probability, WindowError};
-use brickproof_units::{Instant, Span};
+use brickproof_units::{Instant, Size, Span};
+
+use crate::wear::Wear;
 
 /// A campaign without mistakes. The scenario it belongs to is the caller's.
 #[derive(Clone, Debug, PartialEq)]
@@ -50,6 +54,8 @@ pub struct Budget {
     pub trials: Option<u64>,
     /// None is begun after so long.
     pub time: Option<Span>,
+    /// So much of the disk for the evidence of a soak. Other campaigns keep none: their trials are made again by their ids.
+    pub evidence: Option<Size>,
 }
 
 /// The questions.
@@ -207,36 +213,67 @@ pub struct ProveSettings {
     pub strata: Strata,
 }
 
-/// What a proof tells apart.
+/// What a proof tells apart, besides the boards: the cells of the scenario, and in each of them the parts of the first range.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Strata {
-    /// So many parts of the first range.
-    Bands(u32),
-    /// Cells of the scenario, by what an axis says there: each fault is met in the next one.
-    Cells(Vec<String>),
+pub struct Strata {
+    /// Cells, by what an axis says there: each fault is met in the next one. Empty if the scenario has only one.
+    pub cells: Vec<String>,
+    /// Into so many parts the first range is cut.
+    pub bands: u32,
 }
 
 impl Strata {
-    /// How many there are.
-    pub(crate) fn count(&self) -> usize {
-        match self {
-            Self::Bands(count) => *count as usize,
-            Self::Cells(names) => names.len(),
-        }
-        .max(1)
+    /// So many parts of the first range, in one cell.
+    pub const fn bands(count: u32) -> Self {
+        Self { cells: Vec::new(), bands: count }
     }
 
     /// How many cells of the scenario are met.
-    pub(crate) fn cells(&self) -> u64 {
-        match self {
-            Self::Bands(_) => 1,
-            Self::Cells(names) => names.len().max(1) as u64,
-        }
+    pub(crate) fn cell_count(&self) -> usize {
+        self.cells.len().max(1)
+    }
+
+    /// How many there are, where the first range is this.
+    pub(crate) fn count(&self, range: Option<&Range>) -> Result<usize, CampaignError> {
+        let bands = match range {
+            Some(range) => range.bands(self.bands)?,
+            None if self.bands > 1 => return Err(CampaignError::NoRangeToCut { strata: self.bands }),
+            None => 1,
+        };
+        Ok(self.cell_count() * bands)
+    }
+
+    /// In which of `count` a trial in this cell lies whose first knob stands there.
+    pub(crate) fn index(&self, count: usize, cell: usize, first: Option<(&Range, Setting)>) -> usize {
+        let bands = count / self.cell_count();
+        let band = first.map_or(0, |(range, setting)| range.band(setting, bands));
+        (cell * bands + band).min(count - 1)
+    }
+
+    /// What each of `count` is called.
+    pub(crate) fn names(&self, count: usize, range: Option<&Range>) -> Vec<String> {
+        let bands = (count / self.cell_count()) as u64;
+        let band = |it: u64| match range {
+            Some(range) if bands > 1 || self.cells.is_empty() => {
+                Some(format!("{} {} to {}", range.knob(), range.part(it, bands), range.part(it + 1, bands)))
+            }
+            _ => None,
+        };
+        let name = |cell: Option<&String>, it: u64| match (cell, band(it)) {
+            (Some(cell), Some(band)) => format!("{cell}, {band}"),
+            (Some(cell), None) => cell.clone(),
+            (None, Some(band)) => band,
+            (None, None) => "all".to_owned(),
+        };
+        (0..self.cell_count())
+            .flat_map(|cell| (0..bands).map(move |it| (cell, it)))
+            .map(|(cell, it)| name(self.cells.get(cell), it))
+            .collect()
     }
 }
 
 /// How long a soak lasts and when it stops before that.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SoakSettings {
     /// So many cycles.
     pub cycles: u64,
@@ -244,23 +281,44 @@ pub struct SoakSettings {
     pub stop_at_failures: Option<u64>,
     /// What the flash may take.
     pub wear: Option<Wear>,
+    /// Which virtual boards make the cycles; one that goes on from cycle to cycle if nothing is said. On a bench its stations' boards do.
+    pub boards: Option<SoakBoards>,
 }
 
-/// What one cycle costs a sector, and what it may cost in all.
+/// The virtual boards of a soak.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Wear {
-    /// Erases of the sector that is erased most.
-    pub erases_per_cycle: u64,
-    /// How many it may see.
-    pub endurance: u64,
+pub enum SoakBoards {
+    /// So many take turns, and each begins a cycle as its last one left it.
+    Carried(u32),
+    /// Each cycle has a new one.
+    New,
 }
 
-impl Wear {
-    /// After how many cycles the sector has seen all that it may.
-    pub const fn cycles(self) -> u64 {
-        match self.endurance.checked_div(self.erases_per_cycle) {
-            Some(cycles) => cycles,
-            None => u64::MAX,
+/// More than there are patience and memory for.
+const MOST_BOARDS: u32 = 1_000;
+
+/// A text that is no choice of boards.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is neither a number of boards from 1 to {MOST_BOARDS} nor `new`")]
+pub struct NoSoakBoards(String);
+
+impl FromStr for SoakBoards {
+    type Err = NoSoakBoards;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match (text.trim(), text.trim().parse()) {
+            ("new", _) => Ok(Self::New),
+            (_, Ok(count @ 1..=MOST_BOARDS)) => Ok(Self::Carried(count)),
+            _ => Err(NoSoakBoards(text.to_owned())),
+        }
+    }
+}
+
+impl SoakBoards {
+    /// What the boards of a soak on the virtual bench are called.
+    pub fn names(asked: Option<Self>) -> Vec<String> {
+        match asked {
+            None | Some(Self::New | Self::Carried(..=1)) => vec!["virtual".to_owned()],
+            Some(Self::Carried(count)) => (1..=count).map(|it| format!("virtual {it}")).collect(),
         }
     }
 }
@@ -316,9 +374,33 @@ pub enum CampaignError {
         /// Whose range.
         knob: Knob,
     },
+    /// Parts of a range where there is none.
+    #[error("there is no range to be cut into {strata} strata: vary a knob of the fault")]
+    NoRangeToCut {
+        /// How many were asked for.
+        strata: u32,
+    },
     /// A search for windows goes over instants.
     #[error("a window is one of instants: `fault.after` is to be varied, not `{0}`")]
     NotInstants(Knob),
+    /// Evidence of something else than a soak.
+    #[error("only a soak keeps evidence; a trial of another campaign is made again by its id")]
+    NoEvidence,
+    /// New boards and a budget of wear.
+    #[error(
+        "each cycle has a new board, which no cycle wears out: leave out `wear`, or have boards go on from cycle to cycle"
+    )]
+    NewBoardsDoNotWear,
+    /// A cycle costs more than a sector bears.
+    #[error("a cycle erases {sector} {times} times, and it may see {endurance}")]
+    NoCycleIsAffordable {
+        /// Which sector.
+        sector: String,
+        /// What a cycle costs it.
+        times: u64,
+        /// What it may see in all.
+        endurance: u64,
+    },
     /// The grid is too large.
     #[error(transparent)]
     Grid(#[from] GridError),

@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 use brickproof_statistics::{Counts, Interval, Probability, Window};
 
 use crate::answer::{self, Answer};
+use crate::boards::{Alarm, BoardNumber, BoardTally, Boards};
 use crate::campaign::{Campaign, CampaignError, Kind};
 use crate::find::FindWindow;
 use crate::outcome::Class;
@@ -57,8 +58,6 @@ impl Asking {
     }
 }
 
-/// So many trials in a row that tell nothing are a dead board or a broken bench, not bad luck.
-const DEAD_AFTER: u32 = 5;
 /// So many discarded trials in a row: this bench does not strike as exactly as the scenario asks.
 const ASTRAY_AFTER: u32 = 20;
 
@@ -67,6 +66,8 @@ const ASTRAY_AFTER: u32 = 20;
 pub enum Ask {
     /// This trial.
     Shot(Shot),
+    /// Bring this board back, or put another in its place, and tell [`Course::recovered`].
+    Recover(BoardNumber),
     /// Nothing, until findings that are under way were told.
     Wait,
     /// Nothing any more.
@@ -85,11 +86,15 @@ pub enum Repeats {
 /// Why a course ended without its question being answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stopped {
-    /// Too many trials in a row told nothing.
+    /// Too many trials in a row told nothing, also after the board was recovered.
     Dead {
-        /// How many.
+        /// How many, since then.
         invalid: u32,
     },
+    /// A board that told nothing could not be recovered.
+    Lost,
+    /// There is no room left for what is found.
+    DiskFull,
     /// Too many faults in a row struck outside their tolerance.
     Astray {
         /// How many.
@@ -136,8 +141,9 @@ pub struct Course {
     campaign: Campaign,
     repeats: Repeats,
     asking: Asking,
+    boards: Boards,
     /// Shots whose findings were not told yet, in their order.
-    open: VecDeque<Shot>,
+    open: VecDeque<Open>,
     /// Shots that have to be made again.
     again: VecDeque<Shot>,
     done: u64,
@@ -145,28 +151,56 @@ pub struct Course {
     classes: [u64; Class::ALL.len()],
     discarded: u64,
     invalid: u64,
-    invalid_in_a_row: u32,
     discarded_in_a_row: u32,
     stopped: Option<Stopped>,
 }
 
+/// A shot under way.
+#[derive(Clone, Debug)]
+struct Open {
+    shot: Shot,
+    why: Why,
+}
+
+/// What a shot is made for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Why {
+    /// The question asks for it.
+    Asked,
+    /// To see whether its board lives. It does not count.
+    Check,
+}
+
 impl Course {
-    /// A campaign at its beginning, in a world that repeats itself so.
+    /// A campaign at its beginning, on one board, in a world that repeats itself so.
     ///
     /// # Errors
     /// What it asks for cannot be asked.
     pub fn new(campaign: Campaign, repeats: Repeats) -> Result<Self, CampaignError> {
+        Self::on(campaign, repeats, vec!["virtual".to_owned()])
+    }
+
+    /// The same on boards that are called so.
+    ///
+    /// # Errors
+    /// What it asks for cannot be asked.
+    pub fn on(campaign: Campaign, repeats: Repeats, boards: Vec<String>) -> Result<Self, CampaignError> {
+        if campaign.budget.evidence.is_some() && !matches!(campaign.kind, Kind::Soak(_)) {
+            return Err(CampaignError::NoEvidence);
+        }
+        let boards = Boards::new(boards);
         let Campaign { kind, seed, budget, .. } = &campaign;
         let asking = match kind {
             Kind::Sweep(settings) => Asking::Sweep(Sweep::new(settings, *seed, *budget)?),
             Kind::FindWindow(asked) => Asking::FindWindow(Box::new(FindWindow::new(asked, *seed, *budget)?)),
-            Kind::Prove(settings) => Asking::Prove(Box::new(Prove::new(settings, *seed, *budget)?)),
-            Kind::Soak(settings) => Asking::Soak(Soak::new(*settings, *seed, *budget)?),
+            Kind::Prove(settings) => Asking::Prove(Box::new(Prove::new(settings, *seed, *budget, boards.len())?)),
+            Kind::Soak(settings) => Asking::Soak(Soak::new(settings, *seed, *budget, repeats)?),
         };
         Ok(Self {
             campaign,
             repeats,
             asking,
+            boards,
             open: VecDeque::new(),
             again: VecDeque::new(),
             done: 0,
@@ -174,7 +208,6 @@ impl Course {
             classes: [0; Class::ALL.len()],
             discarded: 0,
             invalid: 0,
-            invalid_in_a_row: 0,
             discarded_in_a_row: 0,
             stopped: None,
         })
@@ -190,14 +223,29 @@ impl Course {
         if self.is_over() {
             return Ask::Over;
         }
+        match self.boards.awaiting_recovery() {
+            Some(board) => Ask::Recover(board),
+            None => self.ask_for_a_shot(),
+        }
+    }
+
+    /// The next shot, whatever has to be done to a board before it is made.
+    pub(crate) fn ask_for_a_shot(&mut self) -> Ask {
+        if self.is_over() {
+            return Ask::Over;
+        }
         // What has to be made again comes when nothing new can: an order that does not depend on how many are made at a time.
         let shot = self.asking.question_mut().next().or_else(|| self.again.pop_front());
-        match shot {
-            Some(shot) => {
-                self.open.push_back(shot.clone());
-                Ask::Shot(shot)
+        let asked = shot.map(|shot| Open { shot, why: Why::Asked });
+        let idle = self.open.is_empty();
+        // Nothing else will show whether a board lives of which nothing was heard.
+        let check = || self.boards.doubtful().filter(|_| idle).map(|shot| Open { shot, why: Why::Check });
+        match asked.or_else(check) {
+            Some(open) => {
+                self.open.push_back(open.clone());
+                Ask::Shot(open.shot)
             }
-            None if self.open.is_empty() => Ask::Over,
+            None if idle => Ask::Over,
             None => Ask::Wait,
         }
     }
@@ -207,41 +255,118 @@ impl Course {
         if self.is_over() {
             return None;
         }
-        let shot = self.open.pop_front()?;
-        self.classes[finding.class as usize] += 1;
+        let Open { shot, why } = self.open.pop_front()?;
+        if let Asking::Soak(soak) = &mut self.asking {
+            soak.wears(finding);
+        }
         match finding.class {
-            Class::Discarded => {
-                self.discarded += 1;
-                self.discarded_in_a_row += 1;
-                self.again.push_back(shot.clone());
-                if self.discarded_in_a_row >= ASTRAY_AFTER {
-                    self.stop(Stopped::Astray { discarded: self.discarded_in_a_row });
-                }
+            Class::Discarded => self.take_discarded(&shot, why),
+            Class::Invalid => self.take_invalid(&shot, why, finding),
+            _ if self.is_doubtful(finding) => {
+                let alarm = match why {
+                    Why::Asked => self.boards.hold(shot.clone(), finding.clone()),
+                    Why::Check => self.boards.untold(finding.board),
+                };
+                self.heed(alarm, finding.board);
             }
-            Class::Invalid => {
-                self.invalid += 1;
-                self.invalid_in_a_row += 1;
-                match (self.repeats, &mut self.asking) {
-                    (Repeats::Exactly, Asking::Sweep(sweep)) => {
-                        sweep.record(&shot, finding);
-                        self.invalid_in_a_row = 0;
-                    }
-                    (Repeats::Exactly, _) => self.stop(Stopped::Untellable),
-                    (Repeats::Roughly, _) => self.again.push_back(shot.clone()),
+            _ => {
+                for (shot, held) in self.boards.answered(finding.board) {
+                    self.count(&shot, &held);
                 }
-                if self.invalid_in_a_row >= DEAD_AFTER {
-                    self.stop(Stopped::Dead { invalid: self.invalid_in_a_row });
+                if why == Why::Asked {
+                    self.count(&shot, finding);
                 }
-            }
-            class => {
-                self.invalid_in_a_row = 0;
-                self.discarded_in_a_row = 0;
-                self.done += 1;
-                self.failures += u64::from(class.is_failure());
-                self.asking.question_mut().record(&shot, finding);
             }
         }
         Some(shot)
+    }
+
+    /// Whether a failure may be that of a dead board. A new virtual one is not dead.
+    fn is_doubtful(&self, finding: &Finding) -> bool {
+        finding.class.is_failure() && !finding.heard && self.carries()
+    }
+
+    /// Whether its boards go on from trial to trial, as real ones do; each trial has a new one otherwise.
+    pub fn carries(&self) -> bool {
+        self.repeats == Repeats::Roughly || matches!(&self.asking, Asking::Soak(soak) if soak.carries())
+    }
+
+    fn count(&mut self, shot: &Shot, finding: &Finding) {
+        self.discarded_in_a_row = 0;
+        self.classes[finding.class as usize] += 1;
+        self.done += 1;
+        self.failures += u64::from(finding.class.is_failure());
+        self.boards.counted(finding);
+        self.asking.question_mut().record(shot, finding);
+    }
+
+    fn take_discarded(&mut self, shot: &Shot, why: Why) {
+        self.classes[Class::Discarded as usize] += 1;
+        self.discarded += 1;
+        self.discarded_in_a_row += 1;
+        if why == Why::Asked {
+            self.again.push_back(shot.clone());
+        }
+        if self.discarded_in_a_row >= ASTRAY_AFTER {
+            self.stop(Stopped::Astray { discarded: self.discarded_in_a_row });
+        }
+    }
+
+    fn take_invalid(&mut self, shot: &Shot, why: Why, finding: &Finding) {
+        self.classes[Class::Invalid as usize] += 1;
+        self.invalid += 1;
+        if self.carries() {
+            if why == Why::Asked {
+                self.again.push_back(shot.clone());
+            }
+            let alarm = self.boards.untold(finding.board);
+            return self.heed(alarm, finding.board);
+        }
+        // A board that begins anew does the same again.
+        match &mut self.asking {
+            Asking::Sweep(sweep) => sweep.record(shot, finding),
+            _ => self.stop(Stopped::Untellable),
+        }
+    }
+
+    fn heed(&mut self, alarm: Alarm, board: BoardNumber) {
+        if alarm == Alarm::None {
+            return;
+        }
+        for shot in self.boards.take_held(board) {
+            self.invalid += 1;
+            self.again.push_back(shot);
+        }
+        if let Alarm::Dead(invalid) = alarm {
+            self.stop(Stopped::Dead { invalid });
+        }
+    }
+
+    /// A board was brought back, or another one put in its place. False, and nothing is changed, if that was not asked for.
+    pub fn recovered(&mut self, board: BoardNumber) -> bool {
+        let was_asked = self.boards.recovered(board);
+        if was_asked
+            && self.repeats == Repeats::Exactly
+            && let Asking::Soak(soak) = &mut self.asking
+        {
+            soak.replaced(board);
+        }
+        was_asked
+    }
+
+    /// The board of that name; it is one of the course's from now on.
+    pub fn board(&mut self, name: &str) -> BoardNumber {
+        self.boards.number_of(name)
+    }
+
+    /// What a board is called.
+    pub fn name_of(&self, board: BoardNumber) -> &str {
+        self.boards.name(board)
+    }
+
+    /// What each board came to.
+    pub fn boards(&self) -> impl Iterator<Item = &BoardTally> {
+        self.boards.tallies()
     }
 
     /// Ends it where it is.
@@ -251,7 +376,8 @@ impl Course {
 
     /// Forgets why it stopped, and that trials in a row told nothing: whoever starts it again has looked at the bench.
     pub(crate) fn forgive(&mut self) {
-        (self.stopped, self.invalid_in_a_row, self.discarded_in_a_row) = (None, 0, 0);
+        (self.stopped, self.discarded_in_a_row) = (None, 0);
+        self.boards.forgive();
     }
 
     /// Whether it ended, with an answer or without.

@@ -10,9 +10,11 @@ use brickproof_yaml::decode::{Decoder, Fields};
 use brickproof_yaml::tree::{self, Node};
 
 use crate::campaign::{
-    Budget, Campaign, Kind, ProveSettings, Range, SoakSettings, Strata, SweepSettings, Wear, WindowAsked,
+    Budget, Campaign, Kind, NoSoakBoards, ProveSettings, Range, SoakBoards, SoakSettings, Strata, SweepSettings,
+    WindowAsked,
 };
 use crate::course::{Course, Repeats};
+use crate::wear::{Erased, Wear};
 
 /// A campaign and what its trials are made of.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,7 +27,7 @@ pub struct CampaignFile {
     pub set: Vec<Override>,
     /// What runs: one firmware, or baseline and candidate.
     pub firmware: Firmwares,
-    /// The axis whose values a proof tells apart. The caller finds them in the scenario and puts them in [`ProveSettings::strata`].
+    /// The axis whose values a proof tells apart. The caller finds them in the scenario and puts them in [`Strata::cells`].
     pub over: Option<String>,
 }
 
@@ -134,13 +136,17 @@ impl Reader<'_> {
     }
 
     fn budget(&mut self, node: &Node) -> Option<Budget> {
-        let fields = self.decoder.fields(node, "a budget", &["trials", "time"])?;
+        let fields = self.decoder.fields(node, "a budget", &["trials", "time", "evidence"])?;
         let trials = self.optional_count(&fields, "trials");
         let time = match fields.get("time") {
             None => Some(None),
             Some(node) => self.decoder.duration(node).map(Some),
         };
-        Some(Budget { trials: trials?, time: time? })
+        let evidence = match fields.get("evidence") {
+            None => Some(None),
+            Some(node) => self.decoder.quantity(node).map(Some),
+        };
+        Some(Budget { trials: trials?, time: time?, evidence: evidence? })
     }
 
     fn question(&mut self, fields: &Fields<'_>) -> Option<Question> {
@@ -263,16 +269,12 @@ impl Reader<'_> {
             Some(node) => self.decoder.count(node, "a number of strata", 1..=100),
         };
         let over = fields.get("over").map(|node| self.text(node, "an axis"));
-        if let (Some(_), Some(entry)) = (&over, fields.entry("strata")) {
-            let both = Mistake::new(MistakeKind::Misplaced, entry.key_place, "`strata` beside `over`");
-            self.decoder.report(both.help("tell apart the values of an axis, or parts of a range"));
-        }
         let [good, bad] = ["good", "bad"].map(|key| self.share(&fields, key, None));
         let [alpha, beta] = ["alpha", "beta"].map(|key| self.share(&fields, key, Some(5)));
         let cap = fields.required(&mut self.decoder, "cap");
         let cap = cap.and_then(|node| self.decoder.count(node, "a number of trials", 1..=1_000_000_u64));
         let asked = Asked { good: good?, bad: bad?, alpha: alpha?, beta: beta?, cap: cap? };
-        let settings = ProveSettings { asked, ranges: ranges?, strata: Strata::Bands(strata?) };
+        let settings = ProveSettings { asked, ranges: ranges?, strata: Strata::bands(strata?) };
         let over = match over {
             None => None,
             Some(axis) => Some(axis?),
@@ -282,7 +284,7 @@ impl Reader<'_> {
     }
 
     fn soak(&mut self, node: &Node) -> Option<SoakSettings> {
-        let fields = self.decoder.fields(node, "a soak", &["cycles", "stop_at_failures", "wear"])?;
+        let fields = self.decoder.fields(node, "a soak", &["cycles", "stop_at_failures", "wear", "boards"])?;
         let cycles = fields.required(&mut self.decoder, "cycles");
         let cycles = cycles.and_then(|node| self.decoder.count(node, "a number of cycles", 1..=u64::from(u32::MAX)));
         let stop_at_failures = self.optional_count(&fields, "stop_at_failures");
@@ -290,16 +292,46 @@ impl Reader<'_> {
             None => Some(None),
             Some(node) => self.wear(node).map(Some),
         };
-        Some(SoakSettings { cycles: cycles?, stop_at_failures: stop_at_failures?, wear: wear? })
+        let boards = match fields.get("boards") {
+            None => Some(None),
+            Some(node) => self.boards(node).map(Some),
+        };
+        Some(SoakSettings { cycles: cycles?, stop_at_failures: stop_at_failures?, wear: wear?, boards: boards? })
+    }
+
+    fn boards(&mut self, node: &Node) -> Option<SoakBoards> {
+        let text = self.decoder.text(node, "a number of boards, or `new`")?;
+        let read = text.parse();
+        read.map_err(|error: NoSoakBoards| {
+            let wrong = Mistake::new(MistakeKind::WrongQuantity, node.place, error.to_string());
+            self.decoder
+                .report(wrong.help("write how many virtual boards take turns, or `new` for a new one in each cycle"));
+        })
+        .ok()
     }
 
     fn wear(&mut self, node: &Node) -> Option<Wear> {
         let fields = self.decoder.fields(node, "what the flash takes", &["erases_per_cycle", "endurance"])?;
-        let [erases_per_cycle, endurance] = ["erases_per_cycle", "endurance"].map(|key| {
-            let node = fields.required(&mut self.decoder, key)?;
-            self.decoder.count(node, "a number of erases", 1..=u64::from(u32::MAX))
-        });
-        Some(Wear { erases_per_cycle: erases_per_cycle?, endurance: endurance? })
+        let endurance = fields.required(&mut self.decoder, "endurance").and_then(|node| self.erases(node));
+        let per_cycle = match fields.get("erases_per_cycle") {
+            None => Some(Vec::new()),
+            Some(node) => self.per_cycle(node),
+        };
+        Some(Wear { endurance: endurance?, per_cycle: per_cycle? })
+    }
+
+    /// Erases of each sector.
+    fn per_cycle(&mut self, node: &Node) -> Option<Vec<Erased>> {
+        let entries = self.decoder.entries(node, "erases of each sector, as in `{0x3e800: 2}`")?;
+        let read: Vec<_> = entries
+            .iter()
+            .map(|entry| Some(Erased { sector: entry.key.clone(), times: self.erases(&entry.value)? }))
+            .collect();
+        read.into_iter().collect()
+    }
+
+    fn erases(&mut self, node: &Node) -> Option<u64> {
+        self.decoder.count(node, "a number of erases", 1..=u64::from(u32::MAX))
     }
 
     fn optional_count(&mut self, fields: &Fields<'_>, key: &str) -> Option<Option<u64>> {

@@ -8,7 +8,7 @@ use brickproof_units::{Instant, Span};
 
 use crate::campaign::{Budget, CampaignError, WindowAsked, as_instant, as_span, check_count};
 use crate::course::Question;
-use crate::shot::{Arm, Finding, Shot, seed_of};
+use crate::shot::{Finding, Shot, seed_of};
 
 /// How many trials a search takes at the most unless somebody says.
 const CAP: u64 = 20_000;
@@ -75,7 +75,7 @@ impl Question for FindWindow {
         self.asked += 1;
         self.awaited = true;
         let settings = vec![Setting::after(as_span(query.instant))];
-        Some(Shot { number, arm: Arm::Only, cell: 0, settings, seed: seed_of(self.seed, number) })
+        Some(Shot::new(number, settings, seed_of(self.seed, number)))
     }
 
     fn record(&mut self, shot: &Shot, finding: &Finding) {

@@ -1,4 +1,4 @@
-//! The journal of a campaign: a line when it begins, a line for each finding. A course that is told them again stands where it stood.
+//! The journal of a campaign: a line when it begins, a line for each finding and for each recovery of a board. A course that is told them again stands where it stood.
 //!
 //! Boundary: lines of JSON. Writing them so that none is lost, and reading them back, is the caller's. A line that was being written when
 //! the power went is no line.
@@ -7,9 +7,11 @@ use brickproof_scenario::Setting;
 use brickproof_units::Span;
 use serde::{Deserialize, Serialize};
 
+use crate::boards::BoardNumber;
 use crate::course::{Ask, Course};
 use crate::outcome::Class;
 use crate::shot::{Finding, Shot};
+use crate::wear::Erased;
 
 /// The version of the lines.
 pub const SCHEMA: &str = "brickproof/campaign/1";
@@ -37,8 +39,41 @@ struct Line {
     seed: u64,
     outcome: String,
     struck_after_ns: Option<u64>,
+    /// Which board made it. Journals written before boards were told have none.
+    #[serde(default = "nameless")]
+    board: String,
+    /// Whether anything was heard of it.
+    #[serde(default = "yes", skip_serializing_if = "is_yes")]
+    heard: bool,
+    /// How often each sector of its flash was erased, where it tells.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    erased: Vec<(String, u64)>,
     /// The trial's id, by which it is made again.
     id: String,
+}
+
+/// A board that was brought back, or in whose place another was put.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Recovered {
+    recovered: String,
+}
+
+/// What a journal told, for whoever has to do it again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Told {
+    /// This trial was made, and came to this.
+    Made(Shot, Finding),
+    /// This board was recovered.
+    Recovered(BoardNumber),
+}
+
+/// What a journal had.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Resumed {
+    /// How many bytes of it are whole lines: what follows was being written when the writer died, and is to be cut off.
+    pub whole: usize,
+    /// What its lines tell, in their order.
+    pub told: Vec<Told>,
 }
 
 /// A journal that does not fit its campaign.
@@ -62,6 +97,14 @@ pub enum JournalError {
         /// Why not.
         why: String,
     },
+    /// A line tells of a recovery that nothing before it called for.
+    #[error("line {line} tells that board {board} was recovered, and nothing before it calls for that")]
+    Unasked {
+        /// Counted from 1.
+        line: usize,
+        /// What it is called.
+        board: String,
+    },
     /// A line tells of another trial than the campaign asks for.
     #[error("line {line} tells of trial {told}, and the campaign would make {asked} there")]
     Elsewhere {
@@ -80,8 +123,8 @@ pub fn head(course: &Course, digest: &str) -> String {
     serde_json::to_string(&head).unwrap_or_default()
 }
 
-/// The line of a finding. `id` is that of its trial.
-pub fn line(shot: &Shot, finding: &Finding, id: &str) -> String {
+/// The line of a finding. `id` is that of its trial, `board` what the board that made it is called.
+pub fn line(shot: &Shot, finding: &Finding, board: &str, id: &str) -> String {
     let line = Line {
         shot: shot.number,
         arm: shot.arm.name().to_owned(),
@@ -90,9 +133,30 @@ pub fn line(shot: &Shot, finding: &Finding, id: &str) -> String {
         seed: shot.seed,
         outcome: finding.class.name().to_owned(),
         struck_after_ns: finding.struck_after.map(Span::as_nanos),
+        board: board.to_owned(),
+        heard: finding.heard,
+        erased: finding.erased.iter().map(|it| (it.sector.clone(), it.times)).collect(),
         id: id.to_owned(),
     };
     serde_json::to_string(&line).unwrap_or_default()
+}
+
+/// The line of a recovery of the board that is called so.
+pub fn recovery(board: &str) -> String {
+    serde_json::to_string(&Recovered { recovered: board.to_owned() }).unwrap_or_default()
+}
+
+fn nameless() -> String {
+    "board not told".to_owned()
+}
+
+fn yes() -> bool {
+    true
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks in this way")]
+fn is_yes(heard: &bool) -> bool {
+    *heard
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks in this way")]
@@ -111,38 +175,58 @@ pub fn settings_of(line: &str, id: &str) -> Option<Vec<(String, String)>> {
     (told.id == id).then_some(told.settings)
 }
 
-/// Tells `course`, which is at its beginning, what `text` has. A bench that failed then is forgiven. Gives how many bytes of it are whole lines: what follows was being written
-/// when the writer died, and is to be cut off.
+/// Tells `course`, which is at its beginning, what `text` has. A bench that failed then is forgiven.
 ///
 /// # Errors
 /// It is no journal, or that of another campaign.
-pub fn resume(course: &mut Course, digest: &str, text: &str) -> Result<usize, JournalError> {
-    let whole = text.rfind('\n').map_or(0, |end| end + 1);
-    let mut lines = text[..whole].lines().zip(1..);
-    let Some((first, _)) = lines.next() else { return Ok(0) };
+pub fn resume(course: &mut Course, digest: &str, text: &str) -> Result<Resumed, JournalError> {
+    let mut resumed = Resumed { whole: text.rfind('\n').map_or(0, |end| end + 1), told: Vec::new() };
+    let mut lines = text[..resumed.whole].lines().zip(1..);
+    let Some((first, _)) = lines.next() else { return Ok(resumed) };
     let head: Head = serde_json::from_str(first).map_err(|_| JournalError::Head)?;
     if head.schema != SCHEMA || head.digest != digest {
         return Err(JournalError::Other { title: head.title });
     }
     for (text, line) in lines {
-        let unreadable = |why: String| JournalError::Line { line, why };
-        let told: Line = serde_json::from_str(text).map_err(|error| unreadable(error.to_string()))?;
-        let class: Class =
-            told.outcome.parse().map_err(|error: crate::outcome::UnknownClass| unreadable(error.to_string()))?;
-        // Several may have been under way: they were told in the order of asking.
-        let asked = match course.ask() {
-            Ask::Shot(shot) => shot,
-            Ask::Wait | Ask::Over => {
-                let asked = "nothing any more".to_owned();
-                return Err(JournalError::Elsewhere { line, told: told.id, asked });
-            }
-        };
-        let told_of = (told.shot, told.arm.as_str(), told.seed, told.cell, told.settings);
-        if (asked.number, asked.arm.name(), asked.seed, asked.cell, in_words(&asked.settings)) != told_of {
-            return Err(JournalError::Elsewhere { line, told: told.id, asked: format!("shot {}", asked.number) });
-        }
-        course.record(&Finding { class, struck_after: told.struck_after_ns.map(Span::nanos) });
+        // Whoever went on after it had stopped had looked at the bench.
+        forgive_a_stop(course);
+        resumed.told.push(match serde_json::from_str(text) {
+            Ok(Recovered { recovered }) => told_recovery(course, recovered, line)?,
+            Err(_) => told_finding(course, text, line)?,
+        });
+    }
+    forgive_a_stop(course);
+    Ok(resumed)
+}
+
+fn forgive_a_stop(course: &mut Course) {
+    if course.stopped().is_some() {
         course.forgive();
     }
-    Ok(whole)
+}
+
+fn told_recovery(course: &mut Course, name: String, line: usize) -> Result<Told, JournalError> {
+    let board = course.board(&name);
+    if course.recovered(board) { Ok(Told::Recovered(board)) } else { Err(JournalError::Unasked { line, board: name }) }
+}
+
+fn told_finding(course: &mut Course, text: &str, line: usize) -> Result<Told, JournalError> {
+    let unreadable = |why: String| JournalError::Line { line, why };
+    let told: Line = serde_json::from_str(text).map_err(|error| unreadable(error.to_string()))?;
+    let class: Class =
+        told.outcome.parse().map_err(|error: crate::outcome::UnknownClass| unreadable(error.to_string()))?;
+    // Several may have been under way: they were told in the order of asking, and a recovery is told when it was done.
+    let Ask::Shot(asked) = course.ask_for_a_shot() else {
+        return Err(JournalError::Elsewhere { line, told: told.id, asked: "nothing any more".to_owned() });
+    };
+    let told_of = (told.shot, told.arm.as_str(), told.seed, told.cell, told.settings);
+    if (asked.number, asked.arm.name(), asked.seed, asked.cell, in_words(&asked.settings)) != told_of {
+        return Err(JournalError::Elsewhere { line, told: told.id, asked: format!("shot {}", asked.number) });
+    }
+    let erased = told.erased.into_iter().map(|(sector, times)| Erased { sector, times }).collect();
+    let board = course.board(&told.board);
+    let struck_after = told.struck_after_ns.map(Span::nanos);
+    let finding = Finding { class, struck_after, heard: told.heard, board, erased };
+    course.record(&finding);
+    Ok(Told::Made(asked, finding))
 }

@@ -11,7 +11,7 @@ use brickproof_sim::Simulation;
 use brickproof_trial::Trial;
 use brickproof_units::{Instant, Span};
 
-use crate::outcome::Class;
+use crate::outcome::{Class, was_heard};
 use crate::shot::{Finding, Shot};
 
 /// A console byte takes longer: nothing is triggered so shortly after a fork.
@@ -77,6 +77,6 @@ impl Finding {
         let class = Class::of(trial)?;
         let fault = trial.faults().last();
         let struck_after = fault.and_then(|fault| Some(fault.achieved?.began.since(fault.triggered)));
-        Some(Self { class, struck_after })
+        Some(Self { struck_after, heard: was_heard(trial), ..Self::new(class) })
     }
 }

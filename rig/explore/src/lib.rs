@@ -5,6 +5,7 @@
 //! course that is told them again stands where it stood. How much may be claimed from counts is `brickproof-statistics`'.
 
 mod answer;
+mod boards;
 mod campaign;
 mod course;
 mod exhaustive;
@@ -18,10 +19,14 @@ mod prove;
 mod shot;
 mod soak;
 mod sweep;
+mod used;
+mod wear;
 
 pub use answer::{Answer, Conclusion};
+pub use boards::{BoardNumber, BoardTally};
 pub use campaign::{
-    Budget, Campaign, CampaignError, Kind, ProveSettings, Range, SoakSettings, Strata, SweepSettings, Wear, WindowAsked,
+    Budget, Campaign, CampaignError, Kind, NoSoakBoards, ProveSettings, Range, SoakBoards, SoakSettings, Strata,
+    SweepSettings, WindowAsked,
 };
 pub use course::{Ask, Course, Progress, Repeats, Stopped};
 pub use exhaustive::{Aimed, Aims, ExhaustiveError, aim_at_every_operation, undisturbed};
@@ -29,3 +34,5 @@ pub use file::{CampaignFile, Firmwares, load};
 pub use laboratory::Laboratory;
 pub use outcome::Class;
 pub use shot::{Arm, Finding, Shot};
+pub use used::UsedBoard;
+pub use wear::{Erased, Wear};

@@ -86,6 +86,15 @@ fn was_heard_since_its_fault(trial: &Trial) -> bool {
     events.rev().take_while(|event| event.at > struck).any(|event| matches!(event.what, Happening::ConsoleLine { .. }))
 }
 
+/// Whether the board gave any sign of life.
+pub(crate) fn was_heard(trial: &Trial) -> bool {
+    trial.timeline().events.iter().any(|event| match &event.what {
+        Happening::ConsoleLine { .. } | Happening::Cloud(_) => true,
+        Happening::Light(sight) => sight.shows_light(),
+        _ => false,
+    })
+}
+
 impl fmt::Display for Class {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.name())

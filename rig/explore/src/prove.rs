@@ -17,7 +17,8 @@ use brickproof_statistics::{
 };
 use brickproof_units::Span;
 
-use crate::campaign::{Budget, CampaignError, PLACES, ProveSettings, Range, Strata, check_ranges};
+use crate::boards::BoardNumber;
+use crate::campaign::{Budget, CampaignError, PLACES, ProveSettings, Range, check_ranges};
 use crate::course::Question;
 use crate::shot::{Arm, Finding, Shot, seed_of};
 
@@ -42,13 +43,16 @@ pub(crate) struct Prove {
     candidate_next: u64,
     baseline: Counts,
     strata: Vec<Stratum>,
+    /// The same trials by the board that made them. Each of the first `turns` meets both firmwares under every so-manieth fault.
+    boards: Vec<Stratum>,
+    turns: u64,
     most: u64,
     /// Every trial that counts, in its order.
     history: Vec<(Arm, Outcome)>,
 }
 
 /// The counts of both in one stratum.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Stratum {
     pub(crate) baseline: Counts,
     pub(crate) candidate: Counts,
@@ -69,24 +73,38 @@ pub(crate) enum Say {
     NoControl,
 }
 
+impl Stratum {
+    fn count(&mut self, arm: Arm, outcome: Outcome, is_surveyed: bool) {
+        let counts = match arm {
+            Arm::Candidate if is_surveyed => &mut self.surveyed,
+            Arm::Candidate => &mut self.candidate,
+            Arm::Baseline | Arm::Only => &mut self.baseline,
+        };
+        *counts = counted(*counts, outcome);
+    }
+
+    fn chance(&self) -> Probability {
+        fisher_baseline_fails_more(self.baseline, self.candidate)
+    }
+}
+
 fn counted(counts: Counts, outcome: Outcome) -> Counts {
     let failures = counts.failures() + u64::from(outcome == Outcome::Failed);
     Counts::new(failures, counts.trials() + 1).expect("each failure is a trial")
 }
 
 impl Prove {
-    pub(crate) fn new(settings: &ProveSettings, seed: u64, budget: Budget) -> Result<Self, CampaignError> {
+    pub(crate) fn new(
+        settings: &ProveSettings,
+        seed: u64,
+        budget: Budget,
+        boards: usize,
+    ) -> Result<Self, CampaignError> {
         if !settings.ranges.is_empty() {
             check_ranges(&settings.ranges)?;
         }
         let design = Design::new(settings.asked)?;
-        let strata = match (&settings.strata, settings.ranges.first()) {
-            (Strata::Bands(count), Some(range)) => range.bands(*count)?,
-            (Strata::Bands(_), None) => 1,
-            (strata @ Strata::Cells(_), _) => strata.count(),
-        };
-        let none = Counts::new(0, 0).expect("nothing of nothing");
-        let empty = Stratum { baseline: none, candidate: none, surveyed: none };
+        let strata = settings.strata.count(settings.ranges.first())?;
         Ok(Self {
             candidate: design.start(),
             sequence: Sequence::new(settings.ranges.len().max(1), seed),
@@ -95,8 +113,10 @@ impl Prove {
             told: 0,
             baseline_next: 0,
             candidate_next: 0,
-            baseline: none,
-            strata: vec![empty; strata],
+            baseline: Counts::default(),
+            strata: vec![Stratum::default(); strata],
+            boards: vec![Stratum::default(); boards],
+            turns: boards.max(1) as u64,
             most: budget.trials.unwrap_or(u64::MAX).min(2 * settings.asked.cap),
             history: Vec::new(),
             settings: settings.clone(),
@@ -124,16 +144,14 @@ impl Prove {
         &self.strata
     }
 
+    /// The same trials by the board that made them.
+    pub(crate) fn boards(&self) -> &[Stratum] {
+        &self.boards
+    }
+
     /// What each stratum is called.
     pub(crate) fn names(&self) -> Vec<String> {
-        if let Strata::Cells(names) = &self.settings.strata {
-            return names.clone();
-        }
-        let count = self.strata.len() as u64;
-        let Some(range) = self.settings.ranges.first() else { return vec!["all".to_owned()] };
-        (0..count)
-            .map(|it| format!("{} {} to {}", range.knob(), range.part(it, count), range.part(it + 1, count)))
-            .collect()
+        self.settings.strata.names(self.strata.len(), self.settings.ranges.first())
     }
 
     /// How likely the baseline would be so much worse if both were the same, had their numbers been fixed beforehand.
@@ -141,11 +159,15 @@ impl Prove {
         fisher_baseline_fails_more(self.baseline, self.candidate.counts())
     }
 
-    /// The same per stratum, by Holm's correction for asking so many times.
-    pub(crate) fn chances(&self) -> Vec<Probability> {
-        let each: Vec<Probability> =
-            self.strata.iter().map(|it| fisher_baseline_fails_more(it.baseline, it.candidate)).collect();
-        holm(&each)
+    /// The same per stratum and then per board, by Holm's correction for asking so many times.
+    pub(crate) fn chances(&self) -> (Vec<Probability>, Vec<Probability>) {
+        // A single stratum or a single board is asked no question of its own.
+        let several = |strata: &'_ [Stratum]| strata.len() > 1;
+        let asked = [&self.strata, &self.boards].map(|it| if several(it) { &it[..] } else { &[] });
+        let each: Vec<Probability> = asked.iter().copied().flatten().map(Stratum::chance).collect();
+        let mut strata = holm(&each);
+        let boards = strata.split_off(asked[0].len());
+        (strata, boards)
     }
 
     /// At which numbers of its trials the baseline is looked at, once the candidate is through.
@@ -215,13 +237,8 @@ impl Prove {
     }
 
     fn stratum_of(&self, shot: &Shot) -> usize {
-        let count = self.strata.len();
-        let stratum = match (&self.settings.strata, self.settings.ranges.first(), shot.settings.first()) {
-            (Strata::Cells(_), _, _) => shot.cell,
-            (Strata::Bands(_), Some(range), Some(setting)) => range.band(*setting, count),
-            _ => 0,
-        };
-        stratum.min(count - 1)
+        let first = self.settings.ranges.first().zip(shot.settings.first().copied());
+        self.settings.strata.index(self.strata.len(), shot.cell, first)
     }
 
     fn next_arm(&self) -> Arm {
@@ -251,29 +268,33 @@ impl Question for Prove {
         let (number, fault) = (self.asked, *index);
         *index += 1;
         self.asked += 1;
-        let cells = self.settings.strata.cells();
-        // Less than the number of cells.
-        let cell = (fault % cells) as usize;
-        // The same fault and the same luck for both.
-        Some(Shot { number, arm, cell, settings: self.settings_at(fault / cells), seed: seed_of(self.seed, fault) })
+        let cells = self.settings.strata.cell_count() as u64;
+        // Less than the number of cells, and of boards.
+        let (cell, place) = ((fault % cells) as usize, fault / cells);
+        let board = Some(BoardNumber((place % self.turns) as usize));
+        // The same fault, the same luck and the same board for both.
+        Some(Shot { number, arm, cell, settings: self.settings_at(place), seed: seed_of(self.seed, fault), board })
     }
 
     fn record(&mut self, shot: &Shot, finding: &Finding) {
         let Some(outcome) = finding.class.counted() else { return };
         self.told += 1;
+        let is_surveyed = self.candidate.decision() != Decision::Continue;
         let stratum = self.stratum_of(shot);
-        let stratum = &mut self.strata[stratum];
+        self.strata[stratum].count(shot.arm, outcome, is_surveyed);
+        // A board may come to it later, when another sits at a station.
+        let BoardNumber(board) = finding.board;
+        self.boards.resize(self.boards.len().max(board + 1), Stratum::default());
+        self.boards[board].count(shot.arm, outcome, is_surveyed);
         match shot.arm {
-            Arm::Candidate if self.candidate.decision() == Decision::Continue => {
+            Arm::Candidate if is_surveyed => {}
+            Arm::Candidate => {
                 self.history.push((Arm::Candidate, outcome));
                 self.candidate.record(outcome);
-                stratum.candidate = counted(stratum.candidate, outcome);
             }
-            Arm::Candidate => stratum.surveyed = counted(stratum.surveyed, outcome),
             Arm::Baseline | Arm::Only => {
                 self.history.push((Arm::Baseline, outcome));
                 self.baseline = counted(self.baseline, outcome);
-                stratum.baseline = counted(stratum.baseline, outcome);
             }
         }
     }

@@ -1,42 +1,103 @@
 //! Soak: many cycles of the same, to see whether it lasts and whether it gets worse.
 //!
-//! Boundary: counts and when to stop. What a cycle costs the flash was said by whoever asked.
+//! Boundary: counts and when to stop. What a cycle costs the flash the board tells, or whoever asked.
 
 use brickproof_statistics::{Counts, Outcome, Probability, fisher_differ};
 
-use crate::campaign::{Budget, CampaignError, SoakSettings, check_count};
-use crate::course::Question;
-use crate::shot::{Arm, Finding, Shot, seed_of};
+use crate::boards::BoardNumber;
+use crate::campaign::{Budget, CampaignError, SoakBoards, SoakSettings, check_count};
+use crate::course::{Question, Repeats};
+use crate::shot::{Finding, Shot, seed_of};
+use crate::wear::{WearTally, Worn};
 
 /// A soak under way.
 #[derive(Clone, Debug)]
 pub(crate) struct Soak {
     settings: SoakSettings,
+    repeats: Repeats,
     size: u64,
     seed: u64,
     asked: u64,
     failures: u64,
     /// Whether each cycle failed, in their order.
     failed: Vec<bool>,
+    wear: WearTally,
 }
 
 impl Soak {
-    pub(crate) fn new(settings: SoakSettings, seed: u64, budget: Budget) -> Result<Self, CampaignError> {
+    pub(crate) fn new(
+        settings: &SoakSettings,
+        seed: u64,
+        budget: Budget,
+        repeats: Repeats,
+    ) -> Result<Self, CampaignError> {
         check_count("a number of cycles", settings.cycles)?;
         check_count("a number of failures to stop at", settings.stop_at_failures.unwrap_or(1))?;
-        let affordable = settings.wear.map_or(u64::MAX, crate::campaign::Wear::cycles);
-        let size = settings.cycles.min(affordable).min(budget.trials.unwrap_or(u64::MAX));
-        check_count("a number of cycles that the flash can take", size)?;
-        Ok(Self { settings, size, seed, asked: 0, failures: 0, failed: Vec::new() })
+        if let Some(wear) = &settings.wear {
+            if settings.boards == Some(SoakBoards::New) {
+                return Err(CampaignError::NewBoardsDoNotWear);
+            }
+            let dear = wear.per_cycle.iter().find(|it| it.times > wear.endurance);
+            if let Some(dear) = dear {
+                let (sector, times, endurance) = (dear.sector.clone(), dear.times, wear.endurance);
+                return Err(CampaignError::NoCycleIsAffordable { sector, times, endurance });
+            }
+        }
+        let size = settings.cycles.min(budget.trials.unwrap_or(u64::MAX));
+        check_count("a number of cycles", size)?;
+        let settings = settings.clone();
+        let wear = WearTally::default();
+        Ok(Self { settings, repeats, size, seed, asked: 0, failures: 0, failed: Vec::new(), wear })
+    }
+
+    /// Whether boards go on from cycle to cycle.
+    pub(crate) fn carries(&self) -> bool {
+        self.repeats == Repeats::Roughly || self.settings.boards != Some(SoakBoards::New)
+    }
+
+    /// How many virtual boards take turns; `None` if whatever board is free makes the next cycle.
+    fn turns(&self) -> Option<u64> {
+        match (self.repeats, self.settings.boards) {
+            (Repeats::Roughly, _) | (Repeats::Exactly, Some(SoakBoards::New)) => None,
+            (Repeats::Exactly, Some(SoakBoards::Carried(count))) => Some(u64::from(count).max(1)),
+            (Repeats::Exactly, None) => Some(1),
+        }
+    }
+
+    /// What any trial cost its board, whether it counts or not.
+    pub(crate) fn wears(&mut self, finding: &Finding) {
+        let declared = self.settings.wear.as_ref().map_or(&[][..], |wear| &wear.per_cycle);
+        let told =
+            if finding.erased.is_empty() && self.repeats == Repeats::Roughly { declared } else { &finding.erased };
+        self.wear.record(finding.board, told);
+    }
+
+    /// Another board took the place of this one.
+    pub(crate) fn replaced(&mut self, board: BoardNumber) {
+        self.wear.replaced(board);
+    }
+
+    pub(crate) fn wear(&self) -> &WearTally {
+        &self.wear
+    }
+
+    /// How many erases a sector may see, if that was said.
+    pub(crate) fn endurance(&self) -> Option<u64> {
+        self.settings.wear.as_ref().map(|wear| wear.endurance)
+    }
+
+    /// The sector whose wear ends it, if one does.
+    pub(crate) fn worn_out(&self) -> Option<Worn> {
+        self.wear.exhausted(self.endurance()?)
+    }
+
+    /// Whether each cycle that counts failed.
+    pub(crate) fn failed(&self) -> &[bool] {
+        &self.failed
     }
 
     pub(crate) fn counts(&self) -> Counts {
         counts(&self.failed)
-    }
-
-    /// Whether the flash's wear is what ends it.
-    pub(crate) fn ends_by_wear(&self) -> bool {
-        self.settings.wear.is_some_and(|wear| wear.cycles() == self.size && wear.cycles() < self.settings.cycles)
     }
 
     /// Both halves, and how likely they would differ so much if nothing changed.
@@ -59,7 +120,9 @@ impl Question for Soak {
         }
         let number = self.asked;
         self.asked += 1;
-        Some(Shot { number, arm: Arm::Only, cell: 0, settings: Vec::new(), seed: seed_of(self.seed, number) })
+        // Less than the number of boards.
+        let board = self.turns().map(|count| BoardNumber((number % count) as usize));
+        Some(Shot { board, ..Shot::new(number, Vec::new(), seed_of(self.seed, number)) })
     }
 
     fn record(&mut self, _: &Shot, finding: &Finding) {
@@ -71,7 +134,7 @@ impl Question for Soak {
 
     fn is_answered(&self) -> bool {
         let enough = self.settings.stop_at_failures.is_some_and(|most| self.failures >= most);
-        enough || self.failed.len() as u64 >= self.size
+        enough || self.failed.len() as u64 >= self.size || self.worn_out().is_some()
     }
 
     fn size(&self) -> Option<u64> {

@@ -9,7 +9,7 @@ use brickproof_units::Span;
 use crate::campaign::{Budget, CampaignError, PLACES, Range, SweepSettings, check_count, check_ranges};
 use crate::course::Question;
 use crate::outcome::Class;
-use crate::shot::{Arm, Finding, Shot, seed_of};
+use crate::shot::{Finding, Shot, seed_of};
 
 /// A sweep under way.
 #[derive(Clone, Debug)]
@@ -104,7 +104,7 @@ impl Question for Sweep {
         }
         let number = self.asked;
         self.asked += 1;
-        Some(Shot { number, arm: Arm::Only, cell: 0, settings: self.point(number), seed: seed_of(self.seed, number) })
+        Some(Shot::new(number, self.point(number), seed_of(self.seed, number)))
     }
 
     fn record(&mut self, shot: &Shot, finding: &Finding) {
@@ -158,7 +158,7 @@ mod tests {
         #[test]
         fn a_range_that_is_stopped_early_was_covered_evenly(trials in 8_u64..200, seed: u64) {
             let asked = SweepSettings::Ranges { ranges: vec![range(Knob::After, "0s", "1s", None)], each: 1 };
-            let budget = Budget { trials: Some(trials), time: None };
+            let budget = Budget { trials: Some(trials), ..Budget::default() };
             let mut sweep = Sweep::new(&asked, seed, budget).unwrap();
             let mut places: Vec<i64> = all(&mut sweep).iter().map(|it| it[0].amount()).collect();
             places.sort_unstable();

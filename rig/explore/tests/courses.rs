@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 
 use brickproof_explore::{
-    Answer, Arm, Ask, Budget, Campaign, Class, Conclusion, Course, Finding, Kind, ProveSettings, Range, Repeats, Shot,
-    SoakSettings, Stopped, Strata, SweepSettings, Wear, WindowAsked, journal,
+    Answer, Arm, Ask, Budget, Campaign, Class, Conclusion, Course, Erased, Finding, Kind, ProveSettings, Range,
+    Repeats, Shot, SoakSettings, Stopped, Strata, SweepSettings, Wear, WindowAsked, journal,
 };
 use brickproof_scenario::{Knob, Setting};
 use brickproof_statistics::{Asked, Probability};
@@ -41,11 +41,11 @@ fn window() -> Campaign {
 
 fn proof() -> Campaign {
     let asked = Asked { good: share(0.01), bad: share(0.1), alpha: share(0.05), beta: share(0.05), cap: 200 };
-    campaign(Kind::Prove(ProveSettings { asked, ranges: vec![range("0ms", "60ms", None)], strata: Strata::Bands(3) }))
+    campaign(Kind::Prove(ProveSettings { asked, ranges: vec![range("0ms", "60ms", None)], strata: Strata::bands(3) }))
 }
 
 fn soak(stop_at_failures: Option<u64>, wear: Option<Wear>) -> Campaign {
-    campaign(Kind::Soak(SoakSettings { cycles: 100, stop_at_failures, wear }))
+    campaign(Kind::Soak(SoakSettings { cycles: 100, stop_at_failures, wear, boards: None }))
 }
 
 fn after(shot: &Shot) -> i64 {
@@ -67,10 +67,6 @@ fn board(shot: &Shot) -> Class {
     }
 }
 
-fn finding(class: Class) -> Finding {
-    Finding { class, struck_after: None }
-}
-
 /// Makes the trials `at_a_time`, tells them in the order of asking, and keeps the journal.
 fn run(course: &mut Course, at_a_time: usize, kept: &mut String, most: usize, mut board: impl FnMut(&Shot) -> Class) {
     let mut under_way: VecDeque<Shot> = VecDeque::new();
@@ -78,15 +74,19 @@ fn run(course: &mut Course, at_a_time: usize, kept: &mut String, most: usize, mu
         while under_way.len() < at_a_time {
             match course.ask() {
                 Ask::Shot(shot) => under_way.push_back(shot),
+                Ask::Recover(board) => {
+                    kept.push_str(&format!("{}\n", journal::recovery(course.name_of(board))));
+                    course.recovered(board);
+                }
                 Ask::Wait | Ask::Over => break,
             }
         }
         let Some(shot) = under_way.pop_front() else { break };
-        let finding = finding(board(&shot));
+        let finding = Finding::new(board(&shot));
         if course.is_over() {
             break;
         }
-        kept.push_str(&format!("{}\n", journal::line(&shot, &finding, "id")));
+        kept.push_str(&format!("{}\n", journal::line(&shot, &finding, "virtual", "id")));
         course.record(&finding);
     }
 }
@@ -129,7 +129,7 @@ proptest! {
         for cut in cuts {
             kept.truncate((kept.len() as f64 * cut) as usize);
             let mut course = Course::new(campaign.clone(), Repeats::Roughly).unwrap();
-            let length = journal::resume(&mut course, "d", &kept).unwrap();
+            let length = journal::resume(&mut course, "d", &kept).unwrap().whole;
             kept.truncate(length);
             if length == 0 {
                 kept.push_str(&format!("{}\n", journal::head(&course, "d")));
@@ -146,7 +146,7 @@ fn a_journal_of_something_else_is_refused() {
     let (kept, _) = whole(&sweep(), 1);
     let resumed = |digest: &str, text: &str| {
         let mut course = Course::new(sweep(), Repeats::Roughly).expect("it can be asked");
-        journal::resume(&mut course, digest, text).map_err(|error| error.to_string())
+        journal::resume(&mut course, digest, text).map(|it| it.whole).map_err(|error| error.to_string())
     };
     let swapped: String = {
         let mut lines: Vec<&str> = kept.lines().collect();
@@ -212,10 +212,11 @@ fn where_a_trial_repeats_itself_one_that_tells_nothing_is_not_made_again() {
 }
 
 #[test]
-fn a_run_of_trials_that_tell_nothing_is_a_dead_board() {
+fn a_run_of_trials_that_tell_nothing_also_after_a_recovery_is_a_dead_board() {
     let mut course = Course::new(sweep(), Repeats::Roughly).expect("it can be asked");
     run(&mut course, 2, &mut String::new(), usize::MAX, |_| Class::Invalid);
     assert!(matches!(course.stopped(), Some(Stopped::Dead { invalid: 5 })));
+    assert_eq!((course.progress().invalid, course.boards().map(|it| it.recoveries).sum::<u64>()), (10, 1));
     assert_eq!(course.answer().conclusion, Conclusion::BenchFailed);
 }
 
@@ -260,7 +261,10 @@ fn baseline_and_candidate_take_turns_and_meet_the_same_faults_with_the_same_luck
 fn a_soak_ends_at_its_failures_at_its_wear_or_at_its_end() {
     let fails_late = |shot: &Shot| if shot.number >= 60 { Class::Silent } else { Class::Survived };
     let stopped = said(&soak(Some(2), None), fails_late);
-    let worn = said(&soak(None, Some(Wear { erases_per_cycle: 4, endurance: 200 })), fails_late);
+    let worn = said(
+        &soak(None, Some(Wear { endurance: 200, per_cycle: vec![Erased { sector: "keys".to_owned(), times: 4 }] })),
+        fails_late,
+    );
     let drifted = said(&soak(None, None), fails_late);
     let text: String = [stopped, worn, drifted].into_iter().map(|it| format!("{}\n", it.text)).collect();
     insta::assert_snapshot!(text);

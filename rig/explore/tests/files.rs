@@ -6,7 +6,7 @@ const QUESTIONS: [&str; 4] = [
     "sweep: { vary: { fault.after: { from: 0ms, to: 60ms, points: 61 }, fault.floor: { from: 0V, to: 2V, points: 9 } }, each: 3 }",
     "find_window: { from: 0ms, to: 3s, resolution: 1ms, narrowest: 5ms, weakest: 30% }",
     "prove: { baseline: lantern-no-heal, candidate: lantern-heal-full, vary: { fault.after: { from: 0ms, to: 60ms } }, strata: 4, good: 0.1%, bad: 2%, cap: 1000 }",
-    "soak: { cycles: 5000, stop_at_failures: 1, wear: { erases_per_cycle: 2, endurance: 10000 } }",
+    "soak: { cycles: 5000, stop_at_failures: 1, wear: { erases_per_cycle: { 0x3e800: 2 }, endurance: 10000 }, boards: 2 }",
 ];
 
 fn file(question: &str) -> String {
@@ -26,7 +26,9 @@ fn every_question_can_be_asked_in_a_file() {
     assert_eq!(read[0].scenario, "brown-out.yaml");
     assert_eq!(read[0].campaign.budget.trials, Some(500));
     assert!(matches!(&read[2].firmware, Firmwares::Two { baseline, .. } if baseline == "lantern-no-heal"));
-    assert!(matches!(&read[3].campaign.kind, Kind::Soak(soak) if soak.wear.is_some_and(|wear| wear.cycles() == 5_000)));
+    assert!(
+        matches!(&read[3].campaign.kind, Kind::Soak(soak) if soak.wear.as_ref().is_some_and(|wear| wear.per_cycle[0].sector == "0x3e800"))
+    );
 }
 
 #[test]

@@ -16,7 +16,7 @@ fn swept(ranges: Vec<Range>, board: impl Fn(&Shot) -> Class) -> Course {
     let campaign = Campaign { title: "a < b & c".to_owned(), kind, seed: 1, budget: Budget::default() };
     let mut course = Course::new(campaign, Repeats::Roughly).expect("it can be asked");
     while let Ask::Shot(shot) = course.ask() {
-        course.record(&Finding { class: board(&shot), struck_after: None });
+        course.record(&Finding::new(board(&shot)));
     }
     course
 }

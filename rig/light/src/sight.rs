@@ -72,6 +72,11 @@ pub struct Sight {
 }
 
 impl Sight {
+    /// Whether a light is stated, in whatever rhythm.
+    pub fn shows_light(&self) -> bool {
+        !matches!(self.rhythm, Rhythm::Unknown | Rhythm::Off)
+    }
+
     /// The statement that nothing can be stated.
     pub(crate) fn unknown(since: Instant, until: Instant) -> Self {
         Self { since, until, ..Self::default() }

@@ -8,10 +8,12 @@ use std::fs;
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
+use brickproof_trial::Trial;
 use serde::Deserialize;
 
 use crate::junit;
 use crate::results::{Finished, Results, SCHEMA};
+use crate::secrets::Secrets;
 use crate::timeline;
 
 /// Where evidence goes when nobody says where.
@@ -134,10 +136,7 @@ impl Folder {
         write_file(&self.path.join("junit.xml"), xml.as_bytes())?;
         for Finished { id, trial, attempt, secrets, .. } in finished {
             let place = self.path.join(TRIALS).join(trial_folder(&id.to_string(), *attempt));
-            make_folder(&place)?;
-            let record = trial.timeline();
-            write_file(&place.join("timeline.jsonl"), timeline::to_json_lines(record, secrets).as_bytes())?;
-            write_file(&place.join("console.raw"), &secrets.masked(&record.raw_console()))?;
+            write_files(&place, &files_of(trial, secrets))?;
         }
         // Last, so that a folder with results is a folder with everything.
         write_file(&self.path.join(RESULTS), format!("{json}\n").as_bytes())
@@ -178,6 +177,24 @@ impl Folder {
 /// Whether a JUnit file is one that an interrupted run left without its results.
 fn is_ours(junit: &Path) -> bool {
     fs::read_to_string(junit).is_ok_and(|text| text.contains("<testsuites name=\"brickproof "))
+}
+
+/// What is kept of one trial: files, each with its name. Private keys are masked.
+pub fn files_of(trial: &Trial, secrets: &Secrets) -> Vec<(&'static str, Vec<u8>)> {
+    let record = trial.timeline();
+    vec![
+        ("timeline.jsonl", timeline::to_json_lines(record, secrets).into_bytes()),
+        ("console.raw", secrets.masked(&record.raw_console()).into_owned()),
+    ]
+}
+
+/// Writes files into a folder, which is made.
+///
+/// # Errors
+/// It cannot be made, or one of them cannot be written.
+pub fn write_files(place: &Path, files: &[(&'static str, Vec<u8>)]) -> Result<(), EvidenceError> {
+    make_folder(place)?;
+    files.iter().try_for_each(|(name, bytes)| write_file(&place.join(name), bytes))
 }
 
 /// The name of a trial's folder below `trials`: its id, with the middle left out where file systems would refuse it. Seed and digest stay, so

@@ -8,5 +8,5 @@ mod quantity;
 mod time;
 
 pub use parse::ParseQuantityError;
-pub use quantity::{Baud, Capacitance, Charge, Current, Frequency, Quantity, Ratio, Resistance, Slew, Voltage};
+pub use quantity::{Baud, Capacitance, Charge, Current, Frequency, Quantity, Ratio, Resistance, Size, Slew, Voltage};
 pub use time::{Instant, Span};

@@ -104,6 +104,12 @@ quantity! {
     show ["mHz" => 1, "Hz" => 1_000, "kHz" => 1_000_000, "MHz" => 1_000_000_000]
 }
 quantity! {
+    /// A size, in bytes.
+    Size(u64), "a size", example "64MB", base "bytes",
+    units ["B" => 1, "kB" => 1_000, "MB" => 1_000_000, "GB" => 1_000_000_000],
+    show ["B" => 1, "kB" => 1_000, "MB" => 1_000_000, "GB" => 1_000_000_000]
+}
+quantity! {
     /// A line rate, in baud.
     Baud(u32), "a line rate", example "115200Bd", base "baud",
     units ["Bd" => 1, "kBd" => 1_000, "MBd" => 1_000_000], show ["Bd" => 1]

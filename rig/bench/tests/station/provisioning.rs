@@ -3,7 +3,7 @@
 use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, Instant};
 
-use brickproof_bench::driver::Outcome;
+use brickproof_bench::driver::{self, Outcome};
 use brickproof_firmware::{Firmware, KeyStore, private_keys};
 use brickproof_instruments::Kind;
 use brickproof_keys::lantern_layout::{AREA_SIZE, Area};
@@ -78,6 +78,29 @@ async fn a_board_that_does_not_answer_is_reset_then_power_cycled_then_given_up()
     assert!(verdict(&outcome).starts_with("error, blame: bench: "), "{}", verdict(&outcome));
     assert!(rig.model.is_safe() && !rig.journal().exists());
     everything_was_answered(&outcome);
+}
+
+/// Between two cycles of a soak.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_board_that_is_recovered_is_dark_for_a_while_and_has_its_firmware_and_keys_afterwards() {
+    let image = Firmware::shipped("lantern-heal-full").unwrap();
+    for (deaf, words) in [(Deaf::No, "wrote"), (Deaf::UntilReset, "after a reset")] {
+        let rig = Rig::new();
+        rig.model.probe_is_deaf(deaf);
+        rig.model.write_flash(0x100, &[0x55; 64]);
+        let done = driver::recover(&rig.open().await, &image).await.expect("it can be");
+        assert!(done.contains(words), "{done}");
+        assert_eq!(rig.model.flash(0, image.image().len()), image.image());
+        assert!(rig.model.is_safe() && !rig.journal().exists());
+        // And again, when there is nothing to be written.
+        let done = driver::recover(&rig.open().await, &image).await.expect("it can be");
+        assert_eq!(done, "firmware and keys were there");
+    }
+    let rig = Rig::new();
+    rig.model.probe_is_deaf(Deaf::ForGood);
+    let why = driver::recover(&rig.open().await, &image).await.expect_err("it cannot be");
+    assert!(why.contains("its board could not be provisioned") && why.contains("; after a power cycle: the"), "{why}");
+    assert!(rig.model.is_safe() && !rig.journal().exists());
 }
 
 /// A probe that hangs before anything else can be known of the board.

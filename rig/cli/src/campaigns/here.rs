@@ -10,6 +10,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 
 use brickproof_explore::{Arm, Ask, Finding, Laboratory, Shot};
+use brickproof_trial::Trial;
 
 use super::Desk;
 use crate::signals;
@@ -22,14 +23,14 @@ struct Table<'d, 'p> {
     asked: u64,
     taken: u64,
     /// Findings that wait for older ones.
-    waiting: BTreeMap<u64, (Shot, Finding)>,
+    waiting: BTreeMap<u64, (Shot, Finding, Option<Trial>)>,
 }
 
 impl Table<'_, '_> {
     fn take_what_can_be(&mut self) {
-        while let Some((shot, finding)) = self.waiting.remove(&self.taken) {
+        while let Some((shot, finding, trial)) = self.waiting.remove(&self.taken) {
             self.taken += 1;
-            self.desk.take(&shot, &finding);
+            self.desk.take(&shot, &finding, trial.as_ref());
         }
     }
 }
@@ -84,7 +85,8 @@ fn work(
             break;
         }
         match at_table.desk.course.ask() {
-            Ask::Over => break,
+            // A new board is never a dead one.
+            Ask::Over | Ask::Recover(_) => break,
             Ask::Wait => at_table = moved.wait(at_table).unwrap_or_else(PoisonError::into_inner),
             Ask::Shot(shot) => {
                 let ticket = at_table.asked;
@@ -94,9 +96,11 @@ fn work(
                 drop(at_table);
                 // What cannot be turned was refused before the campaign began.
                 let trial = laboratory.plan_of(&shot.settings).ok().map(|plan| laboratory.make(plan, &shot));
-                let finding = trial.and_then(|trial| Finding::of(&trial)).unwrap_or(Finding::UNTOLD);
+                let finding = trial.as_ref().and_then(Finding::of).unwrap_or(Finding::UNTOLD);
                 at_table = table.lock().unwrap_or_else(PoisonError::into_inner);
-                at_table.waiting.insert(ticket, (shot, finding));
+                // A trial is large: it waits for its turn only where it is wanted.
+                let trial = trial.filter(|_| at_table.desk.keeps_evidence());
+                at_table.waiting.insert(ticket, (shot, finding, trial));
                 at_table.take_what_can_be();
                 moved.notify_all();
             }

@@ -4,11 +4,12 @@
 //! them once a second, and at the end.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, Write};
+use std::io::{self, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use brickproof_explore::{Answer, Course, Finding, Shot, journal};
+use brickproof_explore::journal::{self, Resumed, Told};
+use brickproof_explore::{Answer, Course, Finding, Shot};
 use brickproof_report::results::World;
 
 use crate::arguments::Conduct;
@@ -39,8 +40,8 @@ pub(super) struct Journal {
 }
 
 impl Journal {
-    /// Opens the journal of the campaign with this digest and tells `course` what is in it.
-    pub(super) fn open(conduct: &Conduct, digest: &str, course: &mut Course) -> Result<Self, Problem> {
+    /// Opens the journal of the campaign with this digest and tells `course` what is in it; that is given too.
+    pub(super) fn open(conduct: &Conduct, digest: &str, course: &mut Course) -> Result<(Self, Vec<Told>), Problem> {
         let folder = match &conduct.report {
             Some(folder) => folder.clone(),
             None => Path::new(DEFAULT_FOLDER).join(format!("{}-{digest}", course.campaign().kind.name())),
@@ -62,39 +63,61 @@ impl Journal {
         } else {
             io::read_to_string(&journal.file).map_err(|error| trouble(error.to_string()))?
         };
-        let whole = journal::resume(course, digest, &text)
+        let Resumed { whole, told } = journal::resume(course, digest, &text)
             .map_err(|error| trouble(format!("{error}; --fresh begins anew, --report DIR keeps it elsewhere")))?;
         journal.cut_to(whole as u64).map_err(|error| trouble(error.to_string()))?;
         if whole == 0 {
             let head = format!("{}\n", journal::head(course, digest));
             journal.file.write_all(head.as_bytes()).map_err(|error| trouble(error.to_string()))?;
         }
-        Ok(journal)
+        Ok((journal, told))
     }
 
     fn cut_to(&mut self, length: u64) -> io::Result<()> {
-        use std::io::Seek;
         self.file.set_len(length)?;
         self.file.seek(io::SeekFrom::Start(length)).map(drop)
     }
 
-    fn trouble(&self, error: &io::Error) -> Problem {
-        Problem::NotKept { path: self.folder.join(JOURNAL), why: error.to_string() }
+    fn trouble(&self, source: io::Error) -> Problem {
+        Problem::NotKept { path: self.folder.join(JOURNAL), source }
     }
 
     /// A finding that is going to count.
-    pub(super) fn keep(&mut self, shot: &Shot, finding: &Finding, id: &str) -> Result<(), Problem> {
-        let line = format!("{}\n", journal::line(shot, finding, id));
-        self.file.write_all(line.as_bytes()).map_err(|error| self.trouble(&error))?;
+    pub(super) fn keep(&mut self, shot: &Shot, finding: &Finding, board: &str, id: &str) -> Result<(), Problem> {
+        self.keep_line(&journal::line(shot, finding, board, id))
+    }
+
+    /// A board that was recovered.
+    pub(super) fn keep_recovery(&mut self, board: &str) -> Result<(), Problem> {
+        self.keep_line(&journal::recovery(board))
+    }
+
+    fn keep_line(&mut self, line: &str) -> Result<(), Problem> {
+        let line = format!("{line}\n");
+        let before = self.file.stream_position().map_err(|error| self.trouble(error))?;
+        if let Err(error) = self.file.write_all(line.as_bytes()) {
+            // Half a line is none; if it cannot be cut off, whoever goes on does it.
+            let _ = self.cut_to(before);
+            return Err(self.trouble(error));
+        }
         if self.synced.elapsed() >= SYNC_EVERY {
             self.sync()?;
         }
         Ok(())
     }
 
+    /// A cycle that came to something else when it was made again.
+    pub(super) fn elsewise(&self, shot: &Shot, kept: &Finding, made: &Finding) -> Problem {
+        let why = format!(
+            "cycle {} is kept as {} and came to {} when it was made again, so the rig or its firmware changed since; --fresh begins anew",
+            shot.number, kept.class, made.class
+        );
+        Problem::Journal { path: self.folder.join(JOURNAL), why }
+    }
+
     fn sync(&mut self) -> Result<(), Problem> {
         self.synced = Instant::now();
-        self.file.sync_data().map_err(|error| self.trouble(&error))
+        self.file.sync_data().map_err(|error| self.trouble(error))
     }
 
     /// The answer as far as there is one, beside the journal.
@@ -104,13 +127,13 @@ impl Journal {
         let path = self.folder.join(ANSWER);
         let beside = path.with_extension("part");
         let written = fs::write(&beside, text).and_then(|()| fs::rename(&beside, &path));
-        written.map_err(|error| Problem::NotKept { path, why: error.to_string() })
+        written.map_err(|source| Problem::NotKept { path, source })
     }
 
     /// The picture, where there is one.
     pub(super) fn draw(&self, picture: &str) -> Result<(), Problem> {
         let path = self.folder.join(PICTURE);
-        fs::write(&path, picture).map_err(|error| Problem::NotKept { path, why: error.to_string() })
+        fs::write(&path, picture).map_err(|source| Problem::NotKept { path, source })
     }
 
     /// Where it is.

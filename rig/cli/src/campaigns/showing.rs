@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use brickproof_explore::picture;
-use brickproof_explore::{Answer, Class, Course, Progress};
+use brickproof_explore::{Answer, BoardTally, Class, Course, Progress};
 use brickproof_report::results::World;
 use serde_json::json;
 
@@ -46,6 +46,12 @@ impl Showing {
     /// The command that makes a trial of that class again is worth a line, once.
     pub(super) fn remember(&mut self, class: Class, replay: impl FnOnce() -> String) {
         self.examples.entry(class).or_insert_with(replay);
+    }
+
+    /// A board that had to be brought back is worth a line.
+    pub(super) fn recovered(&self, board: &str) {
+        self.line.clear();
+        output::note(&format!("board {board} told nothing several times in a row and was recovered"));
     }
 
     fn rate(&self, progress: &Progress) -> f64 {
@@ -106,9 +112,20 @@ impl Showing {
                 let told = json!({
                     "answer": { "conclusion": conclusion, "text": answer.text, "world": self.world.name() },
                     "progress": self.in_numbers(&progress),
+                    "boards": course.boards().map(board_in_numbers).collect::<Vec<_>>(),
                 });
                 output::line(&told.to_string());
             }
         }
     }
+}
+
+fn board_in_numbers(board: &BoardTally) -> serde_json::Value {
+    json!({
+        "name": board.name,
+        "done": board.done,
+        "failures": board.failures,
+        "told_nothing": board.untold,
+        "recoveries": board.recoveries,
+    })
 }

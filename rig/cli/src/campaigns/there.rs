@@ -5,68 +5,143 @@
 
 use std::sync::{Arc, mpsc};
 
-use brickproof_explore::{Arm, Ask, Finding, Shot};
+use brickproof_bench::driver;
+use brickproof_explore::{Ask, BoardNumber, Finding, Shot, Stopped};
 use brickproof_report::Secrets;
+use brickproof_report::results::Finished;
 
 use super::Desk;
 use crate::arguments::Conduct;
 use crate::commands::run::{Ended, Job};
 use crate::exit::Problem;
+use crate::output;
 use crate::stations::{self, Chosen, Interrupted};
 
 pub(super) fn make(desk: &mut Desk<'_>, chosen: &Chosen, conduct: &Conduct) -> Result<Interrupted, Problem> {
-    if desk.prepared.subjects.iter().any(|subject| subject.arm != Arm::Only) && chosen.stations.len() > 1 {
-        return Err(Problem::Selection {
-            what: format!(
-                "bench {} has several stations, and a proof compares two firmwares on the same board",
-                chosen.bench
-            ),
-            help: "say which with --station".to_owned(),
-        });
-    }
     let secrets = Secrets::new(&brickproof_firmware::private_keys());
     while !desk.is_over() {
-        let (shots, jobs) = next_round(desk, chosen, conduct)?;
+        let shots = next_round(desk, chosen)?;
         if shots.is_empty() {
             break;
         }
-        chosen.check(&jobs)?;
-        let jobs: Vec<Arc<Job>> = jobs.into_iter().map(Arc::new).collect();
-        let (sender, receiver) = mpsc::channel();
-        let outcome = stations::run_all(chosen, &jobs, 1, &secrets, &sender);
-        drop(sender);
-        let mut findings: Vec<Option<Finding>> = vec![None; shots.len()];
-        for Ended { position, attempts } in receiver {
-            findings[position] = attempts.last().and_then(|it| Finding::of(&it.trial));
-        }
-        let interrupted = matches!(outcome, Ok(Interrupted::Yes));
-        for (shot, finding) in shots.iter().zip(findings) {
-            match finding {
-                Some(finding) => desk.take(shot, &finding),
-                // What was not begun, for an interruption or a bench that cannot go on, told nothing and is not told.
-                None if interrupted || outcome.is_err() => break,
-                None => desk.take(shot, &Finding::UNTOLD),
-            }
-        }
-        if let Interrupted::Yes = outcome? {
+        if make_round(desk, chosen, conduct, &shots, &secrets)? == Interrupted::Yes {
             return Ok(Interrupted::Yes);
         }
     }
     Ok(Interrupted::No)
 }
 
-fn next_round(desk: &mut Desk<'_>, chosen: &Chosen, conduct: &Conduct) -> Result<(Vec<Shot>, Vec<Job>), Problem> {
-    let (mut shots, mut jobs) = (Vec::new(), Vec::new());
-    while shots.len() < chosen.stations.len() {
-        let Ask::Shot(shot) = desk.course.ask() else { break };
-        let subject = desk.prepared.subject(&shot);
-        let (plan, id) = subject.plan_of(&shot)?;
-        let mut replay = subject.replay(&plan, &id);
-        if let Some(path) = &conduct.on.bench {
-            replay.push_str(&format!(" --bench {}", path.display()));
+/// Recovers boards that told nothing any more, and asks for as many shots as there are stations.
+fn next_round(desk: &mut Desk<'_>, chosen: &Chosen) -> Result<Vec<Shot>, Problem> {
+    let mut shots = Vec::new();
+    while shots.len() < chosen.stations.len() && !desk.is_over() {
+        match desk.course.ask() {
+            Ask::Shot(shot) => shots.push(shot),
+            Ask::Recover(board) if shots.is_empty() => recover(desk, chosen, board)?,
+            // First what is asked for already.
+            Ask::Recover(_) | Ask::Wait | Ask::Over => break,
         }
-        jobs.push(Job { id, plan, firmware: subject.firmware.clone(), replay });
-        shots.push(shot);
     }
-    Ok((shots, jobs))
+    Ok(shots)
+}
+
+/// Makes what was asked for; shots that need the same board one after the other.
+fn make_round(
+    desk: &mut Desk<'_>,
+    chosen: &Chosen,
+    conduct: &Conduct,
+    shots: &[Shot],
+    secrets: &Secrets,
+) -> Result<Interrupted, Problem> {
+    let mut ended: Vec<Option<Finished>> = std::iter::repeat_with(|| None).take(shots.len()).collect();
+    let mut outcome = Ok(Interrupted::No);
+    for (stations, places) in by_station(desk, chosen, shots) {
+        let jobs: Vec<Job> = places.iter().map(|place| job(desk, conduct, &shots[*place])).collect::<Result<_, _>>()?;
+        stations.check(&jobs)?;
+        let jobs: Vec<Arc<Job>> = jobs.into_iter().map(Arc::new).collect();
+        let (sender, receiver) = mpsc::channel();
+        outcome = stations::run_all(&stations, &jobs, 1, secrets, &sender);
+        drop(sender);
+        for Ended { position, mut attempts } in receiver {
+            ended[places[position]] = attempts.pop();
+        }
+        if !matches!(outcome, Ok(Interrupted::No)) {
+            break;
+        }
+    }
+    let goes_on = matches!(outcome, Ok(Interrupted::No));
+    for (shot, ended) in shots.iter().zip(ended) {
+        match ended {
+            Some(ended) => {
+                let board = desk.course.board(&board_of(&ended));
+                let finding = Finding::of(&ended.trial).unwrap_or(Finding::UNTOLD);
+                desk.take(shot, &finding.on(board), Some(&ended.trial));
+            }
+            None if goes_on => desk.take(shot, &Finding::UNTOLD, None),
+            // What was not begun, for an interruption or a bench that cannot go on, told nothing and is not told.
+            None => break,
+        }
+    }
+    outcome
+}
+
+/// The shots by their place, each with the stations that may make them.
+fn by_station(desk: &Desk<'_>, chosen: &Chosen, shots: &[Shot]) -> Vec<(Chosen, Vec<usize>)> {
+    let mut groups: Vec<(Option<BoardNumber>, Vec<usize>)> = Vec::new();
+    for (place, shot) in shots.iter().enumerate() {
+        match groups.iter_mut().find(|(board, _)| *board == shot.board) {
+            Some((_, places)) => places.push(place),
+            None => groups.push((shot.board, vec![place])),
+        }
+    }
+    let stations = |board: Option<BoardNumber>| match board.and_then(|board| station_of(desk, chosen, board)) {
+        Some(station) => chosen.alone(station),
+        None => chosen.clone(),
+    };
+    groups.into_iter().map(|(board, places)| (stations(board), places)).collect()
+}
+
+/// At which station the board sits.
+fn station_of(desk: &Desk<'_>, chosen: &Chosen, board: BoardNumber) -> Option<usize> {
+    (0..chosen.stations.len()).find(|index| chosen.board_of(*index) == desk.course.name_of(board))
+}
+
+/// As [`Chosen::board_of`] calls it.
+fn board_of(ended: &Finished) -> String {
+    match &ended.board_serial {
+        Some(serial) => format!("{} ({serial})", ended.station),
+        None => ended.station.to_string(),
+    }
+}
+
+fn job(desk: &Desk<'_>, conduct: &Conduct, shot: &Shot) -> Result<Job, Problem> {
+    let subject = desk.prepared.subject(shot);
+    let (plan, id) = subject.plan_of(shot)?;
+    let mut replay = subject.replay(&plan, &id);
+    if let Some(path) = &conduct.on.bench {
+        replay.push_str(&format!(" --bench {}", path.display()));
+    }
+    Ok(Job { id, plan, firmware: subject.firmware.clone(), replay })
+}
+
+/// Writes firmware and keys to the board anew, up the ladder of what may help. A board that cannot be recovered ends the campaign.
+fn recover(desk: &mut Desk<'_>, chosen: &Chosen, board: BoardNumber) -> Result<(), Problem> {
+    let Some(station) = station_of(desk, chosen, board) else {
+        // Its station is not among those of this bench any more, so that nothing is asked of it.
+        desk.recovered(board);
+        return Ok(());
+    };
+    let firmware = desk.prepared.subjects[0].firmware.clone();
+    let recovered = stations::on_one(chosen, station, async |opened| driver::recover(opened, &firmware).await)?;
+    match recovered {
+        Ok(done) => {
+            output::note(&format!("{}: {done}", chosen.board_of(station)));
+            desk.recovered(board);
+        }
+        Err(why) => {
+            output::note(&format!("{}: {why}", chosen.board_of(station)));
+            desk.course.stop(Stopped::Lost);
+        }
+    }
+    Ok(())
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use brickproof_explore::{
     Arm, Budget, Campaign, CampaignError, CampaignFile, Firmwares, Kind, ProveSettings, Range, SoakSettings, Strata,
-    SweepSettings, WindowAsked, aim_at_every_operation, load,
+    SweepSettings, Wear, WindowAsked, aim_at_every_operation, load,
 };
 use brickproof_firmware::Firmware;
 use brickproof_scenario::plan::{FirmwareName, Plan};
@@ -38,7 +38,7 @@ pub(crate) fn prepared(path: &Path) -> Result<Prepared, Problem> {
         Firmwares::Two { baseline, candidate } => {
             let (subjects, names) = two(&scenario, &set, &baseline, &candidate, over.as_deref())?;
             if let (Kind::Prove(settings), Some(names)) = (&mut campaign.kind, names) {
-                settings.strata = Strata::Cells(names);
+                settings.strata.cells = names;
             }
             subjects
         }
@@ -117,24 +117,30 @@ pub(crate) fn prove(arguments: &arguments::Prove) -> Result<Exit, Problem> {
         cap: *cap,
     };
     let ranges = ranges(vary)?;
-    let usual = if ranges.first().is_some_and(|range| range.holds(STRATA)) { STRATA } else { 1 };
-    let strata = names.map_or(Strata::Bands(strata.unwrap_or(usual)), Strata::Cells);
+    let usual = if names.is_none() && ranges.first().is_some_and(|range| range.holds(STRATA)) { STRATA } else { 1 };
+    let strata = Strata { cells: names.unwrap_or_default(), bands: strata.unwrap_or(usual) };
     let settings = ProveSettings { asked: test, ranges, strata };
     let title = format!("is {candidate} fixed, where {baseline} fails, in {}", files::label(&asked.scenario));
     campaigns::conduct(Prepared { campaign: campaign(asked, title, Kind::Prove(settings)), subjects }, conduct)
 }
 
 pub(crate) fn soak(arguments: &arguments::Soak) -> Result<Exit, Problem> {
-    let arguments::Soak { asked, firmware, cycles, stop_at_failures, conduct } = arguments;
+    let arguments::Soak { asked, firmware, cycles, stop_at_failures, evidence, boards, endurance, conduct } = arguments;
     let subject = subject(&asked.scenario, &asked.set, firmware.as_deref(), Arm::Only)?;
-    let settings = SoakSettings { cycles: *cycles, stop_at_failures: *stop_at_failures, wear: None };
+    let settings = SoakSettings {
+        cycles: *cycles,
+        stop_at_failures: *stop_at_failures,
+        wear: endurance.map(|endurance| Wear { endurance, per_cycle: Vec::new() }),
+        boards: *boards,
+    };
     let title = format!("does {} last in {}", subject.firmware.name(), subject.plan.scenario.path);
-    let campaign = campaign(asked, title, Kind::Soak(settings));
+    let mut campaign = campaign(asked, title, Kind::Soak(settings));
+    campaign.budget.evidence = *evidence;
     campaigns::conduct(Prepared { campaign, subjects: vec![subject] }, conduct)
 }
 
 fn campaign(asked: &Asked, title: String, kind: Kind) -> Campaign {
-    let budget = Budget { trials: asked.trials, time: asked.time };
+    let budget = Budget { trials: asked.trials, time: asked.time, evidence: None };
     Campaign { title, kind, seed: u64::from(asked.seed), budget }
 }
 
