@@ -215,7 +215,8 @@ impl Desk<'_> {
     /// A full disk ends the course where it is; with room it goes on from there. Anything else ends the command.
     fn cannot_keep(&mut self, problem: Problem) {
         if problem.is_full_disk() {
-            output::note(&problem.to_string());
+            let why = std::error::Error::source(&problem).map(|it| format!(": {it}")).unwrap_or_default();
+            output::note(&format!("{problem}{why}"));
             self.course.stop(Stopped::DiskFull);
         } else {
             self.trouble = Some(problem);

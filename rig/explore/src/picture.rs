@@ -1,17 +1,21 @@
-//! Pictures of a campaign: the survival map of a sweep, the windows of a search, the way of a proof; as SVG, and small for a terminal.
+//! Pictures of a campaign: the survival map of a sweep, the windows of a search, the way of a proof, the cycles of a soak; as SVG, and small for
+//! a terminal.
 //!
 //! Boundary: text out of a course. Each picture carries its own legend and its world, since pictures travel without the page they stood on.
 
+mod cycles;
 mod map;
+mod rows;
 mod strip;
 mod svg;
 mod way;
 mod window;
 
+use brickproof_statistics::{Counts, Interval};
 use brickproof_units::Span;
 use brickproof_virtual_board::flash::{FlashOperation, FlashRecord};
 
-use crate::course::{Asking, Course};
+use crate::course::{Asking, Course, shown_confidence};
 use crate::outcome::Class;
 
 /// What the flash did after the trigger when nothing disturbed it, for the axis of time.
@@ -49,16 +53,24 @@ pub fn svg(course: &Course, caption: &Caption<'_>) -> Option<String> {
         Asking::Sweep(sweep) => map::draw(sweep.tried(), caption),
         Asking::FindWindow(find) => window::draw(find, caption),
         Asking::Prove(prove) => way::draw(prove, caption),
-        Asking::Soak(_) => None,
+        Asking::Soak(soak) => cycles::draw(soak, course, caption),
     }
 }
 
-/// The picture of a sweep in lines of text, so many characters wide. `None` if there is nothing to be seen.
+/// The picture of a course in lines of text, about so many characters wide. `None` if there is nothing to be seen.
 pub fn text(course: &Course, width: usize) -> Option<String> {
     match course.asking() {
         Asking::Sweep(sweep) => strip::draw(sweep.tried(), width),
-        _ => None,
+        Asking::FindWindow(find) => window::text(find, width),
+        Asking::Prove(prove) => way::text(prove, width),
+        Asking::Soak(soak) => cycles::text(soak, width),
     }
+}
+
+/// Failures among trials, with the interval that is shown everywhere.
+fn share(counts: Counts) -> String {
+    let Interval { low, high } = counts.clopper_pearson(shown_confidence());
+    format!("{} of {} failed ({low} to {high})", counts.failures(), counts.trials())
 }
 
 const fn colour(class: Class) -> &'static str {

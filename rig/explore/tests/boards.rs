@@ -231,7 +231,7 @@ fn on_two(campaign: Campaign) -> Course {
 
 /// The board of a trial: the one that has to make it, or one after the other.
 fn maker(course: &mut Course, shot: &Shot) -> BoardNumber {
-    let name = if shot.number % 2 == 0 { "left" } else { "right" };
+    let name = if shot.number.is_multiple_of(2) { "left" } else { "right" };
     let free = course.board(name);
     shot.board.unwrap_or(free)
 }
@@ -241,7 +241,7 @@ fn what_each_board_came_to_is_told() {
     let mut course = on_two(soak(None, None));
     while let Ask::Shot(shot) = course.ask() {
         let board = maker(&mut course, &shot);
-        let fails = course.name_of(board) == "right" && shot.number % 3 == 0;
+        let fails = course.name_of(board) == "right" && shot.number.is_multiple_of(3);
         let class = if fails { Class::Misbehaved } else { Class::Survived };
         course.record(&Finding::new(class).on(board));
     }

@@ -1,8 +1,12 @@
 //! Pictures: what is drawn is what was tried, and a reader of XML that is not ours can read it.
 
 use brickproof_explore::picture::{self, Busy, Caption};
-use brickproof_explore::{Ask, Budget, Campaign, Class, Course, Finding, Kind, Range, Repeats, Shot, SweepSettings};
+use brickproof_explore::{
+    Arm, Ask, Budget, Campaign, Class, Course, Erased, Finding, Kind, ProveSettings, Range, Repeats, Shot,
+    SoakSettings, Strata, SweepSettings, Wear, WindowAsked,
+};
 use brickproof_scenario::{Knob, Setting};
+use brickproof_statistics::{Asked, Probability};
 use brickproof_units::Span;
 use quick_xml::events::Event;
 
@@ -48,7 +52,18 @@ fn a_map_has_a_box_for_every_point_and_its_flash_under_the_axis() {
     let busy = [Busy { from: Span::millis(2), to: Span::millis(23), erases: true }];
     let caption = Caption { title: &course.campaign().title, world: "virtual", busy: &busy };
     let svg = picture::svg(&course, &caption).expect("there is something to be seen");
-    let mut reader = quick_xml::Reader::from_str(&svg);
+    let (titles, words) = read(&svg);
+    let points = titles.iter().filter(|title| title.starts_with("fault.after")).count();
+    assert_eq!(points, 21 * 5);
+    assert!(titles.iter().any(|title| title == "erase from 2ms to 23ms"), "{titles:?}");
+    let silent = titles.iter().filter(|title| title.ends_with("silent")).count();
+    assert_eq!(silent, 10, "ten instants at 0V");
+    assert!(svg.contains("a &lt; b &amp; c (virtual world)"), "{words:?}");
+}
+
+/// Its titles and its words, as a reader of XML finds them.
+fn read(svg: &str) -> (Vec<String>, Vec<String>) {
+    let mut reader = quick_xml::Reader::from_str(svg);
     reader.config_mut().check_end_names = true;
     let (mut titles, mut words) = (Vec::new(), Vec::new());
     let mut inside = Vec::new();
@@ -62,12 +77,98 @@ fn a_map_has_a_box_for_every_point_and_its_flash_under_the_axis() {
             _ => {}
         }
     }
-    let points = titles.iter().filter(|title| title.starts_with("fault.after")).count();
-    assert_eq!(points, 21 * 5);
-    assert!(titles.iter().any(|title| title == "erase from 2ms to 23ms"), "{titles:?}");
-    let silent = titles.iter().filter(|title| title.ends_with("silent")).count();
-    assert_eq!(silent, 10, "ten instants at 0V");
-    assert!(svg.contains("a &lt; b &amp; c (virtual world)"), "{words:?}");
+    (titles, words)
+}
+
+fn made(kind: Kind, find: impl Fn(&Shot) -> Finding) -> Course {
+    let campaign = Campaign { title: "T".to_owned(), kind, seed: 1, budget: Budget::default() };
+    let mut course = Course::new(campaign, Repeats::Roughly).expect("it can be asked");
+    while let Ask::Shot(shot) = course.ask() {
+        course.record(&find(&shot));
+    }
+    course
+}
+
+fn share(value: f64) -> Probability {
+    Probability::new(value).expect("it is one")
+}
+
+fn anywhere(to: &str) -> Range {
+    let setting = |text| Setting::of(Knob::After, text).expect("it is one");
+    Range::new(setting("0ms"), setting(to), None).expect("it holds something")
+}
+
+fn searched() -> Course {
+    let asked = WindowAsked {
+        range: anywhere("60ms"),
+        resolution: Span::millis(2),
+        credibility: share(0.95),
+        narrowest: Span::millis(10),
+        weakest: share(0.5),
+        confidence: share(0.95),
+    };
+    made(Kind::FindWindow(asked), |shot| Finding::new(board(shot)))
+}
+
+fn proved() -> Course {
+    let asked = Asked { good: share(0.01), bad: share(0.1), alpha: share(0.05), beta: share(0.05), cap: 200 };
+    let settings = ProveSettings { asked, ranges: vec![anywhere("60ms")], strata: Strata::bands(1) };
+    made(Kind::Prove(settings), |shot| {
+        Finding::new(if shot.arm == Arm::Candidate { Class::Survived } else { board(shot) })
+    })
+}
+
+/// It gets worse from the middle on.
+fn soaked() -> Course {
+    let wear = Some(Wear { endurance: 400, per_cycle: vec![Erased { sector: "0x0003e800".to_owned(), times: 3 }] });
+    let settings = SoakSettings { cycles: 120, stop_at_failures: None, wear, boards: None };
+    made(Kind::Soak(settings), |shot| {
+        Finding::new(if shot.number > 60 && shot.number.is_multiple_of(5) {
+            Class::Misbehaved
+        } else {
+            Class::Survived
+        })
+    })
+}
+
+#[test]
+fn windows_proofs_and_soaks_are_seen_in_a_terminal_too() {
+    let shown =
+        [searched(), proved(), soaked()].map(|it| picture::text(&it, 72).expect("there is something to be seen"));
+    insta::assert_snapshot!(shown.join("\n"));
+}
+
+#[test]
+fn however_narrow_a_terminal_is_every_row_has_the_same_width() {
+    for course in [searched(), proved(), soaked(), both()] {
+        for width in [1, 7, 72, 5_000] {
+            let text = picture::text(&course, width).expect("there is something to be seen");
+            let second = |line: &str| line.match_indices('|').nth(1).map(|(at, _)| at);
+            let ends: Vec<Option<usize>> = text.lines().filter(|line| line.contains('|')).map(second).collect();
+            assert!(ends.windows(2).all(|pair| pair[0] == pair[1]), "{width}:\n{text}");
+        }
+    }
+}
+
+#[test]
+fn every_picture_says_its_world_and_its_numbers_in_words() {
+    let said = |course: &Course| {
+        let caption = Caption { title: "T", world: "lane", busy: &[] };
+        read(&picture::svg(course, &caption).expect("there is something to be seen")).1
+    };
+    let all = [searched(), proved(), soaked()].map(|it| said(&it));
+    for (words, wanted) in all.iter().zip([
+        ["failed", "survived", "fault.after"],
+        ["failures", "trials of each", "FIXED here without a failure (31)"],
+        ["failures", "erases", "it may see 400"],
+    ]) {
+        assert!(words.iter().any(|it| it == "T (lane world)"), "{words:?}");
+        for it in wanted {
+            assert!(words.iter().any(|word| word == it), "{it} in {words:?}");
+        }
+    }
+    let halves = ["first half: 0 of 60 failed", "second half: 11 of 60 failed"];
+    assert!(halves.iter().all(|half| all[2].iter().any(|it| it.starts_with(half))), "{:?}", all[2]);
 }
 
 #[test]

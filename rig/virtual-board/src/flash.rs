@@ -341,7 +341,7 @@ impl Flash {
             FlashOperation::Program { .. } => {}
             FlashOperation::ErasePage { address } => self.wear.erased(address),
             FlashOperation::EraseAll => {
-                (0..size).step_by(page as usize).chain([UICR]).for_each(|it| self.wear.erased(it))
+                (0..size).step_by(page as usize).chain([UICR]).for_each(|it| self.wear.erased(it));
             }
             FlashOperation::EraseUicr => self.wear.erased(UICR),
         }

@@ -145,6 +145,9 @@ impl Evidence {
 
     /// What is kept, and of what; nothing if no trial was made.
     pub(super) fn told(&self, course: &Course) -> Option<String> {
+        if self.most == Size::new(0) {
+            return None;
+        }
         let made = |worth| course.classes().filter(|(class, _)| Worth::of(*class) == worth).map(|it| it.1).sum::<u64>();
         let kept = |worth| self.kept.keys().filter(|(it, _)| *it == worth).count();
         let told = [(Worth::Failure, "failures"), (Worth::Pass, "passes"), (Worth::Untold, "that told nothing")]
