@@ -9,8 +9,9 @@ use brickproof_units::Instant;
 
 use crate::boards::BoardTally;
 use crate::campaign::as_span;
-use crate::course::{Asking, Course, Stopped, shown_confidence};
+use crate::course::{Asking, Course};
 use crate::find::FindWindow;
+use crate::progress::{Stopped, shown_confidence};
 use crate::prove::{Prove, Say, Stratum};
 use crate::soak::Soak;
 

@@ -2,13 +2,12 @@
 //!
 //! Boundary: values that were checked against each other. Where they come from, a reviewed file or a command line, is all the same.
 
-use std::str::FromStr;
-
 use brickproof_scenario::{Knob, Setting};
 use brickproof_statistics::{Asked, DesignError, GridError, Probability, WindowError};
 use brickproof_units::{Instant, Size, Span};
 
-use crate::wear::Wear;
+use crate::soak::SoakSettings;
+use crate::strata::Strata;
 
 /// A campaign without mistakes. The scenario it belongs to is the caller's.
 #[derive(Clone, Debug, PartialEq)]
@@ -211,116 +210,6 @@ pub struct ProveSettings {
     pub ranges: Vec<Range>,
     /// What is told apart.
     pub strata: Strata,
-}
-
-/// What a proof tells apart, besides the boards: the cells of the scenario, and in each of them the parts of the first range.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Strata {
-    /// Cells, by what an axis says there: each fault is met in the next one. Empty if the scenario has only one.
-    pub cells: Vec<String>,
-    /// Into so many parts the first range is cut.
-    pub bands: u32,
-}
-
-impl Strata {
-    /// So many parts of the first range, in one cell.
-    pub const fn bands(count: u32) -> Self {
-        Self { cells: Vec::new(), bands: count }
-    }
-
-    /// How many cells of the scenario are met.
-    pub(crate) fn cell_count(&self) -> usize {
-        self.cells.len().max(1)
-    }
-
-    /// How many there are, where the first range is this.
-    pub(crate) fn count(&self, range: Option<&Range>) -> Result<usize, CampaignError> {
-        let bands = match range {
-            Some(range) => range.bands(self.bands)?,
-            None if self.bands > 1 => return Err(CampaignError::NoRangeToCut { strata: self.bands }),
-            None => 1,
-        };
-        Ok(self.cell_count() * bands)
-    }
-
-    /// In which of `count` a trial in this cell lies whose first knob stands there.
-    pub(crate) fn index(&self, count: usize, cell: usize, first: Option<(&Range, Setting)>) -> usize {
-        let bands = count / self.cell_count();
-        let band = first.map_or(0, |(range, setting)| range.band(setting, bands));
-        (cell * bands + band).min(count - 1)
-    }
-
-    /// What each of `count` is called.
-    pub(crate) fn names(&self, count: usize, range: Option<&Range>) -> Vec<String> {
-        let bands = (count / self.cell_count()) as u64;
-        let band = |it: u64| match range {
-            Some(range) if bands > 1 || self.cells.is_empty() => {
-                Some(format!("{} {} to {}", range.knob(), range.part(it, bands), range.part(it + 1, bands)))
-            }
-            _ => None,
-        };
-        let name = |cell: Option<&String>, it: u64| match (cell, band(it)) {
-            (Some(cell), Some(band)) => format!("{cell}, {band}"),
-            (Some(cell), None) => cell.clone(),
-            (None, Some(band)) => band,
-            (None, None) => "all".to_owned(),
-        };
-        (0..self.cell_count())
-            .flat_map(|cell| (0..bands).map(move |it| (cell, it)))
-            .map(|(cell, it)| name(self.cells.get(cell), it))
-            .collect()
-    }
-}
-
-/// How long a soak lasts and when it stops before that.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SoakSettings {
-    /// So many cycles.
-    pub cycles: u64,
-    /// It stops at this many failures; `None`: at none.
-    pub stop_at_failures: Option<u64>,
-    /// What the flash may take.
-    pub wear: Option<Wear>,
-    /// Which virtual boards make the cycles; one that goes on from cycle to cycle if nothing is said. On a bench its stations' boards do.
-    pub boards: Option<SoakBoards>,
-}
-
-/// The virtual boards of a soak.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SoakBoards {
-    /// So many take turns, and each begins a cycle as its last one left it.
-    Carried(u32),
-    /// Each cycle has a new one.
-    New,
-}
-
-/// More than there are patience and memory for.
-const MOST_BOARDS: u32 = 1_000;
-
-/// A text that is no choice of boards.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is neither a number of boards from 1 to {MOST_BOARDS} nor `new`")]
-pub struct NoSoakBoards(String);
-
-impl FromStr for SoakBoards {
-    type Err = NoSoakBoards;
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match (text.trim(), text.trim().parse()) {
-            ("new", _) => Ok(Self::New),
-            (_, Ok(count @ 1..=MOST_BOARDS)) => Ok(Self::Carried(count)),
-            _ => Err(NoSoakBoards(text.to_owned())),
-        }
-    }
-}
-
-impl SoakBoards {
-    /// What the boards of a soak on the virtual bench are called.
-    pub fn names(asked: Option<Self>) -> Vec<String> {
-        match asked {
-            None | Some(Self::New | Self::Carried(..=1)) => vec!["virtual".to_owned()],
-            Some(Self::Carried(count)) => (1..=count).map(|it| format!("virtual {it}")).collect(),
-        }
-    }
 }
 
 /// What cannot be asked.

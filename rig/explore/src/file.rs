@@ -9,11 +9,10 @@ use brickproof_yaml::Mistakes;
 use brickproof_yaml::decode::{Decoder, Fields};
 use brickproof_yaml::tree::{self, Node};
 
-use crate::campaign::{
-    Budget, Campaign, Kind, NoSoakBoards, ProveSettings, Range, SoakBoards, SoakSettings, Strata, SweepSettings,
-    WindowAsked,
-};
+use crate::campaign::{Budget, Campaign, Kind, ProveSettings, Range, SweepSettings, WindowAsked};
 use crate::course::{Course, Repeats};
+use crate::soak::{NoSoakBoards, SoakBoards, SoakSettings};
+use crate::strata::Strata;
 use crate::wear::{Erased, Wear};
 
 /// A campaign and what its trials are made of.

@@ -15,24 +15,26 @@ pub mod journal;
 mod laboratory;
 mod outcome;
 pub mod picture;
+mod progress;
 mod prove;
 mod shot;
 mod soak;
+mod strata;
 mod sweep;
 mod used;
 mod wear;
 
 pub use answer::{Answer, Conclusion};
 pub use boards::{BoardNumber, BoardTally};
-pub use campaign::{
-    Budget, Campaign, CampaignError, Kind, NoSoakBoards, ProveSettings, Range, SoakBoards, SoakSettings, Strata,
-    SweepSettings, WindowAsked,
-};
-pub use course::{Ask, Course, Progress, Repeats, Stopped};
+pub use campaign::{Budget, Campaign, CampaignError, Kind, ProveSettings, Range, SweepSettings, WindowAsked};
+pub use course::{Ask, Course, Repeats};
 pub use exhaustive::{Aimed, Aims, ExhaustiveError, aim_at_every_operation, undisturbed};
 pub use file::{CampaignFile, Firmwares, load};
 pub use laboratory::Laboratory;
 pub use outcome::Class;
+pub use progress::{Progress, Stopped};
 pub use shot::{Arm, Finding, Shot};
+pub use soak::{NoSoakBoards, SoakBoards, SoakSettings};
+pub use strata::Strata;
 pub use used::UsedBoard;
 pub use wear::{Erased, Wear};

@@ -15,8 +15,9 @@ use brickproof_statistics::{Counts, Interval};
 use brickproof_units::Span;
 use brickproof_virtual_board::flash::{FlashOperation, FlashRecord};
 
-use crate::course::{Asking, Course, shown_confidence};
+use crate::course::{Asking, Course};
 use crate::outcome::Class;
+use crate::progress::shown_confidence;
 
 /// What the flash did after the trigger when nothing disturbed it, for the axis of time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,13 +2,66 @@
 //!
 //! Boundary: counts and when to stop. What a cycle costs the flash the board tells, or whoever asked.
 
+use std::str::FromStr;
+
 use brickproof_statistics::{Counts, Outcome, Probability, fisher_differ};
 
 use crate::boards::BoardNumber;
-use crate::campaign::{Budget, CampaignError, SoakBoards, SoakSettings, check_count};
+use crate::campaign::{Budget, CampaignError, check_count};
 use crate::course::{Question, Repeats};
 use crate::shot::{Finding, Shot, seed_of};
-use crate::wear::{WearTally, Worn};
+use crate::wear::{Wear, WearTally, Worn};
+
+/// How long a soak lasts and when it stops before that.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SoakSettings {
+    /// So many cycles.
+    pub cycles: u64,
+    /// It stops at this many failures; `None`: at none.
+    pub stop_at_failures: Option<u64>,
+    /// What the flash may take.
+    pub wear: Option<Wear>,
+    /// Which virtual boards make the cycles; one that goes on from cycle to cycle if nothing is said. On a bench its stations' boards do.
+    pub boards: Option<SoakBoards>,
+}
+
+/// The virtual boards of a soak.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SoakBoards {
+    /// So many take turns, and each begins a cycle as its last one left it.
+    Carried(u32),
+    /// Each cycle has a new one.
+    New,
+}
+
+/// More than there are patience and memory for.
+const MOST_BOARDS: u32 = 1_000;
+
+/// A text that is no choice of boards.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is neither a number of boards from 1 to {MOST_BOARDS} nor `new`")]
+pub struct NoSoakBoards(String);
+
+impl FromStr for SoakBoards {
+    type Err = NoSoakBoards;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match (text.trim(), text.trim().parse()) {
+            ("new", _) => Ok(Self::New),
+            (_, Ok(count @ 1..=MOST_BOARDS)) => Ok(Self::Carried(count)),
+            _ => Err(NoSoakBoards(text.to_owned())),
+        }
+    }
+}
+
+impl SoakBoards {
+    /// What the boards of a soak on the virtual bench are called.
+    pub fn names(asked: Option<Self>) -> Vec<String> {
+        match asked {
+            None | Some(Self::New | Self::Carried(..=1)) => vec!["virtual".to_owned()],
+            Some(Self::Carried(count)) => (1..=count).map(|it| format!("virtual {it}")).collect(),
+        }
+    }
+}
 
 /// A soak under way.
 #[derive(Clone, Debug)]
