@@ -22,6 +22,8 @@ mod readme;
 mod replay;
 #[path = "command/soaks.rs"]
 mod soaks;
+#[path = "command/stations.rs"]
+mod stations;
 #[path = "command/virtual_board.rs"]
 mod virtual_board;
 #[path = "command/words.rs"]

@@ -3,7 +3,8 @@
 //! Boundary: threads and channels. A call that is not answered in time is given up and its thread with it: whatever it still does, nobody
 //! waits for it, so that a hung instrument cannot keep a station from its safe state.
 
-use std::sync::mpsc;
+use std::convert::Infallible;
+use std::sync::{Mutex, PoisonError, mpsc};
 use std::thread;
 use std::time::Duration;
 
@@ -17,10 +18,22 @@ const GRACE: Span = Span::millis(200);
 
 type Job<T> = Box<dyn FnOnce(&mut T) + Send>;
 
-/// A driver on its own thread. Dropping it lets the driver finish the call under way and go.
+/// A driver on its own thread. Dropping it lets the driver finish the call under way and go, and waits a little for that, so that whoever
+/// opens the device next finds it free. One that hangs is not waited for any longer.
 pub struct Owner<T: ?Sized> {
     device: String,
-    jobs: mpsc::Sender<Job<Box<T>>>,
+    /// `None` once it is being dropped.
+    jobs: Option<mpsc::Sender<Job<Box<T>>>>,
+    /// Closes when the driver is gone.
+    ended: Mutex<mpsc::Receiver<Infallible>>,
+}
+
+impl<T: ?Sized> Drop for Owner<T> {
+    fn drop(&mut self) {
+        self.jobs = None;
+        let ended = self.ended.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let _ = ended.recv_timeout(Duration::from_nanos(GRACE.as_nanos()));
+    }
 }
 
 impl<T: ?Sized + Send + 'static> Owner<T> {
@@ -29,14 +42,20 @@ impl<T: ?Sized + Send + 'static> Owner<T> {
     /// # Errors
     ///
     /// When the system gives no thread.
-    pub fn new(device: impl Into<String>, mut driver: Box<T>) -> Result<Self, Failure> {
+    pub fn new(device: impl Into<String>, driver: Box<T>) -> Result<Self, Failure> {
         let device = device.into();
         let (jobs, inbox) = mpsc::channel::<Job<Box<T>>>();
+        let (end, ended) = mpsc::channel();
         thread::Builder::new()
             .name(device.chars().take(15).collect())
-            .spawn(move || inbox.into_iter().for_each(|job| job(&mut driver)))
+            .spawn(move || {
+                // Dropped last, also if the driver panics.
+                let _end = end;
+                let mut driver = driver;
+                inbox.into_iter().for_each(|job| job(&mut driver));
+            })
             .map_err(|error| Failure::system(&device, "start its thread", error))?;
-        Ok(Self { device, jobs })
+        Ok(Self { device, jobs: Some(jobs), ended: Mutex::new(ended) })
     }
 
     /// Its name in failures.
@@ -52,7 +71,8 @@ impl<T: ?Sized + Send + 'static> Owner<T> {
     /// If the driver is gone.
     pub fn send(&self, asked: &str, job: impl FnOnce(&mut T) + Send + 'static) -> Result<(), Failure> {
         let job: Job<Box<T>> = Box::new(move |driver| job(driver));
-        self.jobs.send(job).map_err(|_| self.gone(asked))
+        let sent = self.jobs.as_ref().map(|jobs| jobs.send(job));
+        if matches!(sent, Some(Ok(()))) { Ok(()) } else { Err(self.gone(asked)) }
     }
 
     /// That the driver ended before it answered.
@@ -137,6 +157,40 @@ mod tests {
         let failure = hung.unwrap_err();
         assert!(matches!(failure.kind(), FailureKind::NoAnswer(_)), "{failure}");
         assert_eq!(failure.device(), "bell");
+        barrier.wait();
+    }
+
+    #[test]
+    fn a_driver_is_gone_once_its_owner_is_dropped() {
+        struct Held(Arc<()>);
+        impl Bell for Held {
+            fn ring(&mut self) -> u32 {
+                Arc::strong_count(&self.0) as u32
+            }
+        }
+        let device = Arc::new(());
+        for _ in 0..100 {
+            let held = Box::new(Held(Arc::clone(&device))) as Box<dyn Bell>;
+            let owner = Owner::new("bell", held).expect("threads are to be had");
+            owner
+                .send("ring", |bell| {
+                    bell.ring();
+                })
+                .expect("it is there");
+            drop(owner);
+            assert_eq!(Arc::strong_count(&device), 1, "nobody holds it any more");
+        }
+    }
+
+    #[test]
+    fn a_driver_that_hangs_does_not_keep_its_owner() {
+        let (owner, barrier) = (owner(), Arc::new(Barrier::new(2)));
+        let inside = Arc::clone(&barrier);
+        let sent = owner.send("ring", move |_| {
+            inside.wait();
+        });
+        sent.expect("it is there");
+        drop(owner);
         barrier.wait();
     }
 

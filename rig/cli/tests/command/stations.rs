@@ -1,0 +1,200 @@
+//! Campaigns on the stations of a bench: real drivers, and boards in wall-clock time behind them.
+//!
+//! Boundary: this machine. Each board is served by the test as a console and a Black Magic probe; its supply is a program that asks the test.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt;
+use std::sync::Arc;
+use std::thread;
+
+use brickproof_firmware::Firmware;
+use brickproof_paced::board::{Hand, PacedBoard};
+use brickproof_paced::serve::{ServeOptions, Served, serve};
+use brickproof_scenario::Library;
+use brickproof_sim::factory_board;
+use brickproof_units::Voltage;
+
+use crate::desk::{Called, Desk};
+
+const USB: Voltage = Voltage::new(5_000_000);
+
+/// It fails with the firmware alone: the key is wrong before the board has its power.
+const WRONG_KEY: &str = "\
+scenario: A board with a torn server key connects
+board: lantern-nrf51
+firmware: lantern-no-heal
+steps:
+  - corrupt: { slot: server_public, class: torn_tail }
+  - supply: { usb: 5V }
+  - expect: { console: Cloud connected, within: 3s }
+";
+
+const BOOTS: &str = "\
+scenario: A board comes up
+board: lantern-nrf51
+firmware: lantern-heal-full
+steps:
+  - supply: { usb: 5V }
+  - expect: { console: Cloud connected, within: 10s }
+";
+
+/// With firmware that never says a word.
+const MUTE: &str = "\
+scenario: A board says something
+board: lantern-nrf51
+firmware: ./mute.bin
+steps:
+  - supply: { usb: 5V }
+  - expect: { console: lantern, within: 500ms }
+";
+
+/// The other end of a station's supply: the rig's program relays every line to the test.
+const RELAY: &str = "\
+#!/bin/bash
+exec 3<>\"/dev/tcp/127.0.0.1/$1\"
+while read -r request; do
+    echo \"$request\" >&3 && read -r answer <&3 && echo \"$answer\"
+done
+";
+
+/// A board and its ends.
+struct Station {
+    _board: PacedBoard,
+    served: Served,
+    supply: SocketAddr,
+    serial: String,
+}
+
+impl Station {
+    fn new(seed: u64) -> Self {
+        let profile = Arc::clone(Library::built_in().board("lantern-nrf51").expect("it ships"));
+        let firmware = Firmware::shipped("lantern-heal-full").expect("it ships");
+        let (board, wiring) = factory_board(&profile, &firmware, seed).expect("it fits");
+        let [low, high] = board.soc().device_id();
+        let serial = format!("{:08x}{:08x}", low.swap_bytes(), high.swap_bytes());
+        let board = PacedBoard::start(board, wiring, seed).expect("there is a thread");
+        let served = serve(&board.hand(), ServeOptions::default()).expect("there is a port");
+        let listener = TcpListener::bind("127.0.0.1:0").expect("there is a port");
+        let supply = listener.local_addr().expect("it has one");
+        let hand = board.hand();
+        thread::spawn(move || {
+            for program in listener.incoming().flatten() {
+                obey(&hand, &program);
+            }
+        });
+        Self { _board: board, served, supply, serial }
+    }
+
+    fn in_bench(&self, name: &str) -> String {
+        format!(
+            "  {name}:
+    board: lantern-nrf51
+    serial: \"{}\"
+    console: {{ driver: serial, path: {} }}
+    probe: {{ driver: probe-rs, usb: \"1d50:6018\", serial: \"{}\", chip: nRF51822_xxAA }}
+    supply: {{ driver: command, program: ./relay, arguments: [\"{}\"], voltage_ceiling: 5V, measures: [voltage] }}
+    cloud: {{ driver: console }}
+",
+            self.serial,
+            self.served.console().display(),
+            self.served.debug(),
+            self.supply.port()
+        )
+    }
+}
+
+/// Answers one program in the words of `hardware/command-protocol.md` until it is gone.
+fn obey(hand: &Hand, program: &TcpStream) {
+    for request in BufReader::new(program).lines().map_while(Result::ok) {
+        let answer = match request.as_str() {
+            "hello brickproof-command/1 supply" => "value brickproof-command/1 switch set measure-voltage".to_owned(),
+            "switch on" => {
+                hand.feed_from_usb(Some(USB));
+                "ok".to_owned()
+            }
+            "switch off" => {
+                hand.feed_from_usb(None);
+                "ok".to_owned()
+            }
+            "measure" => format!("value {} -", hand.read_supply().input),
+            set if set.starts_with("set 5000000uV") => "ok".to_owned(),
+            other => format!("error cannot: {other}"),
+        };
+        let mut program = program;
+        if writeln!(program, "{answer}").is_err() {
+            return;
+        }
+    }
+    hand.feed_from_usb(None);
+}
+
+fn desk(stations: &[(&str, &Station)]) -> Desk {
+    let scenarios = [("wrong.yaml", WRONG_KEY), ("boots.yaml", BOOTS), ("mute.yaml", MUTE), ("relay", RELAY)];
+    let desk = Desk::with(&scenarios);
+    desk.put("mute.bin", &crate::soaks::mute());
+    let stations: String = stations.iter().map(|(name, station)| station.in_bench(name)).collect();
+    desk.put("bench.yaml", format!("bench: pair\nworld: lane\nstations:\n{stations}").as_bytes());
+    let executable = std::fs::Permissions::from_mode(0o755);
+    std::fs::set_permissions(desk.path("relay"), executable).expect("it is ours");
+    desk
+}
+
+fn call(desk: &Desk, words: &[&str]) -> Called {
+    let mut command = desk.command(&[words, &["--bench", "bench.yaml"]].concat());
+    command.env("BRICKPROOF_STATE", desk.path("state"));
+    command.output().expect("the command was built").into()
+}
+
+/// The values of a key in the lines of a journal.
+fn told<'j>(journal: &'j str, key: &str) -> Vec<&'j str> {
+    let value = |line: &'j str| line.split_once(&format!("\"{key}\":\""))?.1.split_once('"').map(|it| it.0);
+    journal.lines().filter_map(value).collect()
+}
+
+#[test]
+fn each_board_of_two_stations_meets_both_firmwares_in_turn() {
+    let (left, right) = (Station::new(1), Station::new(2));
+    let desk = desk(&[("left", &left), ("right", &right)]);
+    let firmware = ["--baseline", "lantern-no-heal", "--candidate", "lantern-heal-full", "--report", "proof"];
+    let test = ["--good", "10%", "--bad", "40%", "--alpha", "20%", "--beta", "20%", "--cap", "8"];
+    let proof = call(&desk, &[&["prove", "wrong.yaml"], &firmware[..], &test].concat());
+    proof.exits(0);
+    let journal = desk.read("proof/journal.jsonl");
+    let [left, right] = [("left", &left), ("right", &right)].map(|(name, it)| format!("{name} ({})", it.serial));
+    for (name, boards) in told(&journal, "arm").chunks(2).zip(told(&journal, "board").chunks(2)).take(4) {
+        assert_eq!(name, ["baseline", "candidate"], "{journal}");
+        assert_eq!(boards[0], boards[1], "{journal}");
+    }
+    for board in [left, right] {
+        assert!(proof.out.contains(&format!("    {board}: baseline 2 of 2, candidate 0 of 2, p = ")), "{}", proof.out);
+    }
+}
+
+#[test]
+fn a_soak_on_two_stations_counts_by_board_and_ends_with_the_wear_that_is_declared() {
+    let (left, right) = (Station::new(3), Station::new(4));
+    let desk = desk(&[("left", &left), ("right", &right)]);
+    let file = "campaign: Does it last?\nscenario: boots.yaml\nsoak:\n  cycles: 50\n  wear: { endurance: 4, erases_per_cycle: { keys: 2, log: 1 } }\n";
+    desk.put("soak.yaml", file.as_bytes());
+    let soaked = call(&desk, &["campaign", "soak.yaml", "--report", "soak"]);
+    soaked.exits(0);
+    assert!(soaked.out.contains("4 of at most 4 times"), "{}", soaked.out);
+    assert!(soaked.out.contains("  erased most: keys of "), "{}", soaked.out);
+    for (name, station) in [("left", &left), ("right", &right)] {
+        assert!(soaked.out.contains(&format!("    {name} ({}): 0 of ", station.serial)), "{}", soaked.out);
+    }
+    assert!(desk.path("soak/evidence/0000000000-survived/timeline.jsonl").exists());
+}
+
+#[test]
+fn a_board_of_which_nothing_is_heard_is_recovered_and_then_given_up() {
+    let station = Station::new(5);
+    let desk = desk(&[("left", &station)]);
+    let soaked = call(&desk, &["soak", "mute.yaml", "--cycles", "50", "--report", "mute"]);
+    soaked.exits(3);
+    assert!(soaked.err.contains(&format!("left ({}): firmware and keys were there", station.serial)), "{}", soaked.err);
+    assert!(soaked.out.contains("0 of 0 failed") && soaked.out.contains("recovered once"), "{}", soaked.out);
+    assert!(soaked.out.contains("also after the board was recovered"), "{}", soaked.out);
+    assert_eq!(told(&desk.read("mute/journal.jsonl"), "recovered").len(), 1);
+}
