@@ -149,16 +149,19 @@ impl Evidence {
             return None;
         }
         let made = |worth| course.classes().filter(|(class, _)| Worth::of(*class) == worth).map(|it| it.1).sum::<u64>();
-        let kept = |worth| self.kept.keys().filter(|(it, _)| *it == worth).count();
-        let told = [(Worth::Failure, "failures"), (Worth::Pass, "passes"), (Worth::Untold, "that told nothing")]
-            .into_iter()
-            .filter(|(worth, _)| made(*worth) > 0)
-            .map(|(worth, name)| format!("{} of {} {name}", kept(worth), made(worth)))
-            .collect::<Vec<_>>();
+        let kept = |worth| self.kept.keys().filter(|(it, _)| *it == worth).count() as u64;
+        // Of what is kept, some may have been the silence of a dead board, which is no failure.
+        let share = |(worth, name): (Worth, &str)| match (kept(worth), made(worth)) {
+            (0, 0) => None,
+            (kept, made) if kept < made => Some(format!("{kept} of {made} {name}")),
+            (kept, _) => Some(format!("{kept} {name}")),
+        };
+        let told = [(Worth::Failure, "failures"), (Worth::Pass, "passes"), (Worth::Untold, "that told nothing")];
+        let told: Vec<String> = told.into_iter().filter_map(share).collect();
         let (taken, most) = (Size::new(self.taken), self.most);
-        (!told.is_empty()).then(|| {
-            format!("evidence: {}; {taken} of at most {most}, where the oldest passes go first", told.join(", "))
-        })
+        let line =
+            format!("evidence of {}; {taken} of at most {most}, where the oldest passes go first", told.join(", "));
+        (!told.is_empty()).then_some(line)
     }
 }
 

@@ -149,6 +149,21 @@ fn a_proof_that_is_killed_again_and_again_counts_every_trial_once() {
     killed_again_and_again(&[&["prove", "rotate.yaml"], &firmware[..], &vary[..]].concat());
 }
 
+/// Its boards are brought to where they were each time.
+#[test]
+fn a_soak_that_is_killed_again_and_again_counts_every_cycle_once() {
+    killed_again_and_again(&[
+        "soak",
+        "rotate.yaml",
+        "--firmware",
+        "lantern-no-heal",
+        "--cycles",
+        "60",
+        "--boards",
+        "2",
+    ]);
+}
+
 #[test]
 fn a_campaign_at_work_is_not_disturbed_by_another_that_would_begin_it_anew() {
     let desk = desk();

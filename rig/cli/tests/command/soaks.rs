@@ -139,7 +139,7 @@ fn evidence_stays_within_its_share_and_failures_go_last() {
     assert!(bytes_below(&desk.path("passes/evidence")) <= most);
     let newest = kept(&desk, "passes");
     assert!(newest.last().is_some_and(|it| it.starts_with("0000000029")), "the oldest passes go first: {newest:?}");
-    assert!(passes.out.contains(&format!("evidence: {} of 30 passes; ", newest.len())), "{}", passes.out);
+    assert!(passes.out.contains(&format!("evidence of {} of 30 passes; ", newest.len())), "{}", passes.out);
     let none = capped("none", "lantern-no-heal", "0B");
     none.exits(1);
     assert_eq!(kept(&desk, "none"), Vec::<String>::new());
