@@ -215,10 +215,14 @@ impl Prove {
     /// How many more trials of the baseline, failing as often as before, would show that it is bad.
     fn until_controlled(&self) -> Option<u64> {
         let (failures, trials) = (self.baseline.failures(), self.baseline.trials());
-        (1..=MOST_TIMES).find_map(|times| {
-            let more = Counts::new(failures * times, trials * times).ok()?;
-            self.is_bad(more).then_some(trials * (times - 1))
-        })
+        let shows = |times| Counts::new(failures * times, trials * times).is_ok_and(|more| self.is_bad(more));
+        // With the same share of failures the bound only rises, so what so many times as many trials do not show fewer do not either.
+        let (mut too_few, mut enough) = (0, shows(MOST_TIMES).then_some(MOST_TIMES)?);
+        while enough - too_few > 1 {
+            let middle = (too_few + enough) / 2;
+            if shows(middle) { enough = middle } else { too_few = middle }
+        }
+        Some(trials * (enough - 1))
     }
 
     fn settings_at(&self, index: u64) -> Vec<Setting> {

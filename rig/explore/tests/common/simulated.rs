@@ -116,7 +116,7 @@ type Answers = BTreeMap<Met, (Conclusion, String)>;
 
 /// A proof of nothing in particular: where faults strike is all the same to a firmware that is a probability.
 pub(crate) fn beginning(asked: Asked) -> Course {
-    let kind = Kind::Prove(ProveSettings { asked, ranges: Vec::new(), strata: Strata::Bands(1) });
+    let kind = Kind::Prove(ProveSettings { asked, ranges: Vec::new(), strata: Strata::bands(1) });
     let campaign = Campaign { title: "T".to_owned(), kind, seed: 1, budget: Budget::default() };
     Course::new(campaign, Repeats::Roughly).expect("it can be asked")
 }
@@ -134,7 +134,7 @@ fn prove(course: &mut Course, pair: Pair, number: u64) -> Met {
         tried.trials += 1;
         tried.failures += u64::from(failed);
         let class = if failed { Class::Silent } else { Class::Survived };
-        course.record(&Finding { class, struck_after: None });
+        course.record(&Finding::new(class));
     }
     met
 }
