@@ -210,6 +210,9 @@ pub(crate) struct Conduct {
     /// Begin anew, whatever was found before
     #[arg(long)]
     pub(crate) fresh: bool,
+    /// Make every trial of an exhaustive sweep to its end, also where the first second of its board tells how it ends
+    #[arg(long)]
+    pub(crate) whole: bool,
     /// How progress and the answer are printed
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: Format,

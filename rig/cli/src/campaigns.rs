@@ -11,7 +11,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use brickproof_explore::picture::{self, Busy, Caption};
-use brickproof_explore::{Answer, Arm, Campaign, Conclusion, Course, Finding, Repeats, Shot, Stopped, undisturbed};
+use brickproof_explore::{
+    Answer, Arm, Campaign, Conclusion, Course, Finding, Kind, Repeats, Seen, Shot, Stopped, SweepSettings, undisturbed,
+};
 use brickproof_firmware::Firmware;
 use brickproof_report::results::World;
 use brickproof_scenario::plan::Plan;
@@ -69,6 +71,11 @@ impl Prepared {
         Ok(())
     }
 
+    /// Whether trials may be told by the first second of their board.
+    fn may_be_told(&self) -> bool {
+        matches!(self.campaign.kind, Kind::Sweep(SweepSettings::Instants { .. }))
+    }
+
     fn subject(&self, shot: &Shot) -> &Subject {
         let is_meant = |subject: &&Subject| (subject.arm, subject.cell) == (shot.arm, shot.cell);
         self.subjects.iter().find(is_meant).expect("a campaign asks for the firmwares and cells that it was given")
@@ -122,14 +129,14 @@ impl Desk<'_> {
     }
 
     /// Takes what came of the oldest open shot: into the journal first, then into the counts.
-    fn take(&mut self, shot: &Shot, finding: &Finding) {
+    fn take(&mut self, shot: &Shot, finding: &Finding, seen: Seen) {
         if self.is_over() {
             return;
         }
         let subject = self.prepared.subject(shot);
         let kept = subject.plan_of(shot).and_then(|(plan, id)| {
             self.showing.remember(finding.class, || subject.replay(&plan, &id));
-            self.journal.keep(shot, finding, &id.to_string())
+            self.journal.keep(shot, finding, seen, &id.to_string())
         });
         match kept {
             Ok(()) => drop(self.course.record(finding)),
@@ -156,7 +163,7 @@ pub(crate) fn conduct(prepared: Prepared, conduct: &Conduct) -> Result<Exit, Pro
     let mut desk = Desk { prepared: &prepared, course, journal, showing, deadline, trouble: None };
     let interrupted = match &chosen {
         Some(chosen) if !chosen.is_virtual() => there::make(&mut desk, chosen, conduct)?,
-        _ => here::make(&mut desk, conduct.jobs),
+        _ => here::make(&mut desk, conduct),
     };
     if let Some(problem) = desk.trouble {
         return Err(problem);

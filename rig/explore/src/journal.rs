@@ -7,6 +7,7 @@ use brickproof_scenario::Setting;
 use brickproof_units::Span;
 use serde::{Deserialize, Serialize};
 
+use crate::alike::Seen;
 use crate::course::{Ask, Course};
 use crate::outcome::Class;
 use crate::shot::{Finding, Shot};
@@ -37,6 +38,9 @@ struct Line {
     seed: u64,
     outcome: String,
     struck_after_ns: Option<u64>,
+    /// Whether the first second of its board told it.
+    #[serde(default, skip_serializing_if = "is_whole")]
+    told: bool,
     /// The trial's id, by which it is made again.
     id: String,
 }
@@ -80,8 +84,8 @@ pub fn head(course: &Course, digest: &str) -> String {
     serde_json::to_string(&head).unwrap_or_default()
 }
 
-/// The line of a finding. `id` is that of its trial.
-pub fn line(shot: &Shot, finding: &Finding, id: &str) -> String {
+/// The line of a finding, and of how it is known. `id` is that of its trial.
+pub fn line(shot: &Shot, finding: &Finding, seen: Seen, id: &str) -> String {
     let line = Line {
         shot: shot.number,
         arm: shot.arm.name().to_owned(),
@@ -90,6 +94,7 @@ pub fn line(shot: &Shot, finding: &Finding, id: &str) -> String {
         seed: shot.seed,
         outcome: finding.class.name().to_owned(),
         struck_after_ns: finding.struck_after.map(Span::as_nanos),
+        told: seen == Seen::FirstSecond,
         id: id.to_owned(),
     };
     serde_json::to_string(&line).unwrap_or_default()
@@ -98,6 +103,11 @@ pub fn line(shot: &Shot, finding: &Finding, id: &str) -> String {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks in this way")]
 fn is_first(cell: &usize) -> bool {
     *cell == 0
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks in this way")]
+fn is_whole(told: &bool) -> bool {
+    !*told
 }
 
 fn in_words(settings: &[Setting]) -> Vec<(String, String)> {

@@ -1,16 +1,17 @@
 //! Trials of a campaign on the virtual board: what they share is run once, and forked right before the fault is triggered.
 //!
-//! Boundary: from a shot to its trial. Which shots are made is the course's business.
+//! Boundary: from a shot to its trial, or to what it finds. Which shots are made is the course's business.
 
 use std::sync::Arc;
 
 use brickproof_firmware::Firmware;
-use brickproof_scenario::plan::Plan;
+use brickproof_scenario::plan::{Plan, StepAction};
 use brickproof_scenario::{Setting, TurnError};
 use brickproof_sim::Simulation;
 use brickproof_trial::Trial;
 use brickproof_units::{Instant, Span};
 
+use crate::alike::{self, Book, Says, Seen, Spared};
 use crate::outcome::Class;
 use crate::shot::{Finding, Shot};
 
@@ -25,6 +26,8 @@ pub struct Laboratory {
     seed: u64,
     /// `None` if the fault is triggered at the very beginning, or never.
     trunk: Option<Simulation>,
+    /// `None` if every trial is made to its end.
+    book: Option<Arc<Book>>,
 }
 
 impl Laboratory {
@@ -40,7 +43,20 @@ impl Laboratory {
             trunk.freeze();
             trunk
         });
-        Self { plan, firmware, seed, trunk }
+        Self { plan, firmware, seed, trunk, book: None }
+    }
+
+    /// The same, where findings may be told by the first second of a board after its last fault: if it is that of a board whose trial was made to
+    /// its end. Trials that do more after the fault than to look at light and identity are made to their end all the same.
+    #[must_use]
+    pub fn sparing(self) -> Self {
+        let book = alike::can_be_told(&self.plan).then(Arc::default);
+        Self { book, ..self }
+    }
+
+    /// How many trials were made to their end for [`Self::find`], and how many were told; zeros unless [`Self::sparing`].
+    pub fn spared(&self) -> Spared {
+        self.book.as_deref().map(Book::spared).unwrap_or_default()
     }
 
     /// The plan.
@@ -63,20 +79,55 @@ impl Laboratory {
 
     /// Makes a trial: the same, byte for byte, as without any fork.
     pub fn make(&self, plan: Arc<Plan>, shot: &Shot) -> Trial {
-        debug_assert_eq!(shot.seed & u64::from(u32::MAX), self.seed, "the shot belongs to this past");
-        let fork = self.trunk.as_ref().and_then(|trunk| trunk.turned(Arc::clone(&plan), shot.seed).ok());
-        let mut simulation = fork.unwrap_or_else(|| Simulation::new(plan, &self.firmware, shot.seed));
+        let mut simulation = self.fork(plan, shot);
         simulation.run();
         simulation.into_trial()
+    }
+
+    /// What a trial finds, and how that is known.
+    pub fn find(&self, plan: Arc<Plan>, shot: &Shot) -> (Finding, Seen) {
+        let Some(book) = &self.book else {
+            return (Finding::of(&self.make(plan, shot)).unwrap_or(Finding::UNTOLD), Seen::Whole);
+        };
+        let mut simulation = self.fork(plan, shot);
+        let asked = faults_of(simulation.trial().plan());
+        simulation.run_until(|it| are_over(it.trial(), asked));
+        let story = Book::story(&simulation);
+        let says = story.as_ref().map_or(Says::Nothing, |story| book.look_up(story));
+        if let Says::Ends(class) = says {
+            let finding = Finding { class, struck_after: struck_after(simulation.trial()) };
+            return (finding, Seen::FirstSecond);
+        }
+        simulation.run();
+        let finding = Finding::of(simulation.trial());
+        book.note(story, finding.map(|it| it.class), &says);
+        (finding.unwrap_or(Finding::UNTOLD), Seen::Whole)
+    }
+
+    fn fork(&self, plan: Arc<Plan>, shot: &Shot) -> Simulation {
+        debug_assert_eq!(shot.seed & u64::from(u32::MAX), self.seed, "the shot belongs to this past");
+        let fork = self.trunk.as_ref().and_then(|trunk| trunk.turned(Arc::clone(&plan), shot.seed).ok());
+        fork.unwrap_or_else(|| Simulation::new(plan, &self.firmware, shot.seed))
     }
 }
 
 impl Finding {
     /// What `trial` found. `None` if it was not brought to its end.
     pub fn of(trial: &Trial) -> Option<Self> {
-        let class = Class::of(trial)?;
-        let fault = trial.faults().last();
-        let struck_after = fault.and_then(|fault| Some(fault.achieved?.began.since(fault.triggered)));
-        Some(Self { class, struck_after })
+        Some(Self { class: Class::of(trial)?, struck_after: struck_after(trial) })
     }
+}
+
+fn struck_after(trial: &Trial) -> Option<Span> {
+    let fault = trial.faults().last()?;
+    Some(fault.achieved?.began.since(fault.triggered))
+}
+
+fn faults_of(plan: &Plan) -> usize {
+    plan.steps.iter().filter(|step| matches!(step.action, StepAction::Fault { .. })).count()
+}
+
+/// Whether all of so many faults were made.
+fn are_over(trial: &Trial, faults: usize) -> bool {
+    trial.faults().len() == faults && trial.faults().iter().all(|fault| fault.achieved.is_some())
 }

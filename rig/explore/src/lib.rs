@@ -4,6 +4,7 @@
 //! trials tells a [`Course`] what came of each, in the order in which they were asked for, and keeps the lines of its [`journal`]: a
 //! course that is told them again stands where it stood. How much may be claimed from counts is `brickproof-statistics`'.
 
+mod alike;
 mod answer;
 mod campaign;
 mod course;
@@ -19,6 +20,7 @@ mod shot;
 mod soak;
 mod sweep;
 
+pub use alike::{Seen, Spared};
 pub use answer::{Answer, Conclusion};
 pub use campaign::{
     Budget, Campaign, CampaignError, Kind, ProveSettings, Range, SoakSettings, Strata, SweepSettings, Wear, WindowAsked,

@@ -11,7 +11,7 @@ use brickproof_trial::{Observation, OtherPlan, Stamp, Trial};
 use brickproof_units::{Instant, Span};
 
 use crate::sensor;
-use crate::world::{World, WorldConfig};
+use crate::world::{Story, World, WorldConfig};
 
 /// A trial on a virtual board. Cloning it forks it: both go on from the same state and never hear of each other again.
 #[derive(Clone, Debug)]
@@ -102,6 +102,11 @@ impl Simulation {
                 }
             }
         }
+    }
+
+    /// What comes of the board during the next `span` if nobody touches it. The trial itself stays where it is.
+    pub fn story(&self, span: Span) -> Story {
+        self.world.clone().story(span)
     }
 
     /// Goes on until `done` says so. False if the trial ended before.

@@ -3,6 +3,8 @@
 //! Boundary: it does what it is asked and reports what it sees, each thing at its instant; it decides nothing. Whatever it has to do
 //! later stands in its agenda, in the order in which it was put there.
 
+mod story;
+
 use std::borrow::Cow;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -24,6 +26,7 @@ use brickproof_virtual_board::supply::{self, Battery, BrownOut, FaultId, Passage
 use brickproof_virtual_board::wiring::{CABLE, Wiring};
 
 pub use brickproof_virtual_board::nrf::UartTiming;
+pub use story::Story;
 
 use crate::board::config_of;
 use crate::memory::{InFlash, board_with, failed};
@@ -348,6 +351,11 @@ impl World {
         if next <= self.now {
             return;
         }
+        self.live_until(next);
+    }
+
+    /// Lets the board live until `next`, or until it says something.
+    fn live_until(&mut self, next: Instant) {
         self.now = match self.board.run_until(next) {
             Pause::ConsoleByte(byte) => {
                 self.hear(byte.at, byte.value);
@@ -380,13 +388,7 @@ impl World {
         self.look_at_rail_passages();
         self.look_at_light();
         self.look_at_faults();
-        while let Some(entry) = self.agenda.first_entry() {
-            if entry.key().0 > self.now {
-                break;
-            }
-            let due = entry.remove();
-            self.do_now(due);
-        }
+        self.do_what_is_due();
         // Pin edges are collected up to now, and one may have come before the byte that is looked at. The sort keeps the order of equals.
         self.seen.make_contiguous().sort_by_key(|(at, _)| *at);
         for (at, observation) in self.seen.drain(..) {
@@ -440,6 +442,16 @@ impl World {
             };
             let result = Ok(Achieved::Injected(shape));
             self.seen.push_back((self.now, Observation::Answered { id, result }));
+        }
+    }
+
+    fn do_what_is_due(&mut self) {
+        while let Some(entry) = self.agenda.first_entry() {
+            if entry.key().0 > self.now {
+                break;
+            }
+            let due = entry.remove();
+            self.do_now(due);
         }
     }
 

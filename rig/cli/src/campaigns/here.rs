@@ -9,9 +9,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 
-use brickproof_explore::{Arm, Ask, Finding, Laboratory, Shot};
+use brickproof_explore::{Arm, Ask, Finding, Laboratory, Seen, Shot, Spared};
 
 use super::Desk;
+use crate::arguments::Conduct;
 use crate::signals;
 use crate::stations::Interrupted;
 
@@ -22,28 +23,30 @@ struct Table<'d, 'p> {
     asked: u64,
     taken: u64,
     /// Findings that wait for older ones.
-    waiting: BTreeMap<u64, (Shot, Finding)>,
+    waiting: BTreeMap<u64, (Shot, Finding, Seen)>,
 }
 
 impl Table<'_, '_> {
     fn take_what_can_be(&mut self) {
-        while let Some((shot, finding)) = self.waiting.remove(&self.taken) {
+        while let Some((shot, finding, seen)) = self.waiting.remove(&self.taken) {
             self.taken += 1;
-            self.desk.take(&shot, &finding);
+            self.desk.take(&shot, &finding, seen);
         }
     }
 }
 
-pub(super) fn make(desk: &mut Desk<'_>, jobs: Option<u16>) -> Interrupted {
+pub(super) fn make(desk: &mut Desk<'_>, conduct: &Conduct) -> Interrupted {
     let interrupted = signals::interrupted();
-    let jobs = jobs.map_or_else(|| thread::available_parallelism().map_or(1, NonZero::get), usize::from);
+    let jobs = conduct.jobs.map_or_else(|| thread::available_parallelism().map_or(1, NonZero::get), usize::from);
     let seed = desk.prepared.campaign.seed;
+    let may_be_told = desk.prepared.may_be_told() && !conduct.whole;
     let laboratories: BTreeMap<(Arm, usize), Laboratory> = desk
         .prepared
         .subjects
         .iter()
         .map(|subject| {
-            ((subject.arm, subject.cell), Laboratory::new(Arc::clone(&subject.plan), subject.firmware.clone(), seed))
+            let laboratory = Laboratory::new(Arc::clone(&subject.plan), subject.firmware.clone(), seed);
+            ((subject.arm, subject.cell), if may_be_told { laboratory.sparing() } else { laboratory })
         })
         .collect();
     let table = Mutex::new(Table { desk, asked: 0, taken: 0, waiting: BTreeMap::new() });
@@ -53,6 +56,8 @@ pub(super) fn make(desk: &mut Desk<'_>, jobs: Option<u16>) -> Interrupted {
             scope.spawn(|| work(&table, &moved, &laboratories, &interrupted));
         }
     });
+    let table = table.into_inner().unwrap_or_else(PoisonError::into_inner);
+    table.desk.showing.spared(laboratories.values().map(Laboratory::spared).fold(Spared::default(), Spared::and));
     if interrupted.load(Ordering::SeqCst) { Interrupted::Yes } else { Interrupted::No }
 }
 
@@ -93,10 +98,10 @@ fn work(
                 let laboratory = &laboratories[&(subject.arm, subject.cell)];
                 drop(at_table);
                 // What cannot be turned was refused before the campaign began.
-                let trial = laboratory.plan_of(&shot.settings).ok().map(|plan| laboratory.make(plan, &shot));
-                let finding = trial.and_then(|trial| Finding::of(&trial)).unwrap_or(Finding::UNTOLD);
+                let found = laboratory.plan_of(&shot.settings).ok().map(|plan| laboratory.find(plan, &shot));
+                let (finding, seen) = found.unwrap_or((Finding::UNTOLD, Seen::Whole));
                 at_table = table.lock().unwrap_or_else(PoisonError::into_inner);
-                at_table.waiting.insert(ticket, (shot, finding));
+                at_table.waiting.insert(ticket, (shot, finding, seen));
                 at_table.take_what_can_be();
                 moved.notify_all();
             }

@@ -8,7 +8,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use brickproof_explore::{Answer, Course, Finding, Shot, journal};
+use brickproof_explore::{Answer, Course, Finding, Seen, Shot, journal};
 use brickproof_report::results::World;
 
 use crate::arguments::Conduct;
@@ -83,8 +83,8 @@ impl Journal {
     }
 
     /// A finding that is going to count.
-    pub(super) fn keep(&mut self, shot: &Shot, finding: &Finding, id: &str) -> Result<(), Problem> {
-        let line = format!("{}\n", journal::line(shot, finding, id));
+    pub(super) fn keep(&mut self, shot: &Shot, finding: &Finding, seen: Seen, id: &str) -> Result<(), Problem> {
+        let line = format!("{}\n", journal::line(shot, finding, seen, id));
         self.file.write_all(line.as_bytes()).map_err(|error| self.trouble(&error))?;
         if self.synced.elapsed() >= SYNC_EVERY {
             self.sync()?;

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use brickproof_explore::picture;
-use brickproof_explore::{Answer, Class, Course, Progress};
+use brickproof_explore::{Answer, Class, Course, Progress, Spared};
 use brickproof_report::results::World;
 use serde_json::json;
 
@@ -28,6 +28,7 @@ pub(super) struct Showing {
     before: u64,
     /// How to make the first trial of each class again.
     examples: BTreeMap<Class, String>,
+    spared: Spared,
 }
 
 impl Showing {
@@ -40,12 +41,26 @@ impl Showing {
             }
         }
         let now = Instant::now();
-        Self { format, line: output::Progress::new(), world, began: now, told: now, before, examples: BTreeMap::new() }
+        Self {
+            format,
+            line: output::Progress::new(),
+            world,
+            began: now,
+            told: now,
+            before,
+            examples: BTreeMap::new(),
+            spared: Spared::default(),
+        }
     }
 
     /// The command that makes a trial of that class again is worth a line, once.
     pub(super) fn remember(&mut self, class: Class, replay: impl FnOnce() -> String) {
         self.examples.entry(class).or_insert_with(replay);
+    }
+
+    /// How many trials were told by the first second of their board.
+    pub(super) fn spared(&mut self, spared: Spared) {
+        self.spared = spared;
     }
 
     fn rate(&self, progress: &Progress) -> f64 {
@@ -97,6 +112,9 @@ impl Showing {
                 for (class, replay) in self.examples.iter().filter(|(class, _)| **class != Class::Survived) {
                     output::line(&format!("  first {}: {replay}", class.name()));
                 }
+                if self.spared.told > 0 {
+                    output::line(&told_by_their_first_second(self.spared));
+                }
                 let made = progress.done - self.before;
                 let seconds = self.began.elapsed().as_secs_f64();
                 output::line(&format!("{made} trials in {seconds:.2} s: {:.0} per second", self.rate(&progress)));
@@ -106,9 +124,25 @@ impl Showing {
                 let told = json!({
                     "answer": { "conclusion": conclusion, "text": answer.text, "world": self.world.name() },
                     "progress": self.in_numbers(&progress),
+                    "made": self.spared.made,
+                    "told": self.spared.told,
+                    "checked": self.spared.checked,
+                    "contradicted": self.spared.contradicted,
                 });
                 output::line(&told.to_string());
             }
         }
     }
+}
+
+fn told_by_their_first_second(spared: Spared) -> String {
+    let Spared { made, told, checked, contradicted } = spared;
+    let doubt = if contradicted == 0 {
+        String::new()
+    } else {
+        format!(", {contradicted} of which ended otherwise: `--whole` makes every trial to its end")
+    };
+    format!(
+        "made to their end: {made}; told by the first second of their board, which was that of one of them: {told}; checked: {checked}{doubt}"
+    )
 }

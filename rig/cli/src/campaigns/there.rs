@@ -5,7 +5,7 @@
 
 use std::sync::{Arc, mpsc};
 
-use brickproof_explore::{Arm, Ask, Finding, Shot};
+use brickproof_explore::{Arm, Ask, Finding, Seen, Shot};
 use brickproof_report::Secrets;
 
 use super::Desk;
@@ -42,10 +42,10 @@ pub(super) fn make(desk: &mut Desk<'_>, chosen: &Chosen, conduct: &Conduct) -> R
         let interrupted = matches!(outcome, Ok(Interrupted::Yes));
         for (shot, finding) in shots.iter().zip(findings) {
             match finding {
-                Some(finding) => desk.take(shot, &finding),
+                Some(finding) => desk.take(shot, &finding, Seen::Whole),
                 // What was not begun, for an interruption or a bench that cannot go on, told nothing and is not told.
                 None if interrupted || outcome.is_err() => break,
-                None => desk.take(shot, &Finding::UNTOLD),
+                None => desk.take(shot, &Finding::UNTOLD, Seen::Whole),
             }
         }
         if let Interrupted::Yes = outcome? {

@@ -1,0 +1,68 @@
+//! What the first second of a board tells is what its trial comes to when it is made to its end.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use brickproof_explore::{Arm, Finding, Laboratory, Seen, Shot, aim_at_every_operation};
+use brickproof_firmware::Firmware;
+use brickproof_scenario::plan::{FirmwareName, Plan};
+use brickproof_scenario::{Library, Setting, load};
+use brickproof_units::Span;
+
+const SCENARIO: &str = "scenarios/battery-death/brown-out.yaml";
+
+fn plan(release: &str, geometry: &str) -> Plan {
+    let text = std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(SCENARIO)).expect("it ships");
+    let scenario =
+        load(SCENARIO, text, &Library::built_in()).unwrap_or_else(|mistakes| panic!("{}", mistakes.render(110)));
+    let cells = scenario.with_firmware(&FirmwareName(release.to_owned())).cells;
+    let is_meant = |plan: &Plan| plan.parameters.contains(&("geometry".to_owned(), geometry.to_owned()));
+    cells.into_iter().find(is_meant).expect("it has that cell")
+}
+
+/// Of so many places of each operation every `stride`-th. Gives how many were told by their first second.
+fn compare(release: &str, geometry: &str, fractions: u32, stride: usize) -> u64 {
+    let plan = Arc::new(plan(release, geometry));
+    let firmware = Firmware::shipped(release).expect("it ships");
+    let aims = aim_at_every_operation(&plan, &firmware, 1, Span::millis(200), fractions).expect("it can be struck");
+    let laboratory = Laboratory::new(plan, firmware, 1).sparing();
+    for (number, aimed) in (0..).zip(aims.aims.iter().step_by(stride)) {
+        let settings = vec![Setting::after(aimed.after)];
+        let shot = Shot { number, arm: Arm::Only, cell: 0, settings, seed: 1 | (number + 1) << 32 };
+        let plan = laboratory.plan_of(&shot.settings).expect("it can be turned");
+        let (found, seen) = laboratory.find(Arc::clone(&plan), &shot);
+        if seen == Seen::FirstSecond {
+            let made = Finding::of(&laboratory.make(plan, &shot));
+            assert_eq!(Some(found), made, "{release} {geometry} {aimed:?}");
+        }
+    }
+    let spared = laboratory.spared();
+    assert_eq!(spared.contradicted, 0, "{release} {geometry}");
+    spared.told
+}
+
+/// How many of the places, one in so many; the figures that are published are made with `BRICKPROOF_STRIDE=1`.
+fn stride() -> usize {
+    std::env::var("BRICKPROOF_STRIDE").ok().and_then(|text| text.parse().ok()).unwrap_or(13)
+}
+
+#[test]
+fn releases_that_do_not_heal_end_as_they_are_told() {
+    for release in ["lantern-no-heal", "lantern-heal-blank"] {
+        assert!(compare(release, "nrf51", 8, stride()) > 10);
+    }
+}
+
+#[test]
+fn releases_that_heal_end_as_they_are_told() {
+    for release in ["lantern-heal-parse", "lantern-heal-full"] {
+        assert!(compare(release, "nrf51", 8, stride()) > 10);
+    }
+}
+
+#[test]
+fn the_other_part_ends_as_it_is_told() {
+    for release in ["lantern-heal-parse", "lantern-heal-full"] {
+        assert!(compare(release, "nrf52840", 2, 2 * stride()) > 0);
+    }
+}
