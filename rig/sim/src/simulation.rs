@@ -63,16 +63,21 @@ impl Simulation {
         self.trial.freeze();
     }
 
-    /// A fork that goes on with another plan, which differs in the numbers of faults that have not been triggered yet, and with another
-    /// seed, which differs in its upper half.
+    /// A fork that goes on with another plan, which differs in the numbers of faults that have not been triggered yet and in how cells
+    /// take them, and with another seed, which differs in its upper half.
     ///
     /// # Errors
     ///
     /// They differ in something else, or a fault was triggered already.
     pub fn turned(&self, plan: Arc<Plan>, seed: u64) -> Result<Self, OtherPlan> {
         let mut fork = self.clone();
+        let cells = plan.cells;
         fork.trial.turn_to(plan)?;
-        if fork.world.take_seed(seed) { Ok(fork) } else { Err(OtherPlan) }
+        if !fork.world.take_seed(seed) {
+            return Err(OtherPlan);
+        }
+        fork.world.take_cells(cells);
+        Ok(fork)
     }
 
     /// Goes on until `limit`, or an instruction beyond it. False if the trial ended before.

@@ -14,7 +14,9 @@ use brickproof_console::Lines;
 use brickproof_firmware::{Firmware, KeyStore, PUBLISHED};
 use brickproof_keys::Fingerprint;
 use brickproof_scenario::board::ActiveLevel;
-use brickproof_scenario::plan::{CellCondition, CloudBehaviour, CloudSetting, Edge, Fault, Plan, SupplySetting};
+use brickproof_scenario::plan::{
+    CellCondition, CellModel, CloudBehaviour, CloudSetting, Edge, Fault, Plan, SupplySetting,
+};
 use brickproof_trial::{Achieved, Action, ActionId, Command, CommandError, Injection, Observation, ShapeAchieved};
 use brickproof_units::{Instant, Span, Voltage};
 use brickproof_virtual_board::board::{Board, BoardState, Pause, PauseOn, Records};
@@ -43,7 +45,7 @@ pub struct WorldConfig {
     /// Decides everything that is left to chance. Seeds that differ in their upper half alone have the same past up to the first harm, a
     /// fault or a damaged key, and chance decides anew from there on: so thousands of trials share one beginning, and a seed still names each of them.
     pub seed: u64,
-    /// How flash takes a cut.
+    /// How flash takes a cut, where the plan does not say.
     pub cells: Cells,
     /// Whether console bytes take time.
     pub uart: UartTiming,
@@ -104,6 +106,8 @@ pub struct World {
     board: Board,
     store: KeyStore,
     seed: u64,
+    /// Where a plan does not say.
+    usual_cells: Cells,
     /// Whether chance was left to the whole seed.
     reseeded: bool,
     led: Led,
@@ -131,6 +135,8 @@ impl World {
     /// A station with the board of `plan`, not yet provisioned and without power.
     pub fn new(plan: &Plan, firmware: &Firmware, config: WorldConfig) -> Self {
         let profile = &plan.board;
+        let usual_cells = config.cells;
+        let config = WorldConfig { cells: plan.cells.map_or(config.cells, cells), ..config };
         let (board_config, wiring) = config_of(profile, config);
         let mut board = board_with(firmware, board_config).expect("the caller has checked that the image fits");
         board.pause_on(PauseOn::ConsoleByte);
@@ -150,6 +156,7 @@ impl World {
             board,
             store: KeyStore::of(profile, firmware),
             seed: config.seed,
+            usual_cells,
             reseeded: false,
             led: Led::new(),
             wiring,
@@ -312,6 +319,11 @@ impl World {
             self.seed = seed;
         }
         can
+    }
+
+    /// Has cells take what is to come as another model says. The past is the same: nothing was cut in it.
+    pub(crate) fn take_cells(&mut self, model: Option<CellModel>) {
+        self.board.set_cells(model.map_or(self.usual_cells, cells));
     }
 
     fn read_supply(&mut self, every: Option<Span>) {
@@ -533,6 +545,14 @@ fn behaviour(behaviour: CloudBehaviour) -> Behaviour {
         CloudBehaviour::Silent => Behaviour::Silent,
         CloudBehaviour::Wrong => Behaviour::Wrong { server: PUBLISHED.server_other.clone() },
         CloudBehaviour::Unreachable => Behaviour::Unreachable,
+    }
+}
+
+const fn cells(model: CellModel) -> Cells {
+    match model {
+        CellModel::Ideal => Cells::Ideal,
+        CellModel::Fractional => Cells::Fractional,
+        CellModel::Marginal => Cells::Marginal,
     }
 }
 
