@@ -7,6 +7,7 @@ mod keeping;
 mod showing;
 mod there;
 
+use std::fmt::{self, Write as _};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -73,7 +74,7 @@ impl Prepared {
 
     /// Whether trials may be told by the first second of their board.
     fn may_be_told(&self) -> bool {
-        matches!(self.campaign.kind, Kind::Sweep(SweepSettings::Instants { .. }))
+        matches!(self.campaign.kind, Kind::Sweep(SweepSettings::Places(_)))
     }
 
     fn subject(&self, shot: &Shot) -> &Subject {
@@ -97,18 +98,29 @@ impl Prepared {
         let mut hash = Sha256::new();
         // What it is called, and how much it may cost, changes no trial: a budget can be raised.
         let Campaign { title: _, kind, seed, budget: _ } = &self.campaign;
-        let kind = format!("{kind:?}");
-        let mut parts = vec![env!("CARGO_PKG_VERSION").to_owned(), world.name().to_owned(), kind, seed.to_string()];
+        let mut parts = vec![env!("CARGO_PKG_VERSION").to_owned(), world.name().to_owned(), seed.to_string()];
         for subject in &self.subjects {
             parts.push(subject.plan.scenario.sha256.clone());
             parts.push(format!("{:?}", subject.plan.parameters));
             parts.push(subject.firmware.sha256().to_owned());
         }
+        // A list of places is too long for a text of its own.
+        let _ = write!(Written(&mut hash), "{kind:?}");
         for part in parts {
             hash.update(part.as_bytes());
             hash.update([0]);
         }
         hash.finalize()[..4].iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+/// A digest that can be written to.
+struct Written<'a>(&'a mut Sha256);
+
+impl fmt::Write for Written<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.0.update(text.as_bytes());
+        Ok(())
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Boundary: from a shot to its trial, or to what it finds. Which shots are made is the course's business.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use brickproof_firmware::Firmware;
 use brickproof_scenario::plan::{Plan, StepAction};
@@ -16,7 +16,7 @@ use crate::outcome::Class;
 use crate::shot::{Finding, Shot};
 
 /// A console byte takes longer: nothing is triggered so shortly after a fork.
-const BEFORE_THE_TRIGGER: Span = Span::micros(10);
+pub(crate) const BEFORE_THE_TRIGGER: Span = Span::micros(10);
 
 /// One plan and one firmware, and as much of their trial as all trials share.
 #[derive(Clone, Debug)]
@@ -24,8 +24,10 @@ pub struct Laboratory {
     plan: Arc<Plan>,
     firmware: Firmware,
     seed: u64,
-    /// `None` if the fault is triggered at the very beginning, or never.
+    /// Right before the trigger. `None` if the fault is triggered at the very beginning, or never.
     trunk: Option<Simulation>,
+    /// The same for a fault that strikes twice; made when one is asked for.
+    twice: OnceLock<Simulation>,
     /// `None` if every trial is made to its end.
     book: Option<Arc<Book>>,
 }
@@ -37,13 +39,10 @@ impl Laboratory {
         let mut scout = Simulation::new(Arc::clone(&plan), &firmware, seed);
         let is_triggered = scout.run_until(|it| !it.trial().faults().is_empty());
         let triggered = scout.trial().faults().first().map(|fault| fault.triggered).filter(|_| is_triggered);
-        let trunk = triggered.filter(|at| *at > Instant::START + BEFORE_THE_TRIGGER).map(|at| {
-            let mut trunk = Simulation::new(Arc::clone(&plan), &firmware, seed);
-            trunk.run_to(at - BEFORE_THE_TRIGGER);
-            trunk.freeze();
-            trunk
-        });
-        Self { plan, firmware, seed, trunk, book: None }
+        let fork_at =
+            triggered.filter(|at| *at > Instant::START + BEFORE_THE_TRIGGER).map(|at| at - BEFORE_THE_TRIGGER);
+        let trunk = fork_at.map(|at| trunk(Arc::clone(&plan), &firmware, seed, at));
+        Self { plan, firmware, seed, trunk, twice: OnceLock::new(), book: None }
     }
 
     /// The same, where findings may be told by the first second of a board after its last fault: if it is that of a board whose trial was made to
@@ -104,11 +103,26 @@ impl Laboratory {
         (finding.unwrap_or(Finding::UNTOLD), Seen::Whole)
     }
 
+    /// The trunk of trials whose plan has the steps of this one.
+    fn twice(&self, plan: &Arc<Plan>) -> Option<&Simulation> {
+        let fork_at = self.trunk.as_ref()?.trial().now();
+        Some(self.twice.get_or_init(|| trunk(Arc::clone(plan), &self.firmware, self.seed, fork_at)))
+    }
+
     fn fork(&self, plan: Arc<Plan>, shot: &Shot) -> Simulation {
         debug_assert_eq!(shot.seed & u64::from(u32::MAX), self.seed, "the shot belongs to this past");
-        let fork = self.trunk.as_ref().and_then(|trunk| trunk.turned(Arc::clone(&plan), shot.seed).ok());
+        let is_twice = faults_of(&plan) > faults_of(&self.plan);
+        let trunk = if is_twice { self.twice(&plan) } else { self.trunk.as_ref() };
+        let fork = trunk.and_then(|trunk| trunk.turned(Arc::clone(&plan), shot.seed).ok());
         fork.unwrap_or_else(|| Simulation::new(plan, &self.firmware, shot.seed))
     }
+}
+
+fn trunk(plan: Arc<Plan>, firmware: &Firmware, seed: u64, fork_at: Instant) -> Simulation {
+    let mut trunk = Simulation::new(plan, firmware, seed);
+    trunk.run_to(fork_at);
+    trunk.freeze();
+    trunk
 }
 
 impl Finding {

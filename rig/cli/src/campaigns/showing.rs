@@ -6,8 +6,9 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use brickproof_explore::picture;
-use brickproof_explore::{Answer, Class, Course, Progress, Spared};
+use brickproof_explore::{Answer, Class, Course, Group, Progress, Spared};
 use brickproof_report::results::World;
+use brickproof_scenario::plan::CellModel;
 use serde_json::json;
 
 use crate::arguments::Format;
@@ -124,6 +125,7 @@ impl Showing {
                 let told = json!({
                     "answer": { "conclusion": conclusion, "text": answer.text, "world": self.world.name() },
                     "progress": self.in_numbers(&progress),
+                    "groups": course.groups().iter().map(in_classes).collect::<Vec<_>>(),
                     "made": self.spared.made,
                     "told": self.spared.told,
                     "checked": self.spared.checked,
@@ -133,6 +135,12 @@ impl Showing {
             }
         }
     }
+}
+
+fn in_classes(group: &Group) -> serde_json::Value {
+    let classes: serde_json::Map<String, serde_json::Value> =
+        group.classes.iter().map(|(class, count)| (class.name().to_owned(), json!(count))).collect();
+    json!({ "cells": group.cells.map(CellModel::name), "cut": group.cut.name(), "classes": classes })
 }
 
 fn told_by_their_first_second(spared: Spared) -> String {
