@@ -8,6 +8,8 @@ mod campaigns;
 mod desk;
 #[path = "command/evidence.rs"]
 mod evidence;
+#[path = "command/exhaustive.rs"]
+mod exhaustive;
 #[path = "command/interruption.rs"]
 mod interruption;
 #[path = "command/mistakes.rs"]

@@ -212,18 +212,23 @@ impl Reader<'_> {
     }
 
     fn cells(&mut self, node: &Node) -> Option<Vec<CellModel>> {
-        let mut models = Vec::new();
-        for node in self.decoder.list(node, "models of cells")? {
-            let model =
-                self.decoder.choice(node, "a model of cells", &CellModel::ALL.map(|model| (model.name(), model)))?;
-            if models.contains(&model) {
+        let nodes = self.decoder.list(node, "models of cells")?;
+        if nodes.is_empty() {
+            let none = Mistake::new(MistakeKind::BeyondLimits, node.place, "no model of cells");
+            self.decoder.report(none.help("leave `cells` out for the usual one, fractional"));
+            return None;
+        }
+        let models = CellModel::ALL.map(|model| (model.name(), model));
+        let mut read: Vec<Option<CellModel>> = Vec::new();
+        for node in nodes {
+            let model = self.decoder.choice(node, "a model of cells", &models);
+            if let Some(model) = model.filter(|_| read.contains(&model)) {
                 let twice = Mistake::new(MistakeKind::Misplaced, node.place, format!("`{}` twice", model.name()));
                 self.decoder.report(twice.help("each model strikes each place once; `each` says how often"));
-            } else {
-                models.push(model);
             }
+            read.push(model);
         }
-        Some(models)
+        read.into_iter().collect()
     }
 
     fn ranges(&mut self, node: &Node) -> Option<Vec<Range>> {

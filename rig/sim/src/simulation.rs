@@ -66,7 +66,8 @@ impl Simulation {
     /// Forgets what the board has recorded so far of its flash and of its life, which every clone would copy.
     pub fn forget_records(&mut self) {
         let board = self.world.board_mut();
-        (board.take_flash_log(), board.take_life_log());
+        board.take_flash_log();
+        board.take_life_log();
     }
 
     /// A fork that goes on with another plan, which differs in the numbers of faults that have not been triggered yet and in how cells
