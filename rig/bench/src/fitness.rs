@@ -91,6 +91,9 @@ impl Found<'_> {
                 Need::Cloud if self.station.cloud.is_none() => {
                     Some("it has no `cloud`: nobody can tell with which identity the board connects, or misbehave on purpose")
                 }
+                Need::CellModel => {
+                    Some("the cells of its flash are what they are: `fault.cells` chooses how those of a virtual board take a cut")
+                }
                 _ => None,
             })
             .collect();

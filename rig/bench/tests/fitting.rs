@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use brickproof_bench::file::{self, Driver};
 use brickproof_bench::fitness::unfit;
 use brickproof_instruments::{DRIVERS, Kind, Settings, Value};
-use brickproof_scenario::{Library, load};
+use brickproof_scenario::plan::CellModel;
+use brickproof_scenario::{Library, Setting, load};
 use brickproof_units::{Current, Voltage};
 
 const BENCHES: [&str; 4] = ["pi-one.yaml", "pi-eight.yaml", "pc-scpi.yaml", "virtual.yaml"];
@@ -111,4 +112,21 @@ fn a_plan_for_another_board_fits_nowhere() {
     let why = unfit(other, &read.stations[0]);
     assert_eq!(why.len(), 1);
     assert_eq!(why[0].to_string(), "it has a lantern-nrf52840, and the scenario is for a lantern-nrf51");
+}
+
+#[test]
+fn no_real_station_chooses_how_the_cells_of_its_board_take_a_cut() {
+    let library = Library::built_in();
+    let text = std::fs::read_to_string(root().join("hardware/benches/pi-one.yaml")).unwrap();
+    let read = file::load("pi-one.yaml", text, &library).unwrap();
+    let text = "scenario: A cut\nboard: lantern-nrf52840\nfirmware: lantern-heal-full\nsteps:
+  - supply: { usb: 5V }
+  - fault: { power_cut: { hold: 200ms } }
+";
+    let plan = load("cut.yaml", text, &library).unwrap_or_else(|it| panic!("{}", it.render(110))).cells.remove(0);
+    assert_eq!(unfit(&plan, &read.stations[0]), []);
+    let turned = plan.turned(&[Setting::cells(CellModel::Marginal)]).unwrap();
+    let why = unfit(&turned, &read.stations[0]);
+    assert_eq!(why.len(), 1);
+    assert!(why[0].why.contains("`fault.cells` chooses how those of a virtual board take a cut"), "{}", why[0]);
 }

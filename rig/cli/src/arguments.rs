@@ -4,8 +4,9 @@
 
 use std::path::PathBuf;
 
-use brickproof_explore::SoakBoards;
+use brickproof_explore::{Exhaustive, SoakBoards};
 use brickproof_scenario::Override;
+use brickproof_scenario::plan::CellModel;
 use brickproof_units::{Ratio, Size, Span, Voltage};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -212,6 +213,11 @@ pub(crate) struct Run {
     pub(crate) execution: Execution,
 }
 
+fn cell_model(text: &str) -> Result<CellModel, String> {
+    let known = || CellModel::ALL.map(CellModel::name).join(", ");
+    CellModel::from_name(text.trim()).ok_or_else(|| format!("models of cells are {}", known()))
+}
+
 fn seed(text: &str) -> Result<u64, String> {
     text.parse().map_err(|_| format!("a seed is a whole number from 0 to {}", u64::MAX))
 }
@@ -267,6 +273,9 @@ pub(crate) struct Conduct {
     /// Begin anew, whatever was found before
     #[arg(long)]
     pub(crate) fresh: bool,
+    /// Make every trial of an exhaustive sweep to its end, also where the first second of its board tells how it ends
+    #[arg(long)]
+    pub(crate) whole: bool,
     /// How progress and the answer are printed
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: Format,
@@ -323,8 +332,14 @@ pub(crate) struct Sweep {
     #[arg(long, value_name = "TIME", default_value = "200ms", requires = "exhaustive")]
     pub(crate) window: Span,
     /// At how many places inside each operation
-    #[arg(long, value_name = "N", default_value_t = 8, requires = "exhaustive", value_parser = clap::value_parser!(u32).range(..=10_000))]
+    #[arg(long, value_name = "N", default_value_t = Exhaustive::FRACTIONS, requires = "exhaustive", value_parser = clap::value_parser!(u32).range(..=i64::from(Exhaustive::MOST_FRACTIONS)))]
     pub(crate) fractions: u32,
+    /// Each place under each of these models of how flash cells take a cut: `ideal,fractional,marginal`. The usual one is fractional
+    #[arg(long, value_name = "MODELS", value_delimiter = ',', requires = "exhaustive", value_parser = cell_model)]
+    pub(crate) cells: Vec<CellModel>,
+    /// Strike every flash operation of the boot after each fault too, each at the same places
+    #[arg(long, requires = "exhaustive")]
+    pub(crate) second_cuts: bool,
     /// How often each point is tried
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) each: u32,

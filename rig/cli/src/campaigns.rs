@@ -9,13 +9,14 @@ mod keeping;
 mod showing;
 mod there;
 
+use std::fmt::{self, Write as _};
 use std::sync::Arc;
 use std::time::Instant;
 
 use brickproof_explore::picture::{self, Busy, Caption};
 use brickproof_explore::{
-    Answer, Arm, BoardNumber, Campaign, Conclusion, Course, Finding, Kind, Repeats, Shot, SoakBoards, SoakSettings,
-    Stopped, undisturbed,
+    Answer, Arm, BoardNumber, Campaign, Conclusion, Course, Finding, Kind, Repeats, Seen, Shot, SoakBoards,
+    SoakSettings, Stopped, SweepSettings, undisturbed,
 };
 use brickproof_firmware::Firmware;
 use brickproof_report::results::World;
@@ -91,6 +92,11 @@ impl Prepared {
         Ok(named.into_iter().map(|index| chosen.board_of(index)).collect())
     }
 
+    /// Whether trials may be told by the first second of their board.
+    fn may_be_told(&self) -> bool {
+        matches!(self.campaign.kind, Kind::Sweep(SweepSettings::Places(_)))
+    }
+
     fn subject(&self, shot: &Shot) -> &Subject {
         let is_meant = |subject: &&Subject| (subject.arm, subject.cell) == (shot.arm, shot.cell);
         self.subjects.iter().find(is_meant).expect("a campaign asks for the firmwares and cells that it was given")
@@ -112,8 +118,7 @@ impl Prepared {
         let mut hash = Sha256::new();
         // What it is called, and how much it may cost, changes no trial: a budget can be raised.
         let Campaign { title: _, kind, seed, budget: _ } = &self.campaign;
-        let asked = format!("{kind:?}");
-        let mut parts = vec![env!("CARGO_PKG_VERSION").to_owned(), world.name().to_owned(), asked, seed.to_string()];
+        let mut parts = vec![env!("CARGO_PKG_VERSION").to_owned(), world.name().to_owned(), seed.to_string()];
         for subject in &self.subjects {
             parts.push(subject.plan.scenario.sha256.clone());
             parts.push(format!("{:?}", subject.plan.parameters));
@@ -123,6 +128,8 @@ impl Prepared {
         if matches!(kind, Kind::Prove(_)) && boards.len() > 1 {
             parts.extend(boards.iter().cloned());
         }
+        // A list of places is too long for a text of its own.
+        let _ = write!(Written(&mut hash), "{kind:?}");
         for part in parts {
             hash.update(part.as_bytes());
             hash.update([0]);
@@ -147,6 +154,16 @@ fn check_for_stations(soak: &SoakSettings) -> Result<(), Problem> {
         ));
     }
     Ok(())
+}
+
+/// A digest that can be written to.
+struct Written<'a>(&'a mut Sha256);
+
+impl fmt::Write for Written<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.0.update(text.as_bytes());
+        Ok(())
+    }
 }
 
 /// A course, its journal, and what is shown of both. Findings come in the order of asking.
@@ -174,7 +191,7 @@ impl Desk<'_> {
     }
 
     /// Takes what came of the oldest open shot: its evidence first, then into the journal, then into the counts.
-    fn take(&mut self, shot: &Shot, finding: &Finding, trial: Option<&Trial>) {
+    fn take(&mut self, shot: &Shot, finding: &Finding, seen: Seen, trial: Option<&Trial>) {
         if self.is_over() {
             return;
         }
@@ -189,7 +206,7 @@ impl Desk<'_> {
                 Some(evidence) if is_of_its_board => evidence.place_of(shot, finding.class),
                 _ => subject.replay(&plan, &id),
             });
-            self.journal.keep(shot, finding, self.course.name_of(finding.board), &id.to_string())
+            self.journal.keep(shot, finding, seen, self.course.name_of(finding.board), &id.to_string())
         });
         match kept {
             Ok(()) => drop(self.course.record(finding)),
@@ -247,7 +264,7 @@ pub(crate) fn conduct(prepared: Prepared, conduct: &Conduct) -> Result<Exit, Pro
     let interrupted = match &chosen {
         Some(chosen) if !chosen.is_virtual() => there::make(&mut desk, chosen, conduct)?,
         _ if desk.course.carries() => carried::make(&mut desk, conduct.jobs, &told)?,
-        _ => here::make(&mut desk, conduct.jobs),
+        _ => here::make(&mut desk, conduct),
     };
     if let Some(problem) = desk.trouble {
         return Err(problem);

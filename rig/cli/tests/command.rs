@@ -12,6 +12,8 @@ mod desk;
 mod diagnose;
 #[path = "command/evidence.rs"]
 mod evidence;
+#[path = "command/exhaustive.rs"]
+mod exhaustive;
 #[path = "command/interruption.rs"]
 mod interruption;
 #[path = "command/mistakes.rs"]

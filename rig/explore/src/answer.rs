@@ -127,6 +127,10 @@ fn swept(course: &Course) -> String {
     for (class, count) in course.classes() {
         let _ = writeln!(text, "  {:<12} {count}", class.name());
     }
+    for group in course.groups() {
+        let classes: Vec<String> = group.classes.iter().map(|(class, count)| format!("{count} {class}")).collect();
+        let _ = writeln!(text, "  {}: {}; {}", group.name(), told(group.counts()), classes.join(", "));
+    }
     text
 }
 

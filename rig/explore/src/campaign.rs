@@ -2,12 +2,16 @@
 //!
 //! Boundary: values that were checked against each other. Where they come from, a reviewed file or a command line, is all the same.
 
+use std::sync::Arc;
+
 use brickproof_scenario::{Knob, Setting};
 use brickproof_statistics::{Asked, DesignError, GridError, Probability, WindowError};
 use brickproof_units::{Instant, Size, Span};
 
 use crate::soak::SoakSettings;
 use crate::strata::Strata;
+
+use crate::places::{Exhaustive, Place};
 
 /// A campaign without mistakes. The scenario it belongs to is the caller's.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,7 +30,9 @@ impl Campaign {
     /// The latest instant after the trigger that is tried; zero if instants are not varied.
     pub fn latest(&self) -> Span {
         match &self.kind {
-            Kind::Sweep(SweepSettings::Instants { after, .. }) => after.iter().copied().max().unwrap_or_default(),
+            Kind::Sweep(SweepSettings::Places(places)) => {
+                places.iter().map(|place| place.after).max().unwrap_or_default()
+            }
             _ => {
                 let instants = self.ends().into_iter().filter(|end| end.knob() == Knob::After);
                 Span::nanos(instants.map(|end| end.amount().unsigned_abs()).max().unwrap_or(0))
@@ -38,7 +44,7 @@ impl Campaign {
     pub fn ends(&self) -> Vec<Setting> {
         let ranges: &[Range] = match &self.kind {
             Kind::Sweep(SweepSettings::Ranges { ranges, .. }) => ranges,
-            Kind::Sweep(SweepSettings::Instants { .. }) | Kind::Soak(_) => &[],
+            Kind::Sweep(SweepSettings::Places(_) | SweepSettings::Exhaustive(_)) | Kind::Soak(_) => &[],
             Kind::FindWindow(asked) => std::slice::from_ref(&asked.range),
             Kind::Prove(settings) => &settings.ranges,
         };
@@ -175,13 +181,10 @@ pub enum SweepSettings {
         /// How often each point is tried.
         each: u32,
     },
-    /// Exactly these instants after the trigger, each `each` times.
-    Instants {
-        /// In any order.
-        after: Vec<Span>,
-        /// How often each is tried.
-        each: u32,
-    },
+    /// Exactly these places, each once.
+    Places(Arc<[Place]>),
+    /// Every flash operation. Its places have to be found ([`Exhaustive::places`]) before it can be asked.
+    Exhaustive(Exhaustive),
 }
 
 /// What a search for windows is to find out.
@@ -252,6 +255,9 @@ pub enum CampaignError {
         /// What was asked.
         count: u64,
     },
+    /// Nobody has looked yet which flash operations there are.
+    #[error("the places of an exhaustive sweep were not looked for yet")]
+    NotAimed,
     /// Each point so often, where there are no points.
     #[error("`each` is for points, and no range has any: every trial is at a place of its own")]
     EachWithoutPoints,

@@ -11,6 +11,7 @@ use crate::answer::{self, Answer};
 use crate::boards::{Alarm, BoardNumber, BoardTally, Boards};
 use crate::campaign::{Campaign, CampaignError, Kind};
 use crate::find::FindWindow;
+use crate::group::{self, Group};
 use crate::outcome::Class;
 use crate::progress::{Progress, Stopped};
 use crate::prove::Prove;
@@ -366,6 +367,11 @@ impl Course {
             Asking::FindWindow(find) => find.search().windows(),
             _ => Vec::new(),
         }
+    }
+
+    /// What a sweep counts apart: models of cells, first and second cuts. Empty if it has but one kind of trials, and for other questions.
+    pub fn groups(&self) -> Vec<Group> {
+        group::groups(self.points())
     }
 
     pub(crate) fn asking(&self) -> &Asking {

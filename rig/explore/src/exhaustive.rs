@@ -1,7 +1,6 @@
 //! Every flash operation after the trigger, before it, at fractions of it and after it: as instants of an ordinary fault.
 //!
-//! Boundary: from an undisturbed run to the instants. They are tried by a sweep like any other list, so that every one has an id that makes
-//! it again.
+//! Boundary: from an undisturbed run to the instants. Which trials are made of them is [`crate::places`]' business.
 //!
 //! A brown-out is steep enough for that, a power cut is not: what its capacitors hold decides when the board feels it. The rail falls while
 //! an operation goes on, so that the last of its time has less effect: right after a word of 46 us under 50us/V, 98.7 % of it is done.
@@ -40,6 +39,10 @@ pub struct Aimed {
 /// Every place of every operation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Aims {
+    /// When the fault was triggered.
+    pub triggered: Instant,
+    /// How long after it strikes it takes the board's power.
+    pub lead: Span,
     /// Those that can be struck, in the order of the board.
     pub aims: Vec<Aimed>,
     /// How many come sooner after the trigger than the fault takes to bite.
@@ -109,31 +112,43 @@ pub fn aim_at_every_operation(
     let longest = operations.iter().max_by_key(|record| record.end.since(record.start));
     let Some(longest) = longest else { return Err(ExhaustiveError::NoOperations { path: path(), within: window }) };
     let lead = lead(plan, firmware, seed, triggered.at, longest)?;
-    let points = std::iter::once(CutPoint::Before)
-        .chain((1..=fractions).map(|numerator| CutPoint::Fraction { numerator, denominator: fractions + 1 }))
-        .chain(std::iter::once(CutPoint::After));
-    let points: Vec<CutPoint> = points.collect();
-    let aim = |(index, record): (usize, &FlashRecord)| {
-        let needed = record.end.since(record.start);
-        let dies = |at: CutPoint| match at {
-            CutPoint::Before => record.start - CLEAR,
-            CutPoint::After => record.end + CLEAR,
-            CutPoint::Fraction { .. } => record.start + at.time_into(needed),
-        };
-        let earliest = triggered.at + lead;
-        let strikes = |at: CutPoint| (dies(at) >= earliest).then(|| dies(at).since(earliest));
-        let aimed =
-            |at: &CutPoint| strikes(*at).map(|after| Aimed { after, index, operation: record.operation, at: *at });
-        points.iter().map(aimed).collect::<Vec<_>>()
-    };
-    let (mut aims, mut out_of_reach) = (Vec::new(), 0);
-    for aimed in operations.iter().enumerate().flat_map(aim) {
-        match aimed {
-            Some(aimed) => aims.push(aimed),
-            None => out_of_reach += 1,
+    let mut aims = Aims { triggered: triggered.at, lead, aims: Vec::new(), out_of_reach: 0 };
+    aims.add(triggered.at, &operations, fractions);
+    Ok(aims)
+}
+
+/// Before an operation, so many even places inside it, after it.
+fn points(fractions: u32) -> impl Iterator<Item = CutPoint> {
+    std::iter::once(CutPoint::Before)
+        .chain((1..=fractions).map(move |numerator| CutPoint::Fraction { numerator, denominator: fractions + 1 }))
+        .chain(std::iter::once(CutPoint::After))
+}
+
+impl Aims {
+    /// None yet, for a fault that takes as long to bite as that of these.
+    pub(crate) fn none_yet(&self) -> Self {
+        Self { aims: Vec::new(), out_of_reach: 0, ..*self }
+    }
+
+    /// Adds every place of these operations, for a fault whose instant is counted from `triggered`.
+    pub(crate) fn add(&mut self, triggered: Instant, operations: &[FlashRecord], fractions: u32) {
+        let earliest = triggered + self.lead;
+        for (index, record) in operations.iter().enumerate() {
+            let needed = record.end.since(record.start);
+            for at in points(fractions) {
+                let dies = match at {
+                    CutPoint::Before => record.start - CLEAR,
+                    CutPoint::After => record.end + CLEAR,
+                    CutPoint::Fraction { .. } => record.start + at.time_into(needed),
+                };
+                if dies >= earliest {
+                    self.aims.push(Aimed { after: dies.since(earliest), index, operation: record.operation, at });
+                } else {
+                    self.out_of_reach += 1;
+                }
+            }
         }
     }
-    Ok(Aims { aims, out_of_reach })
 }
 
 /// What the flash does within `window` after the trigger of the fault of `plan` when nothing disturbs it. Empty if nothing is triggered, or

@@ -2,6 +2,7 @@
 //!
 //! Boundary: text in, a [`CampaignFile`] or every mistake at once out. The scenario that it names is read by the caller.
 
+use brickproof_scenario::plan::CellModel;
 use brickproof_scenario::{Diagnostics, Knob, Mistake, MistakeKind, Override, Setting};
 use brickproof_statistics::{Asked, Probability};
 use brickproof_units::{Ratio, Span};
@@ -9,8 +10,9 @@ use brickproof_yaml::Mistakes;
 use brickproof_yaml::decode::{Decoder, Fields};
 use brickproof_yaml::tree::{self, Node};
 
-use crate::campaign::{Budget, Campaign, Kind, ProveSettings, Range, SweepSettings, WindowAsked};
+use crate::campaign::{Budget, Campaign, CampaignError, Kind, ProveSettings, Range, SweepSettings, WindowAsked};
 use crate::course::{Course, Repeats};
+use crate::places::{Exhaustive, SecondCuts};
 use crate::soak::{NoSoakBoards, SoakBoards, SoakSettings};
 use crate::strata::Strata;
 use crate::wear::{Erased, Wear};
@@ -104,7 +106,9 @@ impl Reader<'_> {
         };
         let campaign = Campaign { title: title?, kind, seed: seed?, budget: budget? };
         // What cannot be asked stands nowhere in particular: the question as a whole is at fault.
-        if let Err(error) = Course::new(campaign.clone(), Repeats::Exactly) {
+        if let Err(error) = Course::new(campaign.clone(), Repeats::Exactly)
+            && error != CampaignError::NotAimed
+        {
             let asked = QUESTIONS.iter().find_map(|key| fields.entry(key))?;
             self.decoder.report(Mistake::new(MistakeKind::BeyondLimits, asked.key_place, error.to_string()));
             return None;
@@ -167,13 +171,69 @@ impl Reader<'_> {
     }
 
     fn sweep(&mut self, node: &Node) -> Option<SweepSettings> {
-        let fields = self.decoder.fields(node, "a sweep", &["vary", "each"])?;
-        let ranges = fields.required(&mut self.decoder, "vary").and_then(|node| self.ranges(node));
+        let fields = self.decoder.fields(node, "a sweep", &["vary", "exhaustive", "each"])?;
         let each = match fields.get("each") {
             None => Some(1),
             Some(node) => self.decoder.count(node, "a number of trials", 1..=1_000_000),
         };
+        if let Some(node) = fields.get("exhaustive") {
+            if let Some(entry) = fields.entry("vary") {
+                let both = Mistake::new(MistakeKind::Misplaced, entry.key_place, "`vary` beside `exhaustive`");
+                self.decoder.report(
+                    both.help("an exhaustive sweep finds its instants itself: in the flash operations of the board"),
+                );
+            }
+            return Some(SweepSettings::Exhaustive(self.exhaustive(node, each)?));
+        }
+        let ranges = fields.required(&mut self.decoder, "vary").and_then(|node| self.ranges(node));
         Some(SweepSettings::Ranges { ranges: ranges?, each: each? })
+    }
+
+    fn exhaustive(&mut self, node: &Node, each: Option<u32>) -> Option<Exhaustive> {
+        let fields =
+            self.decoder.fields(node, "an exhaustive sweep", &["window", "fractions", "cells", "second_cuts"])?;
+        let window = match fields.get("window") {
+            None => Some(Exhaustive::WINDOW),
+            Some(node) => self.decoder.duration(node),
+        };
+        let fractions = match fields.get("fractions") {
+            None => Some(Exhaustive::FRACTIONS),
+            Some(node) => self.decoder.count(node, "a number of places", 0..=Exhaustive::MOST_FRACTIONS),
+        };
+        let cells = fields.get("cells").map_or(Some(Vec::new()), |node| self.cells(node));
+        let second_cuts = match fields.get("second_cuts") {
+            None => Some(SecondCuts::None),
+            Some(node) => {
+                self.decoder.truth(node).map(|wanted| if wanted { SecondCuts::Every } else { SecondCuts::None })
+            }
+        };
+        Some(Exhaustive {
+            window: window?,
+            fractions: fractions?,
+            cells: cells?,
+            second_cuts: second_cuts?,
+            each: each?,
+        })
+    }
+
+    fn cells(&mut self, node: &Node) -> Option<Vec<CellModel>> {
+        let nodes = self.decoder.list(node, "models of cells")?;
+        if nodes.is_empty() {
+            let none = Mistake::new(MistakeKind::BeyondLimits, node.place, "no model of cells");
+            self.decoder.report(none.help("leave `cells` out for the usual one, fractional"));
+            return None;
+        }
+        let models = CellModel::ALL.map(|model| (model.name(), model));
+        let mut read: Vec<Option<CellModel>> = Vec::new();
+        for node in nodes {
+            let model = self.decoder.choice(node, "a model of cells", &models);
+            if let Some(model) = model.filter(|_| read.contains(&model)) {
+                let twice = Mistake::new(MistakeKind::Misplaced, node.place, format!("`{}` twice", model.name()));
+                self.decoder.report(twice.help("each model strikes each place once; `each` says how often"));
+            }
+            read.push(model);
+        }
+        read.into_iter().collect()
     }
 
     fn ranges(&mut self, node: &Node) -> Option<Vec<Range>> {

@@ -7,6 +7,7 @@ use brickproof_scenario::Setting;
 use brickproof_units::Span;
 use serde::{Deserialize, Serialize};
 
+use crate::alike::Seen;
 use crate::boards::BoardNumber;
 use crate::course::{Ask, Course};
 use crate::outcome::Class;
@@ -48,6 +49,9 @@ struct Line {
     /// How often each sector of its flash was erased, where it tells.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     erased: Vec<(String, u64)>,
+    /// Whether the first second of its board told it.
+    #[serde(default, skip_serializing_if = "is_whole")]
+    told: bool,
     /// The trial's id, by which it is made again.
     id: String,
 }
@@ -123,8 +127,8 @@ pub fn head(course: &Course, digest: &str) -> String {
     serde_json::to_string(&head).unwrap_or_default()
 }
 
-/// The line of a finding. `id` is that of its trial, `board` what the board that made it is called.
-pub fn line(shot: &Shot, finding: &Finding, board: &str, id: &str) -> String {
+/// The line of a finding, and of how it is known. `id` is that of its trial, `board` what the board that made it is called.
+pub fn line(shot: &Shot, finding: &Finding, seen: Seen, board: &str, id: &str) -> String {
     let line = Line {
         shot: shot.number,
         arm: shot.arm.name().to_owned(),
@@ -136,6 +140,7 @@ pub fn line(shot: &Shot, finding: &Finding, board: &str, id: &str) -> String {
         board: board.to_owned(),
         heard: finding.heard,
         erased: finding.erased.iter().map(|it| (it.sector.clone(), it.times)).collect(),
+        told: seen == Seen::FirstSecond,
         id: id.to_owned(),
     };
     serde_json::to_string(&line).unwrap_or_default()
@@ -162,6 +167,11 @@ fn is_yes(heard: &bool) -> bool {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks in this way")]
 fn is_first(cell: &usize) -> bool {
     *cell == 0
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks in this way")]
+fn is_whole(told: &bool) -> bool {
+    !*told
 }
 
 fn in_words(settings: &[Setting]) -> Vec<(String, String)> {

@@ -4,6 +4,7 @@
 //! trials tells a [`Course`] what came of each, in the order in which they were asked for, and keeps the lines of its [`journal`]: a
 //! course that is told them again stands where it stood. How much may be claimed from counts is `brickproof-statistics`'.
 
+mod alike;
 mod answer;
 mod boards;
 mod campaign;
@@ -11,10 +12,12 @@ mod course;
 mod exhaustive;
 mod file;
 mod find;
+mod group;
 pub mod journal;
 mod laboratory;
 mod outcome;
 pub mod picture;
+mod places;
 mod progress;
 mod prove;
 mod shot;
@@ -24,14 +27,17 @@ mod sweep;
 mod used;
 mod wear;
 
+pub use alike::{Seen, Spared};
 pub use answer::{Answer, Conclusion};
 pub use boards::{BoardNumber, BoardTally};
 pub use campaign::{Budget, Campaign, CampaignError, Kind, ProveSettings, Range, SweepSettings, WindowAsked};
 pub use course::{Ask, Course, Repeats};
 pub use exhaustive::{Aimed, Aims, ExhaustiveError, aim_at_every_operation, undisturbed};
 pub use file::{CampaignFile, Firmwares, load};
+pub use group::{Cut, Group};
 pub use laboratory::Laboratory;
 pub use outcome::Class;
+pub use places::{Exhaustive, Place, Places, SecondCuts};
 pub use progress::{Progress, Stopped};
 pub use shot::{Arm, Finding, Shot};
 pub use soak::{NoSoakBoards, SoakBoards, SoakSettings};

@@ -2,6 +2,8 @@
 //!
 //! Boundary: which point comes next, and what came of each.
 
+use std::sync::Arc;
+
 use brickproof_scenario::Setting;
 use brickproof_statistics::{GridOrder, Sequence};
 use brickproof_units::Span;
@@ -9,6 +11,7 @@ use brickproof_units::Span;
 use crate::campaign::{Budget, CampaignError, PLACES, Range, SweepSettings, check_count, check_ranges};
 use crate::course::Question;
 use crate::outcome::Class;
+use crate::places::Place;
 use crate::shot::{Finding, Shot, seed_of};
 
 /// A sweep under way.
@@ -30,7 +33,7 @@ enum Order {
     /// Every point of a grid, and all of it again for the next round.
     Grid { ranges: Vec<Range>, order: GridOrder },
     /// A list.
-    Listed { after: Vec<Span>, order: GridOrder },
+    Listed { places: Arc<[Place]>, order: GridOrder },
 }
 
 impl Sweep {
@@ -52,12 +55,12 @@ impl Sweep {
                     }
                 }
             }
-            SweepSettings::Instants { after, each } => {
-                let count = u32::try_from(after.len()).unwrap_or(u32::MAX);
+            SweepSettings::Places(places) => {
+                let count = u32::try_from(places.len()).unwrap_or(u32::MAX);
                 let order = GridOrder::new(&[count], seed)?;
-                let all = after.len() as u64 * u64::from(*each);
-                (Order::Listed { after: after.clone(), order }, Some(all))
+                (Order::Listed { places: Arc::clone(places), order }, Some(u64::from(count)))
             }
+            SweepSettings::Exhaustive(_) => return Err(CampaignError::NotAimed),
         };
         let size = match (all, budget.trials) {
             (Some(all), Some(most)) => all.min(most),
@@ -73,7 +76,8 @@ impl Sweep {
         &self.tried
     }
 
-    fn point(&self, number: u64) -> Vec<Setting> {
+    /// Where the knobs stand, and the number that chance follows.
+    fn point(&self, number: u64) -> (Vec<Setting>, u64) {
         let of_grid = |order: &GridOrder| {
             let index = usize::try_from(number % (order.len() as u64).max(1)).unwrap_or(0);
             order.cell(index).unwrap_or_default()
@@ -84,14 +88,14 @@ impl Sweep {
                     let share = sequence.coordinate(number, dimension).of(Span::nanos(PLACES));
                     range.part(share.as_nanos(), PLACES)
                 };
-                ranges.iter().enumerate().map(place).collect()
+                (ranges.iter().enumerate().map(place).collect(), number)
             }
             Order::Grid { ranges, order } => {
-                ranges.iter().zip(of_grid(order)).map(|(range, index)| range.point(index)).collect()
+                (ranges.iter().zip(of_grid(order)).map(|(range, index)| range.point(index)).collect(), number)
             }
-            Order::Listed { after, order } => {
+            Order::Listed { places, order } => {
                 let index = of_grid(order).first().copied().unwrap_or(0) as usize;
-                after.get(index).map(|after| Setting::after(*after)).into_iter().collect()
+                places.get(index).map_or((Vec::new(), number), |place| (place.settings(), u64::from(place.chance)))
             }
         }
     }
@@ -104,7 +108,8 @@ impl Question for Sweep {
         }
         let number = self.asked;
         self.asked += 1;
-        Some(Shot::new(number, self.point(number), seed_of(self.seed, number)))
+        let (settings, chance) = self.point(number);
+        Some(Shot::new(number, settings, seed_of(self.seed, chance)))
     }
 
     fn record(&mut self, shot: &Shot, finding: &Finding) {

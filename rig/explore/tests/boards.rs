@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use brickproof_explore::{
     Arm, Ask, BoardNumber, Budget, Campaign, Class, Conclusion, Course, Erased, Finding, Kind, ProveSettings, Range,
-    Repeats, Shot, SoakBoards, SoakSettings, Stopped, Strata, SweepSettings, Wear, WindowAsked, journal,
+    Repeats, Seen, Shot, SoakBoards, SoakSettings, Stopped, Strata, SweepSettings, Wear, WindowAsked, journal,
 };
 use brickproof_scenario::{Knob, Setting};
 use brickproof_statistics::{Asked, Probability};
@@ -105,7 +105,7 @@ fn run(course: &mut Course, at_a_time: usize, kept: &mut String, board: &mut Mor
         }
         let Some(shot) = under_way.pop_front().filter(|_| !course.is_over()) else { return };
         let finding = board.make(&shot);
-        kept.push_str(&format!("{}\n", journal::line(&shot, &finding, "virtual", "id")));
+        kept.push_str(&format!("{}\n", journal::line(&shot, &finding, Seen::Whole, "virtual", "id")));
         course.record(&finding);
     }
 }
@@ -217,7 +217,8 @@ fn a_recovery_that_nothing_calls_for_is_refused() {
 fn an_older_journal_is_read_and_its_board_is_not_made_up() {
     let mut course = begun(&sweep());
     let Ask::Shot(shot) = begun(&sweep()).ask() else { unreachable!("there are some") };
-    let line = journal::line(&shot, &Finding::new(Class::Silent), "x", "id").replace(r#""board":"x","#, "");
+    let line =
+        journal::line(&shot, &Finding::new(Class::Silent), Seen::Whole, "x", "id").replace(r#""board":"x","#, "");
     let kept = format!("{}\n{line}\n", journal::head(&course, "d"));
     journal::resume(&mut course, "d", &kept).expect("it is its own");
     let told: Vec<(&str, u64)> = course.boards().map(|it| (it.name.as_str(), it.failures)).collect();

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use brickproof_explore::{
     Answer, Arm, Ask, Budget, Campaign, Class, Conclusion, Course, Erased, Finding, Kind, ProveSettings, Range,
-    Repeats, Shot, SoakSettings, Stopped, Strata, SweepSettings, Wear, WindowAsked, journal,
+    Repeats, Seen, Shot, SoakSettings, Stopped, Strata, SweepSettings, Wear, WindowAsked, journal,
 };
 use brickproof_scenario::{Knob, Setting};
 use brickproof_statistics::{Asked, Probability};
@@ -86,7 +86,7 @@ fn run(course: &mut Course, at_a_time: usize, kept: &mut String, most: usize, mu
         if course.is_over() {
             break;
         }
-        kept.push_str(&format!("{}\n", journal::line(&shot, &finding, "virtual", "id")));
+        kept.push_str(&format!("{}\n", journal::line(&shot, &finding, Seen::Whole, "virtual", "id")));
         course.record(&finding);
     }
 }

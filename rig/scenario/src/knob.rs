@@ -8,7 +8,7 @@ use std::str::FromStr;
 use brickproof_units::{Current, ParseQuantityError, Quantity, Slew, Span, Voltage};
 use brickproof_yaml::suggest;
 
-use crate::plan::{Fault, Plan, StepAction, Trigger};
+use crate::plan::{CellModel, Fault, Need, Plan, StepAction, Trigger};
 use crate::scenario::FIRMWARE_ASKED;
 use crate::sentence;
 
@@ -33,11 +33,16 @@ pub enum Knob {
     Rise,
     /// How much more current is drawn.
     Current,
+    /// How the cells of a virtual board's flash take it.
+    Cells,
+    /// How long after it ended it strikes once more.
+    Again,
 }
 
 impl Knob {
     /// All of them.
-    pub const ALL: [Self; 6] = [Self::After, Self::Hold, Self::Floor, Self::Fall, Self::Rise, Self::Current];
+    pub const ALL: [Self; 8] =
+        [Self::After, Self::Hold, Self::Floor, Self::Fall, Self::Rise, Self::Current, Self::Cells, Self::Again];
 
     /// As campaigns and `--set` call it.
     pub const fn name(self) -> &'static str {
@@ -48,6 +53,8 @@ impl Knob {
             Self::Fall => "fault.fall",
             Self::Rise => "fault.rise",
             Self::Current => "fault.current",
+            Self::Cells => "fault.cells",
+            Self::Again => "fault.again",
         }
     }
 
@@ -56,12 +63,25 @@ impl Knob {
         name.starts_with(PREFIX)
     }
 
-    fn parse(self, text: &str) -> Result<i64, ParseQuantityError> {
+    fn parse(self, text: &str) -> Result<i64, ParseSettingError> {
+        if self == Self::Cells {
+            let model = CellModel::from_name(text.trim());
+            return model.map(Setting::cells).map(Setting::amount).ok_or_else(|| ParseSettingError::Model {
+                text: text.to_owned(),
+                help: suggest::help("cell models", text, CellModel::ALL.map(CellModel::name).into_iter()),
+            });
+        }
+        self.quantity(text).map_err(|source| ParseSettingError::Value { name: self.name(), source })
+    }
+
+    fn quantity(self, text: &str) -> Result<i64, ParseQuantityError> {
         match self {
-            Self::After | Self::Hold => unsigned::<Span>(text, Span::get),
+            Self::After | Self::Hold | Self::Again => unsigned::<Span>(text, Span::get),
             Self::Fall | Self::Rise => unsigned::<Slew>(text, Slew::get),
             Self::Floor => text.parse::<Voltage>().map(Voltage::get),
             Self::Current => text.parse::<Current>().map(Current::get),
+            // A word and no quantity.
+            Self::Cells => Ok(0),
         }
     }
 }
@@ -106,13 +126,21 @@ pub enum ParseSettingError {
         /// What is wrong with the value.
         source: ParseQuantityError,
     },
+    /// There is no such cell model.
+    #[error("`fault.cells`: `{text}` is no model of cells")]
+    Model {
+        /// What stood there.
+        text: String,
+        /// What there is.
+        help: String,
+    },
 }
 
 impl ParseSettingError {
     /// What to write instead.
     pub fn help(&self) -> &str {
         match self {
-            Self::Unknown { help, .. } => help,
+            Self::Unknown { help, .. } | Self::Model { help, .. } => help,
             Self::Value { source, .. } => source.help(),
         }
     }
@@ -143,8 +171,7 @@ impl Setting {
     /// # Errors
     /// The value is not what the knob takes.
     pub fn of(knob: Knob, value: &str) -> Result<Self, ParseSettingError> {
-        let amount = knob.parse(value).map_err(|source| ParseSettingError::Value { name: knob.name(), source })?;
-        Ok(Self { knob, amount })
+        Ok(Self { knob, amount: knob.parse(value)? })
     }
 
     /// The instant's knob, this long after the trigger.
@@ -152,12 +179,29 @@ impl Setting {
         Self { knob: Knob::After, amount: i64::try_from(span.get()).unwrap_or(i64::MAX) }
     }
 
+    /// The knob of the fault that strikes once more, this long after it ended.
+    pub fn again(span: Span) -> Self {
+        Self { knob: Knob::Again, ..Self::after(span) }
+    }
+
+    /// The knob of the cells.
+    pub const fn cells(model: CellModel) -> Self {
+        Self { knob: Knob::Cells, amount: model as i64 }
+    }
+
+    /// The model of cells, if that is what it sets.
+    pub fn cell_model(self) -> Option<CellModel> {
+        let position = usize::try_from(self.amount).ok()?;
+        CellModel::ALL.get(position).copied().filter(|_| self.knob == Knob::Cells)
+    }
+
     /// Which knob.
     pub const fn knob(self) -> Knob {
         self.knob
     }
 
-    /// Where it stands, in the base unit of what it turns: nanoseconds, microvolts, nanoseconds per volt, microamperes.
+    /// Where it stands, in the base unit of what it turns: nanoseconds, microvolts, nanoseconds per volt, microamperes; for cells the
+    /// place of the model among [`CellModel::ALL`].
     pub const fn amount(self) -> i64 {
         self.amount
     }
@@ -181,10 +225,11 @@ impl fmt::Display for Setting {
     /// The value alone, with its unit.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.knob {
-            Knob::After | Knob::Hold => self.span().fmt(f),
+            Knob::After | Knob::Hold | Knob::Again => self.span().fmt(f),
             Knob::Fall | Knob::Rise => self.slew().fmt(f),
             Knob::Floor => Voltage::new(self.amount).fmt(f),
             Knob::Current => Current::new(self.amount).fmt(f),
+            Knob::Cells => f.pad(self.cell_model().map_or("unknown", CellModel::name)),
         }
     }
 }
@@ -235,13 +280,17 @@ impl Plan {
         faults.next().is_none().then_some(first.index)
     }
 
-    /// The same plan with the numbers of its only fault turned. What was turned stands among its parameters, so that it is another trial.
+    /// The same plan with the numbers of its only fault turned. What was turned stands among its parameters, so that it is another trial. A
+    /// fault that strikes once more is a step of its own; then none of them is the only one any more.
     ///
     /// # Errors
     /// It has no fault or several, its fault has no such number, or the board is not made for the value.
     pub fn turned(&self, settings: &[Setting]) -> Result<Self, TurnError> {
         let mut plan = self.clone();
-        for setting in settings {
+        // What strikes once more is the fault as all other knobs have turned it.
+        let (again, others): (Vec<&Setting>, Vec<&Setting>) =
+            settings.iter().partition(|setting| setting.knob == Knob::Again);
+        for setting in others.into_iter().chain(again) {
             plan.turn(*setting)?;
         }
         Ok(plan)
@@ -254,11 +303,20 @@ impl Plan {
         if let Some(why) = self.limit(setting) {
             return Err(TurnError::BeyondLimits { path, setting, board: self.board.name.clone(), why });
         }
-        let step = &mut self.steps[index - 1];
-        if let StepAction::Fault { trigger, fault } = &mut step.action {
-            turn(trigger, fault, setting).map_err(|kind| TurnError::NoSuchNumber { path, kind, knob })?;
+        match setting.knob {
+            Knob::Cells => {
+                self.cells = setting.cell_model();
+                self.needs.insert(Need::CellModel);
+            }
+            Knob::Again => self.strike_again(index, setting.span()),
+            _ => {
+                let step = &mut self.steps[index - 1];
+                if let StepAction::Fault { trigger, fault } = &mut step.action {
+                    turn(trigger, fault, setting).map_err(|kind| TurnError::NoSuchNumber { path, kind, knob })?;
+                }
+                step.text = sentence::action(&step.action);
+            }
         }
-        step.text = sentence::action(&step.action);
         let parameter = (knob.name().to_owned(), setting.to_string());
         match self.parameters.iter_mut().find(|(axis, _)| *axis == parameter.0) {
             Some(known) => *known = parameter,
@@ -271,16 +329,34 @@ impl Plan {
         Ok(())
     }
 
+    /// Puts a step behind that of the fault in which it strikes once more.
+    fn strike_again(&mut self, index: usize, after: Span) {
+        let mut step = self.steps[index - 1].clone();
+        if let StepAction::Fault { trigger, .. } = &mut step.action {
+            (trigger.cause, trigger.after) = (None, after);
+        }
+        step.text = sentence::action(&step.action);
+        self.steps.insert(index, step);
+        for (step, counted) in self.steps.iter_mut().zip(1..) {
+            step.index = counted;
+        }
+    }
+
     /// Why the board is not made for it, as the reader of the file would say. Slopes that the scenario itself asks for are allowed.
     fn limit(&self, setting: Setting) -> Option<String> {
         let nothing = setting.knob == Knob::Hold && setting.amount == 0;
         if nothing {
             return Some("nothing happens in no time at all".to_owned());
         }
-        if matches!(setting.knob, Knob::After | Knob::Hold) && setting.span() > LONGEST {
+        if matches!(setting.knob, Knob::After | Knob::Hold | Knob::Again) && setting.span() > LONGEST {
             return Some(format!("nobody waits longer than {LONGEST}"));
         }
         let index = self.only_fault()?;
+        if setting.knob == Knob::Again
+            && matches!(self.steps[index - 1].action, StepAction::Fault { fault: Fault::PowerCut { hold: None }, .. })
+        {
+            return Some("a cut without `hold` does not end by itself".to_owned());
+        }
         let StepAction::Fault { fault: Fault::BrownOut { rail, fall, rise, .. }, .. } = &self.steps[index - 1].action
         else {
             return None;
@@ -350,6 +426,21 @@ mod tests {
     }
 
     #[test]
+    fn a_fault_that_strikes_again_is_a_step_of_its_own_as_the_other_knobs_have_turned_it() {
+        let settings = [("fault.again", "4ms"), ("fault.after", "2ms"), ("fault.cells", "marginal")]
+            .map(|(name, value)| Setting::parse(name, value).unwrap());
+        let plan = plan(&format!("{BROWN_OUT} }}\n  - wait: 1s\n  - expect: {{ light: cloud_connected, within: 30s"));
+        let turned = plan.turned(&settings).unwrap();
+        let told: Vec<String> = turned.steps.iter().map(|step| format!("{} {}", step.index, step.text)).collect();
+        insta::assert_snapshot!(told.join("\n"));
+        assert_eq!(turned.cells, Some(CellModel::Marginal));
+        assert!(turned.needs.contains(&Need::CellModel) && !plan.needs.contains(&Need::CellModel));
+        assert_eq!(turned.only_fault(), None);
+        let names: Vec<&str> = turned.parameters.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, ["fault.after", "fault.cells", "fault.again"]);
+    }
+
+    #[test]
     fn what_cannot_be_turned_is_said() {
         let two = "power_cut: { hold: 1s } }\n  - fault: { power_cut: { hold: 1s }";
         let told = [
@@ -360,6 +451,8 @@ mod tests {
             turned(two, "fault.after", "1ms"),
             turned(BROWN_OUT, "fault.flor", "1V"),
             turned(BROWN_OUT, "fault.floor", "1"),
+            turned(BROWN_OUT, "fault.cells", "marginel"),
+            turned("power_cut: {}", "fault.again", "1ms"),
         ];
         let told: Vec<String> = told.into_iter().map(|it| it.unwrap_err()).collect();
         insta::assert_snapshot!(told.join("\n"));
@@ -368,7 +461,9 @@ mod tests {
     proptest! {
         #[test]
         fn a_setting_is_read_as_it_is_written(index in 0..Knob::ALL.len(), amount in 1_i64..i64::MAX / 2) {
-            let setting = Setting { knob: Knob::ALL[index], amount };
+            let knob = Knob::ALL[index];
+            let amount = if knob == Knob::Cells { amount % CellModel::ALL.len() as i64 } else { amount };
+            let setting = Setting { knob, amount };
             prop_assert_eq!(Setting::of(setting.knob(), &setting.to_string()), Ok(setting));
         }
     }

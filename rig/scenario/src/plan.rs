@@ -36,6 +36,8 @@ pub struct Plan {
     pub cleanup: Vec<Step>,
     /// What must come out.
     pub outcome: Expected,
+    /// How the cells of a virtual board's flash take the fault; `None`: as they usually do.
+    pub cells: Option<CellModel>,
 }
 
 impl Plan {
@@ -84,6 +86,38 @@ pub enum Need {
     Probe,
     /// A cloud peer that can be told how to behave.
     Cloud,
+    /// Flash whose cells follow a model that is chosen: a virtual board.
+    CellModel,
+}
+
+/// How the cells of a virtual board's flash take an operation that is cut short.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum CellModel {
+    /// It did nothing.
+    Ideal,
+    /// Each bit has changed with the probability of the elapsed share.
+    Fractional,
+    /// They carry charge, and read differently from time to time near the threshold.
+    Marginal,
+}
+
+impl CellModel {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Ideal, Self::Fractional, Self::Marginal];
+
+    /// As campaigns and `--set` call it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Ideal => "ideal",
+            Self::Fractional => "fractional",
+            Self::Marginal => "marginal",
+        }
+    }
+
+    /// The one with that name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|model| model.name() == name)
+    }
 }
 
 /// One step and where it stands.

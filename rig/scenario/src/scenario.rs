@@ -236,6 +236,7 @@ impl CellReader<'_, '_> {
             steps,
             cleanup,
             outcome,
+            cells: None,
         })
     }
 

@@ -208,6 +208,7 @@ pub(crate) fn need(need: Need) -> &'static str {
         Need::Light => "a colour sensor on the light",
         Need::Probe => "a probe that reads and writes flash",
         Need::Cloud => "a cloud peer that can be told how to behave",
+        Need::CellModel => "a virtual board, the cells of whose flash follow a model",
     }
 }
 

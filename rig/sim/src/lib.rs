@@ -13,4 +13,4 @@ mod world;
 pub use board::{FactoryError, factory_board};
 pub use memory::board_with;
 pub use simulation::Simulation;
-pub use world::{UartTiming, World, WorldConfig};
+pub use world::{Story, UartTiming, World, WorldConfig};

@@ -12,7 +12,7 @@ use brickproof_units::{Instant, Span};
 use brickproof_virtual_board::flash::Flash;
 
 use crate::sensor;
-use crate::world::{World, WorldConfig};
+use crate::world::{Story, World, WorldConfig};
 
 /// A trial on a virtual board. Cloning it forks it: both go on from the same state and never hear of each other again.
 #[derive(Clone, Debug)]
@@ -79,16 +79,28 @@ impl Simulation {
         self.trial.freeze();
     }
 
-    /// A fork that goes on with another plan, which differs in the numbers of faults that have not been triggered yet, and with another
-    /// seed, which differs in its upper half.
+    /// Forgets what the board has recorded so far of its flash and of its life, which every clone would copy.
+    pub fn forget_records(&mut self) {
+        let board = self.world.board_mut();
+        board.take_flash_log();
+        board.take_life_log();
+    }
+
+    /// A fork that goes on with another plan, which differs in the numbers of faults that have not been triggered yet and in how cells
+    /// take them, and with another seed, which differs in its upper half.
     ///
     /// # Errors
     ///
     /// They differ in something else, or a fault was triggered already.
     pub fn turned(&self, plan: Arc<Plan>, seed: u64) -> Result<Self, OtherPlan> {
         let mut fork = self.clone();
+        let cells = plan.cells;
         fork.trial.turn_to(plan)?;
-        if fork.world.take_seed(seed) { Ok(fork) } else { Err(OtherPlan) }
+        if !fork.world.take_seed(seed) {
+            return Err(OtherPlan);
+        }
+        fork.world.take_cells(cells);
+        Ok(fork)
     }
 
     /// Goes on until `limit`, or an instruction beyond it. False if the trial ended before.
@@ -118,6 +130,11 @@ impl Simulation {
                 }
             }
         }
+    }
+
+    /// What comes of the board during the next `span` if nobody touches it. The trial itself stays where it is.
+    pub fn story(&self, span: Span) -> Story {
+        self.world.clone().story(span)
     }
 
     /// Goes on until `done` says so. False if the trial ended before.

@@ -3,6 +3,8 @@
 //! Boundary: it does what it is asked and reports what it sees, each thing at its instant; it decides nothing. Whatever it has to do
 //! later stands in its agenda, in the order in which it was put there.
 
+mod story;
+
 use std::borrow::Cow;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -12,7 +14,9 @@ use brickproof_cloud::{Behaviour, Cloud, CloudConfig, CloudEvent};
 use brickproof_console::Lines;
 use brickproof_firmware::{Firmware, KeyStore, Memory as _, PUBLISHED, UICR};
 use brickproof_keys::Fingerprint;
-use brickproof_scenario::plan::{CellCondition, CloudBehaviour, CloudSetting, Edge, Fault, Plan, SupplySetting};
+use brickproof_scenario::plan::{
+    CellCondition, CellModel, CloudBehaviour, CloudSetting, Edge, Fault, Plan, SupplySetting,
+};
 use brickproof_trial::{Achieved, Action, ActionId, Command, CommandError, Injection, Observation, ShapeAchieved};
 use brickproof_units::{Instant, Span, Voltage};
 use brickproof_virtual_board::board::{Board, BoardState, Pause, PauseOn, Records};
@@ -24,6 +28,7 @@ use brickproof_virtual_board::supply::{self, Battery, BrownOut, FaultId, Passage
 use brickproof_virtual_board::wiring::{CABLE, Wiring};
 
 pub use brickproof_virtual_board::nrf::UartTiming;
+pub use story::Story;
 
 use crate::board::config_of;
 use crate::memory::{InFlash, WhatDiffers, board_with, failed};
@@ -42,7 +47,7 @@ pub struct WorldConfig {
     /// Decides everything that is left to chance. Seeds that differ in their upper half alone have the same past up to the first harm, a
     /// fault or a damaged key, and chance decides anew from there on: so thousands of trials share one beginning, and a seed still names each of them.
     pub seed: u64,
-    /// How flash takes a cut.
+    /// How flash takes a cut, where the plan does not say.
     pub cells: Cells,
     /// Whether console bytes take time.
     pub uart: UartTiming,
@@ -108,6 +113,8 @@ pub struct World {
     board: Board,
     store: KeyStore,
     seed: u64,
+    /// Where a plan does not say.
+    usual_cells: Cells,
     /// Whether chance was left to the whole seed.
     reseeded: bool,
     led: Led,
@@ -135,6 +142,8 @@ impl World {
     /// A station with the board of `plan`, not yet provisioned and without power.
     pub fn new(plan: &Plan, firmware: &Firmware, config: WorldConfig) -> Self {
         let profile = &plan.board;
+        let usual_cells = config.cells;
+        let config = WorldConfig { cells: plan.cells.map_or(config.cells, cells), ..config };
         let (board_config, wiring) = config_of(profile, config);
         let mut board = board_with(firmware, board_config).expect("the caller has checked that the image fits");
         board.pause_on(PauseOn::ConsoleByte);
@@ -153,6 +162,7 @@ impl World {
             board,
             store: KeyStore::of(profile, firmware),
             seed: config.seed,
+            usual_cells,
             reseeded: false,
             led: Led::new(),
             wiring,
@@ -348,6 +358,11 @@ impl World {
         can
     }
 
+    /// Has cells take what is to come as another model says. The past is the same: nothing was cut in it.
+    pub(crate) fn take_cells(&mut self, model: Option<CellModel>) {
+        self.board.set_cells(model.map_or(self.usual_cells, cells));
+    }
+
     fn read_supply(&mut self, every: Option<Span>) {
         self.reading_every = every;
         if every.is_some() {
@@ -385,6 +400,11 @@ impl World {
         if next <= self.now {
             return;
         }
+        self.live_until(next);
+    }
+
+    /// Lets the board live until `next`, or until it says something.
+    fn live_until(&mut self, next: Instant) {
         self.now = match self.board.run_until(next) {
             Pause::ConsoleByte(byte) => {
                 self.hear(byte.at, byte.value);
@@ -417,13 +437,7 @@ impl World {
         self.look_at_rail_passages();
         self.look_at_light();
         self.look_at_faults();
-        while let Some(entry) = self.agenda.first_entry() {
-            if entry.key().0 > self.now {
-                break;
-            }
-            let due = entry.remove();
-            self.do_now(due);
-        }
+        self.do_what_is_due();
         // Pin edges are collected up to now, and one may have come before the byte that is looked at. The sort keeps the order of equals.
         self.seen.make_contiguous().sort_by_key(|(at, _)| *at);
         for (at, observation) in self.seen.drain(..) {
@@ -477,6 +491,16 @@ impl World {
             };
             let result = Ok(Achieved::Injected(shape));
             self.seen.push_back((self.now, Observation::Answered { id, result }));
+        }
+    }
+
+    fn do_what_is_due(&mut self) {
+        while let Some(entry) = self.agenda.first_entry() {
+            if entry.key().0 > self.now {
+                break;
+            }
+            let due = entry.remove();
+            self.do_now(due);
         }
     }
 
@@ -559,6 +583,14 @@ fn behaviour(behaviour: CloudBehaviour) -> Behaviour {
         CloudBehaviour::Silent => Behaviour::Silent,
         CloudBehaviour::Wrong => Behaviour::Wrong { server: PUBLISHED.server_other.clone() },
         CloudBehaviour::Unreachable => Behaviour::Unreachable,
+    }
+}
+
+const fn cells(model: CellModel) -> Cells {
+    match model {
+        CellModel::Ideal => Cells::Ideal,
+        CellModel::Fractional => Cells::Fractional,
+        CellModel::Marginal => Cells::Marginal,
     }
 }
 

@@ -364,6 +364,11 @@ impl Board {
         self.soc.reseed(seed);
     }
 
+    /// How the cells of the flash take a cut from here on. What earlier cuts left stays.
+    pub fn set_cells(&mut self, cells: Cells) {
+        self.soc.flash_mut().set_cells(cells);
+    }
+
     /// The flash.
     pub fn flash(&self) -> &Flash {
         self.soc.flash()

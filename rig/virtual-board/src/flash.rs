@@ -149,6 +149,11 @@ impl Flash {
         self.code.weak_cells() + self.uicr.weak_cells()
     }
 
+    /// How cells take a cut from here on. What they hold stays.
+    pub(crate) fn set_cells(&mut self, cells: Cells) {
+        self.cells = cells;
+    }
+
     /// Other silicon from here on: how cells take cuts, drift and read. What they hold stays.
     pub(crate) fn reseed(&mut self, seed: u64) {
         self.seed = seed;

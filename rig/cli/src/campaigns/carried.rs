@@ -10,7 +10,7 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use brickproof_explore::journal::Told;
-use brickproof_explore::{Ask, BoardNumber, Finding, Shot, UsedBoard};
+use brickproof_explore::{Ask, BoardNumber, Finding, Seen, Shot, UsedBoard};
 use brickproof_trial::Trial;
 
 use super::{Desk, Prepared};
@@ -57,7 +57,7 @@ pub(super) fn make(desk: &mut Desk<'_>, jobs: Option<u16>, told: &[Told]) -> Res
             made.extend(results);
         }
         for (shot, Made { finding, trial }) in shots.iter().zip(made.into_values()) {
-            desk.take(shot, &finding, trial.as_ref());
+            desk.take(shot, &finding, Seen::Whole, trial.as_ref());
         }
     }
     Ok(if interrupted.load(Ordering::SeqCst) { Interrupted::Yes } else { Interrupted::No })

@@ -9,10 +9,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 
-use brickproof_explore::{Arm, Ask, Finding, Laboratory, Shot};
+use brickproof_explore::{Arm, Ask, Finding, Laboratory, Seen, Shot, Spared};
+use brickproof_scenario::plan::Plan;
 use brickproof_trial::Trial;
 
 use super::Desk;
+use crate::arguments::Conduct;
 use crate::signals;
 use crate::stations::Interrupted;
 
@@ -23,28 +25,49 @@ struct Table<'d, 'p> {
     asked: u64,
     taken: u64,
     /// Findings that wait for older ones.
-    waiting: BTreeMap<u64, (Shot, Finding, Option<Trial>)>,
+    waiting: BTreeMap<u64, (Shot, Made)>,
+}
+
+/// What came of a shot, and its trial where that is kept: it is large, and waits for its turn only where it is wanted.
+struct Made {
+    finding: Finding,
+    seen: Seen,
+    trial: Option<Trial>,
+}
+
+impl Made {
+    fn find(laboratory: &Laboratory, plan: Arc<Plan>, shot: &Shot) -> Self {
+        let (finding, seen) = laboratory.find(plan, shot);
+        Self { finding, seen, trial: None }
+    }
+
+    fn keep(laboratory: &Laboratory, plan: Arc<Plan>, shot: &Shot) -> Self {
+        let trial = laboratory.make(plan, shot);
+        Self { finding: Finding::of(&trial).unwrap_or(Finding::UNTOLD), seen: Seen::Whole, trial: Some(trial) }
+    }
 }
 
 impl Table<'_, '_> {
     fn take_what_can_be(&mut self) {
-        while let Some((shot, finding, trial)) = self.waiting.remove(&self.taken) {
+        while let Some((shot, Made { finding, seen, trial })) = self.waiting.remove(&self.taken) {
             self.taken += 1;
-            self.desk.take(&shot, &finding, trial.as_ref());
+            self.desk.take(&shot, &finding, seen, trial.as_ref());
         }
     }
 }
 
-pub(super) fn make(desk: &mut Desk<'_>, jobs: Option<u16>) -> Interrupted {
+pub(super) fn make(desk: &mut Desk<'_>, conduct: &Conduct) -> Interrupted {
     let interrupted = signals::interrupted();
-    let jobs = jobs.map_or_else(|| thread::available_parallelism().map_or(1, NonZero::get), usize::from);
+    let jobs = conduct.jobs.map_or_else(|| thread::available_parallelism().map_or(1, NonZero::get), usize::from);
     let seed = desk.prepared.campaign.seed;
+    let may_be_told = desk.prepared.may_be_told() && !conduct.whole;
     let laboratories: BTreeMap<(Arm, usize), Laboratory> = desk
         .prepared
         .subjects
         .iter()
         .map(|subject| {
-            ((subject.arm, subject.cell), Laboratory::new(Arc::clone(&subject.plan), subject.firmware.clone(), seed))
+            let laboratory = Laboratory::new(Arc::clone(&subject.plan), subject.firmware.clone(), seed);
+            ((subject.arm, subject.cell), if may_be_told { laboratory.sparing() } else { laboratory })
         })
         .collect();
     let table = Mutex::new(Table { desk, asked: 0, taken: 0, waiting: BTreeMap::new() });
@@ -54,6 +77,8 @@ pub(super) fn make(desk: &mut Desk<'_>, jobs: Option<u16>) -> Interrupted {
             scope.spawn(|| work(&table, &moved, &laboratories, &interrupted));
         }
     });
+    let table = table.into_inner().unwrap_or_else(PoisonError::into_inner);
+    table.desk.showing.spared(laboratories.values().map(Laboratory::spared).fold(Spared::default(), Spared::and));
     if interrupted.load(Ordering::SeqCst) { Interrupted::Yes } else { Interrupted::No }
 }
 
@@ -93,14 +118,13 @@ fn work(
                 at_table.asked += 1;
                 let subject = at_table.desk.prepared.subject(&shot);
                 let laboratory = &laboratories[&(subject.arm, subject.cell)];
+                let make = if at_table.desk.keeps_evidence() { Made::keep } else { Made::find };
                 drop(at_table);
                 // What cannot be turned was refused before the campaign began.
-                let trial = laboratory.plan_of(&shot.settings).ok().map(|plan| laboratory.make(plan, &shot));
-                let finding = trial.as_ref().and_then(Finding::of).unwrap_or(Finding::UNTOLD);
+                let made = laboratory.plan_of(&shot.settings).ok().map(|plan| make(laboratory, plan, &shot));
+                let made = made.unwrap_or(Made { finding: Finding::UNTOLD, seen: Seen::Whole, trial: None });
                 at_table = table.lock().unwrap_or_else(PoisonError::into_inner);
-                // A trial is large: it waits for its turn only where it is wanted.
-                let trial = trial.filter(|_| at_table.desk.keeps_evidence());
-                at_table.waiting.insert(ticket, (shot, finding, trial));
+                at_table.waiting.insert(ticket, (shot, made));
                 at_table.take_what_can_be();
                 moved.notify_all();
             }

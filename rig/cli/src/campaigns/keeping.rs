@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use brickproof_explore::journal::{self, Resumed, Told};
-use brickproof_explore::{Answer, Course, Finding, Shot};
+use brickproof_explore::{Answer, Course, Finding, Seen, Shot};
 use brickproof_report::results::World;
 
 use crate::arguments::Conduct;
@@ -83,8 +83,15 @@ impl Journal {
     }
 
     /// A finding that is going to count.
-    pub(super) fn keep(&mut self, shot: &Shot, finding: &Finding, board: &str, id: &str) -> Result<(), Problem> {
-        self.keep_line(&journal::line(shot, finding, board, id))
+    pub(super) fn keep(
+        &mut self,
+        shot: &Shot,
+        finding: &Finding,
+        seen: Seen,
+        board: &str,
+        id: &str,
+    ) -> Result<(), Problem> {
+        self.keep_line(&journal::line(shot, finding, seen, board, id))
     }
 
     /// A board that was recovered.

@@ -6,8 +6,9 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use brickproof_explore::picture;
-use brickproof_explore::{Answer, BoardTally, Class, Course, Progress};
+use brickproof_explore::{Answer, BoardTally, Class, Course, Group, Progress, Spared};
 use brickproof_report::results::World;
+use brickproof_scenario::plan::CellModel;
 use serde_json::json;
 
 use crate::arguments::Format;
@@ -28,6 +29,7 @@ pub(super) struct Showing {
     before: u64,
     /// How to make the first trial of each class again.
     examples: BTreeMap<Class, String>,
+    spared: Spared,
 }
 
 impl Showing {
@@ -40,7 +42,16 @@ impl Showing {
             }
         }
         let now = Instant::now();
-        Self { format, line: output::Progress::new(), world, began: now, told: now, before, examples: BTreeMap::new() }
+        Self {
+            format,
+            line: output::Progress::new(),
+            world,
+            began: now,
+            told: now,
+            before,
+            examples: BTreeMap::new(),
+            spared: Spared::default(),
+        }
     }
 
     /// The command that makes a trial of that class again is worth a line, once.
@@ -52,6 +63,11 @@ impl Showing {
     pub(super) fn recovered(&self, board: &str) {
         self.line.clear();
         output::note(&format!("board {board} told nothing several times in a row and was recovered"));
+    }
+
+    /// How many trials were told by the first second of their board.
+    pub(super) fn spared(&mut self, spared: Spared) {
+        self.spared = spared;
     }
 
     fn rate(&self, progress: &Progress) -> f64 {
@@ -103,6 +119,9 @@ impl Showing {
                 for (class, replay) in self.examples.iter().filter(|(class, _)| **class != Class::Survived) {
                     output::line(&format!("  first {}: {replay}", class.name()));
                 }
+                if self.spared.told > 0 {
+                    output::line(&told_by_their_first_second(self.spared));
+                }
                 let made = progress.done - self.before;
                 let seconds = self.began.elapsed().as_secs_f64();
                 output::line(&format!("{made} trials in {seconds:.2} s: {:.0} per second", self.rate(&progress)));
@@ -113,6 +132,11 @@ impl Showing {
                     "answer": { "conclusion": conclusion, "text": answer.text, "world": self.world.name() },
                     "progress": self.in_numbers(&progress),
                     "boards": course.boards().map(board_in_numbers).collect::<Vec<_>>(),
+                    "groups": course.groups().iter().map(in_classes).collect::<Vec<_>>(),
+                    "made": self.spared.made,
+                    "told": self.spared.told,
+                    "checked": self.spared.checked,
+                    "contradicted": self.spared.contradicted,
                 });
                 output::line(&told.to_string());
             }
@@ -128,4 +152,22 @@ fn board_in_numbers(board: &BoardTally) -> serde_json::Value {
         "told_nothing": board.untold,
         "recoveries": board.recoveries,
     })
+}
+
+fn in_classes(group: &Group) -> serde_json::Value {
+    let classes: serde_json::Map<String, serde_json::Value> =
+        group.classes.iter().map(|(class, count)| (class.name().to_owned(), json!(count))).collect();
+    json!({ "cells": group.cells.map(CellModel::name), "cut": group.cut.name(), "classes": classes })
+}
+
+fn told_by_their_first_second(spared: Spared) -> String {
+    let Spared { made, told, checked, contradicted } = spared;
+    let doubt = if contradicted == 0 {
+        String::new()
+    } else {
+        format!(", {contradicted} of which ended otherwise: `--whole` makes every trial to its end")
+    };
+    format!(
+        "made to their end: {made}; told by the first second of their board, which was that of one of them: {told}; checked: {checked}{doubt}"
+    )
 }

@@ -6,7 +6,7 @@
 use std::sync::{Arc, mpsc};
 
 use brickproof_bench::driver;
-use brickproof_explore::{Ask, BoardNumber, Finding, Shot, Stopped};
+use brickproof_explore::{Ask, BoardNumber, Finding, Seen, Shot, Stopped};
 use brickproof_report::Secrets;
 use brickproof_report::results::Finished;
 
@@ -75,9 +75,9 @@ fn make_round(
             Some(ended) => {
                 let board = desk.course.board(&board_of(&ended));
                 let finding = Finding::of(&ended.trial).unwrap_or(Finding::UNTOLD);
-                desk.take(shot, &finding.on(board), Some(&ended.trial));
+                desk.take(shot, &finding.on(board), Seen::Whole, Some(&ended.trial));
             }
-            None if goes_on => desk.take(shot, &Finding::UNTOLD, None),
+            None if goes_on => desk.take(shot, &Finding::UNTOLD, Seen::Whole, None),
             // What was not begun, for an interruption or a bench that cannot go on, told nothing and is not told.
             None => break,
         }

@@ -6,11 +6,11 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use brickproof_explore::{
-    Arm, Budget, Campaign, CampaignError, CampaignFile, Firmwares, Kind, ProveSettings, Range, SoakSettings, Strata,
-    SweepSettings, Wear, WindowAsked, aim_at_every_operation, load,
+    Arm, Budget, Campaign, CampaignError, CampaignFile, Exhaustive, Firmwares, Kind, ProveSettings, Range, SecondCuts,
+    SoakSettings, Strata, SweepSettings, Wear, WindowAsked, load,
 };
 use brickproof_firmware::Firmware;
-use brickproof_scenario::plan::{FirmwareName, Plan};
+use brickproof_scenario::plan::{CellModel, FirmwareName, Plan};
 use brickproof_scenario::{Override, Setting};
 use brickproof_statistics::Probability;
 use brickproof_units::{Ratio, Span};
@@ -24,10 +24,15 @@ use crate::{files, library, output};
 const STRATA: u32 = 4;
 
 pub(crate) fn file(arguments: &arguments::Campaign) -> Result<Exit, Problem> {
-    campaigns::conduct(prepared(&arguments.file)?, &arguments.conduct)
+    let mut prepared = prepared(&arguments.file)?;
+    let Prepared { campaign, subjects } = &mut prepared;
+    if let Kind::Sweep(SweepSettings::Exhaustive(asked)) = &campaign.kind {
+        campaign.kind = Kind::Sweep(aimed(asked, &subjects[0], campaign.seed)?);
+    }
+    campaigns::conduct(prepared, &arguments.conduct)
 }
 
-/// A campaign's file and everything that it names.
+/// A campaign's file and everything that it names. Nothing runs: the places of an exhaustive sweep are still to be looked for.
 pub(crate) fn prepared(path: &Path) -> Result<Prepared, Problem> {
     let bytes = std::fs::read(path).map_err(|source| Problem::Unreadable { path: path.to_owned(), source })?;
     let CampaignFile { mut campaign, scenario, set, firmware, over } =
@@ -67,26 +72,52 @@ pub(crate) fn sweep(arguments: &arguments::Sweep) -> Result<Exit, Problem> {
     let Asked { scenario, set, seed, .. } = &arguments.asked;
     let subject = subject(scenario, set, arguments.firmware.as_deref(), Arm::Only)?;
     let settings = if arguments.exhaustive {
-        library::check_emulated(&subject.plan.board)?;
-        let (window, fractions, seed) = (arguments.window, arguments.fractions, u64::from(*seed));
-        let aimed = aim_at_every_operation(&subject.plan, &subject.firmware, seed, window, fractions);
-        let aimed = aimed.map_err(|error| Problem::Selection {
-            what: error.to_string(),
-            help: "`--vary fault.after=FROM..TO` strikes anywhere in a range".to_owned(),
-        })?;
-        if aimed.out_of_reach > 0 {
-            output::note(&format!(
-                "{} places come sooner after the trigger than the fault takes to bite",
-                aimed.out_of_reach
-            ));
-        }
-        SweepSettings::Instants { after: aimed.aims.iter().map(|it| it.after).collect(), each: arguments.each }
+        let second_cuts = if arguments.second_cuts { SecondCuts::Every } else { SecondCuts::None };
+        let (window, fractions, each) = (arguments.window, arguments.fractions, arguments.each);
+        let cells = each_once(&arguments.cells)?;
+        let asked = Exhaustive { window, fractions, cells, second_cuts, each };
+        aimed(&asked, &subject, u64::from(*seed))?
     } else {
         SweepSettings::Ranges { ranges: ranges(&arguments.vary)?, each: arguments.each }
     };
     let title = format!("what happens to {} in {}", subject.firmware.name(), subject.plan.scenario.path);
     let campaign = campaign(&arguments.asked, title, Kind::Sweep(settings));
     campaigns::conduct(Prepared { campaign, subjects: vec![subject] }, &arguments.conduct)
+}
+
+/// The places that an exhaustive sweep strikes.
+fn aimed(asked: &Exhaustive, subject: &Subject, seed: u64) -> Result<SweepSettings, Problem> {
+    library::check_emulated(&subject.plan.board)?;
+    let found = asked.places(&subject.plan, &subject.firmware, seed).map_err(|error| Problem::Selection {
+        what: error.to_string(),
+        help: "`--vary fault.after=FROM..TO` strikes anywhere in a range".to_owned(),
+    })?;
+    let (all, second) = (found.places.len(), found.places.iter().filter(|place| place.again.is_some()).count());
+    output::note(&format!(
+        "{} places in {} flash operations{}",
+        all - second,
+        found.operations,
+        if asked.second_cuts == SecondCuts::Every {
+            format!(", and {second} in the boots after them")
+        } else {
+            String::new()
+        }
+    ));
+    if found.out_of_reach > 0 {
+        output::note(&format!("{} places come sooner than the fault takes to bite", found.out_of_reach));
+    }
+    Ok(SweepSettings::Places(found.places.into()))
+}
+
+/// Models of cells, each of which strikes each place once.
+fn each_once(models: &[CellModel]) -> Result<Vec<CellModel>, Problem> {
+    match models.iter().enumerate().find(|(position, model)| models[..*position].contains(model)) {
+        None => Ok(models.to_vec()),
+        Some((_, twice)) => Err(Problem::Selection {
+            what: format!("--cells names `{}` twice", twice.name()),
+            help: "each model strikes each place once; --each says how often".to_owned(),
+        }),
+    }
 }
 
 pub(crate) fn find_window(arguments: &arguments::FindWindow) -> Result<Exit, Problem> {

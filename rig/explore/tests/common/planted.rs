@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use brickproof_explore::{
-    Aimed, Ask, Budget, Campaign, Course, Finding, Kind, Laboratory, Range, Repeats, SweepSettings, WindowAsked,
+    Aimed, Ask, Budget, Campaign, Course, Finding, Kind, Laboratory, Place, Range, Repeats, SweepSettings, WindowAsked,
     aim_at_every_operation,
 };
 use brickproof_firmware::Firmware;
@@ -75,7 +75,9 @@ pub(crate) fn find_window(seed: u64) -> Course {
 
 /// A trial or more at each of these places.
 pub(crate) fn sweep(aimed: &[Aimed], each: u32, seed: u64) -> Course {
-    course(Kind::Sweep(SweepSettings::Instants { after: aimed.iter().map(|it| it.after).collect(), each }), seed)
+    let rounds = (0..each).flat_map(|_| aimed);
+    let places = rounds.zip(0..).map(|(aimed, chance)| Place::at(aimed.after, chance)).collect();
+    course(Kind::Sweep(SweepSettings::Places(places)), seed)
 }
 
 fn course(kind: Kind, seed: u64) -> Course {
