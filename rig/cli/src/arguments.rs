@@ -18,7 +18,7 @@ pub(crate) struct Arguments {
     pub(crate) command: Command,
     /// Know the board profiles in this file or folder, too; may be given several times
     #[arg(long, global = true, value_name = "PATH")]
-    pub(crate) boards: Vec<PathBuf>,
+    pub(crate) profiles: Vec<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -1,4 +1,4 @@
-//! What may be named on the command line and in files: the boards and firmware that come with the rig, and the boards of `--boards`.
+//! What may be named on the command line and in files: the boards and firmware that come with the rig, and the boards of `--profiles`.
 //!
 //! Boundary: filled once, before any command begins.
 

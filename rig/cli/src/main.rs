@@ -19,7 +19,7 @@ use clap::Parser;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let outcome = library::stock(&arguments.boards).and_then(|()| match arguments.command {
+    let outcome = library::stock(&arguments.profiles).and_then(|()| match arguments.command {
         Command::Run(run) => commands::run::run(&run),
         Command::Replay(replay) => commands::replay::replay(&replay),
         Command::Campaign(campaign) => commands::campaign::file(&campaign),

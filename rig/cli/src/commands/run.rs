@@ -79,7 +79,7 @@ pub(crate) fn replay_command(id: &TrialId, source: &Source, plan: &Plan, from: F
         }
     }
     for path in library::besides() {
-        command.push_str(&format!(" --boards {}", quoted(&path.to_string_lossy())));
+        command.push_str(&format!(" --profiles {}", quoted(&path.to_string_lossy())));
     }
     command
 }

@@ -1,4 +1,4 @@
-//! Boards of one's own: known by `--boards`, judged by `board lint`, and never run as another's.
+//! Boards of one's own: known by `--profiles`, judged by `board lint`, and never run as another's.
 
 use crate::desk::Desk;
 
@@ -20,11 +20,11 @@ fn a_board_of_ones_own_is_known_where_it_is_named() {
     let unknown = desk.call(&["lint", "watch.yaml"]);
     unknown.exits(2);
     assert!(unknown.err.contains("unknown board `lamp`"), "{}", unknown.err);
-    desk.call(&["lint", "watch.yaml", "--boards", "boards"]).exits(0);
-    let listed = desk.call(&["board", "list", "--boards", "boards/lamp.yaml"]);
+    desk.call(&["lint", "watch.yaml", "--profiles", "boards"]).exits(0);
+    let listed = desk.call(&["board", "list", "--profiles", "boards/lamp.yaml"]);
     listed.exits(0);
     assert!(listed.out.contains("A lamp with an Argon in it"), "{}", listed.out);
-    let shown = desk.call(&["--boards", "boards", "board", "show", "lamp"]);
+    let shown = desk.call(&["--profiles", "boards", "board", "show", "lamp"]);
     shown.exits(0);
     assert!(shown.out.contains("amber, blinking every 500ms") && shown.out.contains("2b04:d00c"), "{}", shown.out);
 }
@@ -33,7 +33,7 @@ fn a_board_of_ones_own_is_known_where_it_is_named() {
 fn a_board_that_nobody_has_emulated_is_not_run_as_another() {
     let desk = Desk::with(&[("boards/lamp.yaml", LAMP), ("watch.yaml", WATCH)]);
     for command in [&["run", "watch.yaml"][..], &["soak", "watch.yaml", "--cycles", "2"]] {
-        let refused = desk.call(&[command, &["--boards", "boards"]].concat());
+        let refused = desk.call(&[command, &["--profiles", "boards"]].concat());
         refused.exits(2);
         assert!(refused.err.contains("there is no virtual lamp: nothing was executed"), "{}", refused.err);
         assert!(refused.err.contains("virtual boards: lantern-nrf51, lantern-nrf52840"), "{}", refused.err);
@@ -47,11 +47,11 @@ fn a_board_that_nobody_has_emulated_is_not_run_as_another() {
 fn a_replay_line_knows_the_same_boards() {
     let lamp = LAMP.replace("like: argon", "like: lantern-nrf51\nvirtual_chip: nRF51822");
     let desk = Desk::with(&[("boards/lamp.yaml", &lamp), ("watch.yaml", WATCH)]);
-    let ran = desk.call(&["run", "watch.yaml", "--boards", "boards"]);
+    let ran = desk.call(&["run", "watch.yaml", "--profiles", "boards"]);
     ran.exits(1);
     let line = ran.out.lines().find_map(|line| line.trim().strip_prefix("replay: brickproof "));
     let words: Vec<&str> = line.expect("a failure says how it is made again").split(' ').collect();
-    assert!(words.ends_with(&["--boards", "boards"]), "{words:?}");
+    assert!(words.ends_with(&["--profiles", "boards"]), "{words:?}");
     desk.call(&words).exits(1);
 }
 
