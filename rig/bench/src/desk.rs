@@ -8,11 +8,12 @@ use std::time::Duration;
 
 use brickproof_firmware::{Firmware, KeyStore, UICR};
 use brickproof_instruments::{Drive, Failure, FailureKind, Kind, Output, Reading, now};
-use brickproof_light::Sample;
+use brickproof_light::{Calibration, Sample};
 use brickproof_trial::Stamp;
 use brickproof_units::{Instant, Span, Voltage};
 
 use crate::asking::ask;
+use crate::driver::calibrate;
 use crate::file;
 use crate::provision::{self, feed_with, usual_output};
 use crate::senses;
@@ -266,6 +267,14 @@ impl<'a> Conversation<'a> {
         ask(light, "choose its integration time", ACTION, move |light, deadline| light.watch_for(phase, deadline))
             .await
             .map(drop)
+    }
+
+    /// Looks at the dark of a board without power, so that its light is told from the room's; chooses how it is looked at, too.
+    ///
+    /// # Errors
+    /// The sensor's.
+    pub async fn see_the_dark(&self) -> Result<Calibration, Failure> {
+        calibrate(self.station).await
     }
 
     /// What its light is like next; its instant counts from the beginning.

@@ -121,7 +121,7 @@ pub async fn recover(station: &Arc<OpenStation>, firmware: &Firmware) -> Result<
 }
 
 /// What the sensor sees of a board without power. What its filters let through nobody has measured here.
-async fn calibrate(station: &OpenStation) -> Result<Calibration, Failure> {
+pub(crate) async fn calibrate(station: &OpenStation) -> Result<Calibration, Failure> {
     let Some(light) = &station.light else { return Ok(Calibration::typical()) };
     let mut dark = Vec::new();
     if let Some(phase) = station.board().fastest_phase() {

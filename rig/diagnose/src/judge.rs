@@ -5,7 +5,7 @@
 
 use brickproof_boards::Transport;
 
-use crate::cause::Hypothesis;
+use crate::cause::{Cause, Hypothesis};
 use crate::knowledge::{Showing, prior_of};
 use crate::next::{self, Measurement};
 use crate::observed::Observed;
@@ -38,7 +38,7 @@ pub struct Ranked {
 /// What an observation comes to.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Diagnosis {
-    /// Every cause, the likeliest first; never none.
+    /// Every cause, the likeliest first; never none. A blocked network that is nearly as likely goes before a key.
     pub ranking: Vec<Ranked>,
     /// What would separate the first two. `None` if nothing that is known would.
     pub next: Option<Measurement>,
@@ -59,6 +59,7 @@ pub fn diagnose(observed: &Observed, transport: Option<Transport>) -> Diagnosis 
     let transports = transport.map_or(vec![Transport::Udp, Transport::Tcp], |known| vec![known]);
     let mut explained: Vec<Explained> = Hypothesis::all().map(|it| Explained::new(it, observed, &transports)).collect();
     explained.sort_by(|one, other| other.score.total_cmp(&one.score));
+    harmless_first(&mut explained);
     let whole: f64 = explained.iter().map(|it| it.score).sum();
     let ranked = |index: usize| {
         let (evidence_for, evidence_against) = weights(observed, &explained, index);
@@ -69,6 +70,20 @@ pub fn diagnose(observed: &Observed, transport: Option<Transport>) -> Diagnosis 
     let next = next::separating(ranking[0].hypothesis, ranking[1].hypothesis, observed);
     Diagnosis { ranking, next }
 }
+
+/// A network that explains what was seen nearly as well as a key does goes before it: it costs nothing to try another one, and an identity that
+/// was written over is gone.
+fn harmless_first(explained: &mut [Explained]) {
+    let network = explained.iter().position(|it| it.hypothesis == Hypothesis::One(Cause::NetworkBlocked));
+    let Some(network) = network else { return };
+    let of_keys = |it: &Explained| it.hypothesis.causes().any(Cause::is_of_keys);
+    if of_keys(&explained[0]) && explained[network].score * NEARLY >= explained[0].score {
+        explained[..=network].rotate_right(1);
+    }
+}
+
+/// One explanation is nearly as good as another that is no more likely than so many times.
+const NEARLY: f64 = 3.0;
 
 /// A cause held to what was observed.
 struct Explained {

@@ -119,9 +119,12 @@ fn passed(stage: Stage) -> Table {
     match stage {
         Stage::Start => &[],
         Stage::Join => &[(S::LightNetwork, 0.2)],
-        Stage::Connect => &[(S::LightNetwork, 0.6), (S::LightConnecting, 0.97), (S::LogConnecting, 0.9)],
+        Stage::Connect => {
+            &[(S::LightNetwork, 0.6), (S::LightNoCloud, 0.1), (S::LightConnecting, 0.97), (S::LogConnecting, 0.9)]
+        }
         Stage::OwnKeys | Stage::ServerProof | Stage::OwnProof => &[
             (S::LightNetwork, 0.6),
+            (S::LightNoCloud, 0.1),
             (S::LightConnecting, 0.8),
             (S::LightHandshake, 0.93),
             (S::LogConnecting, 0.9),
@@ -139,7 +142,12 @@ fn passed(stage: Stage) -> Table {
 }
 
 /// Damage of what lies in flash is often a battery's work, and no other network helps.
-const SERVER_KEY: Table = &[(S::AfterPowerLoss, 0.5), (S::OtherNetworkFails, 0.6), (S::ServerKeyDiffers, 0.97)];
+const SERVER_KEY: Table = &[
+    (S::AfterPowerLoss, 0.5),
+    (S::OtherNetworkFails, 0.6),
+    (S::ServerKeyDiffers, 0.97),
+    (S::LogServerKeyRestored, 0.15),
+];
 const DEVICE_KEY: Table = &[(S::AfterPowerLoss, 0.5), (S::OtherNetworkFails, 0.6), (S::DeviceKeyDiffers, 0.97)];
 /// ... which is made anew where it is blank, and the cloud does not know it.
 const MADE_ANEW: Table = &[
@@ -157,6 +165,9 @@ const SERVER: Table = &[(S::OthersToo, 0.6), (S::OtherNetworkFails, 0.6)];
 /// What an RSA handshake that the server cannot read ends with: it closes, or says nothing.
 const CLOSED: Table = &[(S::LightRed, 0.95), (S::LogPeerClosed, 0.93), (S::Answer, 0.95)];
 const UNANSWERED: Table = &[(S::LightRed, 0.95), (S::LogReceiveTimeout, 0.93), (S::Silence, 0.95)];
+
+/// Nobody answers, or nobody who speaks DTLS: 45 s.
+const IGNORED: Table = &[(S::LightRed, 0.93), (S::LogSilence, 0.95), (S::Silence, 0.97)];
 
 fn ways(cause: Cause, transport: Transport) -> &'static [Way] {
     match (cause, transport) {
@@ -244,12 +255,7 @@ fn ways(cause: Cause, transport: Transport) -> &'static [Way] {
                         then: &[(S::LightThreeOrange, 0.95), (S::LogNoConnection, 0.95), (S::LogOnlyCloudAway, 0.93)],
                     },
                     // Somebody who does not speak DTLS.
-                    Way {
-                        share: 0.3,
-                        stage: Stage::ServerProof,
-                        before: ADDRESS,
-                        then: &[(S::LightRed, 0.93), (S::LogSilence, 0.93), (S::Silence, 0.97)],
-                    },
+                    Way { share: 0.3, stage: Stage::ServerProof, before: ADDRESS, then: IGNORED },
                 ]
             }
         }
@@ -266,12 +272,7 @@ fn ways(cause: Cause, transport: Transport) -> &'static [Way] {
         (Cause::NetworkBlocked, Transport::Udp) => {
             const {
                 &[
-                    Way {
-                        share: 0.8,
-                        stage: Stage::ServerProof,
-                        before: NETWORK,
-                        then: &[(S::LightRed, 0.93), (S::LogSilence, 0.95), (S::Silence, 0.97)],
-                    },
+                    Way { share: 0.8, stage: Stage::ServerProof, before: NETWORK, then: IGNORED },
                     // Nothing goes out, names included.
                     Way {
                         share: 0.2,
@@ -286,18 +287,20 @@ fn ways(cause: Cause, transport: Transport) -> &'static [Way] {
             const {
                 &[
                     Way {
-                        share: 0.65,
+                        share: 0.55,
                         stage: Stage::Connect,
                         before: NETWORK,
                         then: &[(S::LightTwoOrange, 0.93), (S::LogNoConnection, 0.95), (S::LogNoInternet, 0.93)],
                     },
                     // The cloud's port alone.
                     Way {
-                        share: 0.35,
+                        share: 0.3,
                         stage: Stage::Connect,
                         before: NETWORK,
                         then: &[(S::LightThreeOrange, 0.95), (S::LogNoConnection, 0.95), (S::LogOnlyCloudAway, 0.93)],
                     },
+                    // The connection stands, and what comes after it is dropped.
+                    Way { share: 0.15, stage: Stage::OwnProof, before: NETWORK, then: UNANSWERED },
                 ]
             }
         }
@@ -305,17 +308,19 @@ fn ways(cause: Cause, transport: Transport) -> &'static [Way] {
             const {
                 &[
                     Way {
-                        share: 0.5,
+                        share: 0.35,
                         stage: Stage::Connect,
                         before: SERVER,
                         then: &[(S::LightThreeOrange, 0.95), (S::LogNoConnection, 0.95), (S::LogOnlyCloudAway, 0.93)],
                     },
                     Way {
-                        share: 0.5,
+                        share: 0.35,
                         stage: Stage::OwnProof,
                         before: SERVER,
                         then: &[(S::LightRed, 0.95), (S::LogAlert, 0.9), (S::Answer, 0.97)],
                     },
+                    // It hears the board and says nothing.
+                    Way { share: 0.3, stage: Stage::ServerProof, before: SERVER, then: IGNORED },
                 ]
             }
         }
@@ -452,6 +457,18 @@ mod tests {
         }
         let sum: f64 = Cause::ALL.into_iter().map(prior).sum();
         assert!((sum - 1.0).abs() < 1e-9, "{sum}");
+    }
+
+    /// What is recognised and weighs nothing would be read for nothing.
+    #[test]
+    fn every_sign_speaks_for_something() {
+        for sign in Sign::ALL {
+            let speaks = |transport| {
+                let showings = Hypothesis::all().flat_map(|it| Showing::all(it, transport));
+                showings.into_iter().any(|showing| showing.likelihood(*sign) > BY_CHANCE)
+            };
+            assert!(speaks(Transport::Udp) || speaks(Transport::Tcp), "{sign:?}");
+        }
     }
 
     #[test]

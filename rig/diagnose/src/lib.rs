@@ -4,8 +4,8 @@
 //! is done to a board.
 //!
 //! [`Observed`] gathers [`Sign`]s; [`diagnose`] holds them to what is known of each [`Cause`] and orders the causes by how well they
-//! explain what was seen and what was not. The weights are judgements made from Device OS's source (`hardware/README.md` says which); the shares
-//! that come out order causes and are no frequencies of anything.
+//! explain what was seen and what was not. The weights are judgements made from Device OS's source, and stand with their reasons in one table (`src/knowledge.rs`);
+//! the shares that come out order causes and are no frequencies of anything.
 
 mod cause;
 mod judge;

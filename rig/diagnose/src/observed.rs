@@ -35,9 +35,9 @@ impl Observed {
         Self::default()
     }
 
-    /// Whether nothing was seen at all.
+    /// Whether nothing is known at all.
     pub fn is_empty(&self) -> bool {
-        self.seen.is_empty()
+        self.seen.is_empty() && self.denied.is_empty() && self.watched.is_empty()
     }
 
     /// `sign` was seen. The first evidence of it is kept.

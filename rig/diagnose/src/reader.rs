@@ -3,10 +3,12 @@
 //! Boundary: puts lines, lights and words together. Each is told in its own order; between them the order does not matter.
 
 use brickproof_boards::{BoardProfile, Transport};
-use brickproof_light::{Sample, Sight};
+use brickproof_console::LogRecord;
+use brickproof_light::{Calibration, Sample, Sight};
 use brickproof_units::Span;
 
 use crate::observed::Observed;
+use crate::read::Silences;
 use crate::read::light::{LightReader, Watched};
 use crate::read::log::LogReader;
 use crate::read::words::{self, NotUnderstood};
@@ -18,35 +20,53 @@ pub struct Reader<'b> {
     log: LogReader,
     light: LightReader<'b>,
     watched: Watched,
-    silence: Span,
+    silence: Silences,
     transport: Option<Transport>,
 }
 
 /// What a board without a cloud of its own is judged by: DTLS of Device OS.
-const SILENCE: Span = Span::secs(45);
+const DTLS: Span = Span::secs(45);
+/// ... and RSA, whose receiver gives up after so long (device-os, core_protocol.cpp).
+const RSA: Span = Span::secs(20);
 
 impl<'b> Reader<'b> {
     /// For a board of that kind.
     pub fn new(board: &'b BoardProfile) -> Self {
-        let silence = board.cloud.as_ref().map_or(SILENCE, |cloud| cloud.silence);
+        let silence = board.cloud.as_ref().map_or(DTLS, |cloud| cloud.silence);
+        Self::with(board, [silence; 2], board.cloud.as_ref().map(|cloud| cloud.transport))
+    }
+
+    /// For a board of which nobody knows more than that its light is like that of `board`: how it speaks with its cloud is open.
+    pub fn of_whichever_kind(board: &'b BoardProfile) -> Self {
+        Self::with(board, [DTLS, RSA], None)
+    }
+
+    fn with(board: &'b BoardProfile, silence: Silences, transport: Option<Transport>) -> Self {
         Self {
             observed: Observed::nothing(),
             log: LogReader::new(silence),
             light: LightReader::new(board, silence),
-            watched: Watched::default(),
+            // Of a sensor that nobody measured.
+            watched: Watched::new(Calibration::typical()),
             silence,
-            transport: board.cloud.as_ref().map(|cloud| cloud.transport),
+            transport,
         }
     }
 
-    /// For a board of which nobody knows more than that it is like `board`: how it speaks with its cloud is open.
-    pub fn of_whichever_kind(board: &'b BoardProfile) -> Self {
-        Self { transport: None, ..Self::new(board) }
+    /// Its light is looked at by a sensor that was measured.
+    #[must_use]
+    pub fn calibrated(self, calibration: Calibration) -> Self {
+        Self { watched: Watched::new(calibration), ..self }
     }
 
-    /// How the board speaks with its cloud, if its profile says so.
+    /// How the board speaks with its cloud, if its profile or its log says so.
     pub fn transport(&self) -> Option<Transport> {
-        self.transport
+        self.transport.or(self.log.transport())
+    }
+
+    /// How many of the lines were lines of a log.
+    pub fn log_lines(&self) -> u64 {
+        self.log.lines()
     }
 
     /// A line of its console, as it came.
@@ -69,12 +89,15 @@ impl<'b> Reader<'b> {
         self.watched.sample(sample);
     }
 
-    /// What somebody tells.
+    /// What somebody tells; a line of a log among it is read as one.
     ///
     /// # Errors
     /// The first clause that says nothing known.
     pub fn words(&mut self, text: &str) -> Result<(), NotUnderstood> {
-        words::words(text, self.silence, &mut self.observed)
+        let (lines, words): (Vec<&str>, Vec<&str>) =
+            text.lines().partition(|line| LogRecord::parse(line.as_bytes()).is_some());
+        lines.into_iter().for_each(|line| self.line(line.as_bytes()));
+        words::words(&words.join("\n"), self.silence, &mut self.observed)
     }
 
     /// What came of it.

@@ -41,6 +41,13 @@ fn people_say_it_in_many_ways() {
         "fast cyan, red, not others too, permission denied",
         "green blinking",
         "yellow blinking",
+        "Internet available, Cloud not reachable!",
+        "handshake failed with code 17",
+        "Public Server Key was blank, restoring.",
+        "two orange after 3 seconds",
+        "breathing cyan for 10 s",
+        "breathing green",
+        "3 orange flashes, others connect",
     ];
     let mut text = String::new();
     for said in said {
@@ -57,9 +64,56 @@ fn what_is_not_understood_is_named() {
         ("cyan fast, then mauve", "mauve"),
         ("it hums", "it hums"),
         ("fast cyan, one red, like a disco", "like a disco"),
+        ("I removed the cover", "i removed the cover"),
+        ("i restarted it", "i restarted it"),
     ] {
         assert_eq!(observed("argon", text).unwrap_err(), format!("`{clause}` says nothing that is known here"));
     }
+}
+
+/// A negation turns what it stands with round, and nothing else.
+#[test]
+fn what_is_denied_is_not_seen() {
+    use brickproof_diagnose::Sign;
+    for (text, sign) in [
+        ("it does not breathe cyan", Sign::LightConnected),
+        ("no red", Sign::LightRed),
+        ("never three orange", Sign::LightThreeOrange),
+        ("not others too", Sign::OthersToo),
+        ("other devices connect fine", Sign::OthersToo),
+        ("hotspot works not", Sign::OtherNetworkHelps),
+    ] {
+        let observed = observed("argon", text).unwrap_or_else(|error| panic!("{error}"));
+        assert!(observed.seen(sign).is_none() && observed.is_denied(sign), "{text}");
+    }
+    assert!(observed("argon", "registering it was not allowed").unwrap().seen(Sign::PermissionDenied).is_some());
+}
+
+/// Every line that the log is read by is understood when somebody copies it.
+#[test]
+fn lines_of_the_log_are_understood_as_they_stand() {
+    let lines = [
+        "0000045470 [system] WARN: Cloud handshake failed, code=17",
+        "Cloud socket connection failed: -1",
+        "Server settings are invalid, restoring defaults",
+        "Error extracting public key",
+    ];
+    for line in lines {
+        for text in [line, line.split("WARN: ").last().unwrap()] {
+            let read = observed("argon", text).unwrap_or_else(|error| panic!("{error}"));
+            assert!(read.all().next().is_some(), "{text}");
+        }
+    }
+}
+
+/// Which board it is, and whether it is known, changes nothing in that.
+#[test]
+fn nobody_is_sent_to_write_keys_by_a_light_that_a_firewall_shows_too() {
+    let shelf = Shelf::shipped();
+    let mut reader = Reader::of_whichever_kind(shelf.board("argon").unwrap());
+    reader.words("cyan fast, then one red").unwrap();
+    let diagnosis = diagnose(&reader.finish(), None);
+    assert_eq!(diagnosis.first().hypothesis.to_string(), "network_blocked");
 }
 
 #[test]

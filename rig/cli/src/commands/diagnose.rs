@@ -16,6 +16,8 @@ use brickproof_console::Lines;
 use brickproof_diagnose::{Channel, Diagnosis, Observed, Ranked, Reader, Weight, tell};
 use brickproof_light::Sample;
 use brickproof_report::Secrets;
+use brickproof_scenario::counted;
+use brickproof_scenario::plan::SupplySetting;
 use brickproof_units::{Instant, Span};
 use serde_json::{Value, json};
 
@@ -72,11 +74,17 @@ fn read(path: &Path, reader: &mut Reader<'_>) -> Result<(), Problem> {
     } else {
         fs::read(path).map_err(unreadable)?
     };
-    if path.extension().is_some_and(|ending| ending == "jsonl") {
+    if path.extension().is_some_and(|ending| ending == "jsonl") || bytes.starts_with(b"{") {
         return timeline(path, &bytes, reader);
     }
-    for line in bytes.split(|byte| *byte == b'\n') {
-        reader.line(&masked(line));
+    let lines = bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+    let lines: usize = lines.map(|line| reader.line(&masked(line))).count();
+    if reader.log_lines() == 0 {
+        return Err(Problem::Selection {
+            what: format!("none of the {} of {} is a line of Device OS's log", counted(lines, "line"), path.display()),
+            help: "say what you saw with --seen; a log that was copied from a terminal may have lost its beginnings"
+                .to_owned(),
+        });
     }
     Ok(())
 }
@@ -96,17 +104,23 @@ fn timeline(path: &Path, bytes: &[u8], reader: &mut Reader<'_>) -> Result<(), Pr
         match event["kind"].as_str() {
             Some("console") => reader.line(event["text"].as_str().unwrap_or("").as_bytes()),
             Some("light_samples") => samples(&event).into_iter().for_each(|sample| reader.sample(&sample)),
-            // The rig took its power or reset it.
-            Some("asked") => {
-                let asked = event["asked"].as_str().unwrap_or("");
-                if asked.starts_with("reset") || asked.contains("off") || event["asked"].is_object() {
-                    reader.restarted_on_purpose();
-                }
-            }
+            Some("asked") if ends_a_boot(&event["command"]) => reader.restarted_on_purpose(),
             _ => {}
         }
     }
     Ok(())
+}
+
+/// Whether the rig takes the board's power or resets it: that its clock begins anew then is no sign of anything.
+fn ends_a_boot(command: &Value) -> bool {
+    match command.as_str() {
+        Some(words) => {
+            let pressed = words.starts_with("press ") && words.contains(" through a reset of ");
+            words.starts_with("reset for ") || pressed || words == SupplySetting::Off.to_string()
+        }
+        // A fault takes the power away, or may.
+        None => command.get("inject").is_some(),
+    }
 }
 
 /// `samples`: nanoseconds since `t`, red, green, blue, clear. What is not so is passed over.
@@ -147,7 +161,13 @@ fn live(bench: &Path, arguments: &Diagnose) -> Result<Exit, Problem> {
         let work = async {
             let with = Conversation::begin(&desk.station);
             if senses.light {
-                with.open_eyes().await.map_err(|failure| failed(&failure))?;
+                match desk.source {
+                    Source::Ours => {
+                        let calibration = with.see_the_dark().await.map_err(|failure| failed(&failure))?;
+                        reader = reader.clone().calibrated(calibration);
+                    }
+                    Source::LeftOn | Source::NotOurs => with.open_eyes().await.map_err(|failure| failed(&failure))?,
+                }
             }
             if desk.source == Source::Ours {
                 desk::feed(&desk.station, None).await.map_err(|failure| failed(&failure))?;

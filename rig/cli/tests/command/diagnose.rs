@@ -55,6 +55,18 @@ fn what_a_real_firmware_shows_is_led_back_to_what_was_damaged() {
     }
 }
 
+/// The rig's own resets are no crashes.
+#[test]
+fn a_board_that_the_rig_restarts_is_not_called_sick() {
+    let text = "scenario: Resets\nboard: lantern-nrf52840\nfirmware: lantern-heal-full\nsteps:\n  - supply: { usb: 5V }\n  \
+        - expect: { light: cloud_connected, within: 30s }\n  - reset: pin\n  - wait: 8s\n  - reset: pin\n  - wait: 8s\n  - supply: off\n  - wait: 1s\n  \
+        - supply: { usb: 5V }\n  - expect: { light: cloud_connected, within: 30s, holds: 8s }\n";
+    let desk = Desk::with(&[("resets.yaml", text)]);
+    for (trial, first) in diagnosed(&desk, "resets.yaml") {
+        assert!(first.starts_with("1. healthy ("), "{trial}: {first}");
+    }
+}
+
 #[test]
 fn a_firewall_is_no_key_fault() {
     let desk = Desk::with(&[("cut-off.yaml", CUT_OFF)]);
@@ -89,5 +101,13 @@ fn words_and_logs_are_understood_or_refused() {
     let refused = desk.call(&["diagnose", "broken.jsonl"]);
     refused.exits(2);
     assert!(refused.err.contains("broken.jsonl:2"), "{}", refused.err);
+    desk.put("shopping.txt", b"milk\nbread\n");
+    let refused = desk.call(&["diagnose", "shopping.txt"]);
+    refused.exits(2);
+    assert!(
+        refused.err.contains("none of the 2 lines of shopping.txt is a line of Device OS's log"),
+        "{}",
+        refused.err
+    );
     desk.call(&["diagnose"]).exits(2);
 }

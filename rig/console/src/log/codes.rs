@@ -164,7 +164,7 @@ const WICED: [Row; 30] = [
 ];
 
 /// Without the `MBEDTLS_ERR_` that all begin with: what a client's handshake over DTLS, a parsed key or an RSA operation can give.
-const MBEDTLS_UPPER: [Row; 64] = [
+const MBEDTLS_UPPER: [Row; 65] = [
     (0x3900, "PK_SIG_LEN_MISMATCH", "a signature is valid and followed by more"),
     (0x3980, "PK_FEATURE_UNAVAILABLE", "a kind of key that was not built in"),
     (0x3a00, "PK_UNKNOWN_NAMED_CURVE", "a key on an unknown curve"),
@@ -235,6 +235,7 @@ const MBEDTLS_UPPER: [Row; 64] = [
         "the server's key exchange was refused: its proof is wrong or cannot be read",
     ),
     (0x7b80, "SSL_BAD_HS_SERVER_HELLO_DONE", "the end of the server's hello is wrong"),
+    (0x7e00, "SSL_BAD_HS_CHANGE_CIPHER_SPEC", "the server's change of cipher was refused (recalled)"),
     (0x7e80, "SSL_BAD_HS_FINISHED", "the two sides do not agree on the handshake"),
     (0x7f00, "SSL_ALLOC_FAILED", "out of memory"),
 ];

@@ -5,9 +5,10 @@
 use std::collections::BTreeMap;
 
 use brickproof_boards::BoardProfile;
-use brickproof_light::{Recogniser, Rhythm, Sample, Sight};
+use brickproof_light::{Calibration, Recogniser, Rhythm, Sample, Sight};
 use brickproof_units::{Instant, Span};
 
+use super::Silences;
 use super::log::timed;
 use crate::observed::Observed;
 use crate::sign::{Channel, Sign};
@@ -33,7 +34,7 @@ const STATUSES: [(&str, Sign); 17] = [
 ];
 
 /// What a sensor saw, as sights.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Watched {
     recogniser: Recogniser,
     /// As of the last look; `None` before the first sample.
@@ -46,6 +47,11 @@ pub(crate) struct Watched {
 const REMEMBERED: Span = Span::secs(30);
 
 impl Watched {
+    /// By a sensor that is calibrated like this.
+    pub(crate) fn new(calibration: Calibration) -> Self {
+        Self { recogniser: Recogniser::new(calibration), revision: None, sights: BTreeMap::new() }
+    }
+
     pub(crate) fn sample(&mut self, sample: &Sample) {
         self.recogniser.feed(sample);
         if self.revision != Some(self.recogniser.revision()) {
@@ -72,25 +78,24 @@ impl Watched {
 #[derive(Clone, Debug)]
 pub(crate) struct LightReader<'b> {
     board: &'b BoardProfile,
-    silence: Span,
+    silence: Silences,
     /// When the handshake that is under way began.
     began: Option<Instant>,
     first: Option<Instant>,
-    was_lit: bool,
+    /// Whether there was nothing but the absence of light.
+    is_dark: bool,
 }
 
 impl<'b> LightReader<'b> {
-    pub(crate) fn new(board: &'b BoardProfile, silence: Span) -> Self {
-        Self { board, silence, began: None, first: None, was_lit: false }
+    pub(crate) fn new(board: &'b BoardProfile, silence: Silences) -> Self {
+        Self { board, silence, began: None, first: None, is_dark: true }
     }
 
     /// Reads one sight, when it is over or as it stands.
     pub(crate) fn read(&mut self, sight: &Sight, observed: &mut Observed) {
         let first = *self.first.get_or_insert(sight.since);
         observed.watch(Channel::Light, sight.until.since(first));
-        if sight.colour.is_lit() && !matches!(sight.rhythm, Rhythm::Off | Rhythm::Unknown) {
-            self.was_lit = true;
-        }
+        self.is_dark &= sight.rhythm == Rhythm::Off;
         let status = self.board.light.iter().find(|status| status.look.pattern().matches(sight));
         let sign = status.and_then(|status| STATUSES.iter().find(|(name, _)| *name == status.name));
         let Some((name, sign)) = sign else { return };
@@ -115,7 +120,7 @@ impl<'b> LightReader<'b> {
 
     /// Nothing more comes.
     pub(crate) fn end(&self, observed: &mut Observed) {
-        if self.first.is_some() && !self.was_lit {
+        if self.first.is_some() && self.is_dark {
             observed.see(Sign::LightDark, "light: dark from the first sample to the last");
         }
     }

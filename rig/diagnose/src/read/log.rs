@@ -2,31 +2,19 @@
 //!
 //! Boundary: one line after the other, in the order in which they came. Lines that are no log lines say nothing.
 
-use brickproof_console::{LogLevel, LogRecord};
+use brickproof_boards::Transport;
+use brickproof_console::{CodeTable, Explained, LogLevel, LogRecord, explain};
 use brickproof_units::Span;
 
+use super::Silences;
 use crate::observed::Observed;
 use crate::sign::{Channel, Sign};
 
-/// What a message must contain, and what it is a sign of. The texts are those of the facts that `hardware/README.md` names, v1.4.4 unless said.
-const MESSAGES: [(&str, Sign); 34] = [
-    ("handshake failed -6800", Sign::LogSilence),
-    ("handshake failed -7b00", Sign::LogBadProof),
-    ("handshake failed -4e00", Sign::LogBadProof),
-    ("handshake failed -7780", Sign::LogAlert),
-    ("handshake failed -3d00", Sign::LogServerKeyUnreadable),
-    ("handshake failed -3b00", Sign::LogServerKeyUnreadable),
+/// What a message must contain, and what it is a sign of. Sources: the texts of `brickproof-console`'s explanations, `system_task.cpp` and
+/// `system_cloud_internal.cpp` of device-os v1.4.4, and lantern's protocol.
+pub(super) const MESSAGES: [(&str, Sign); 20] = [
     ("unable to parse negotiated pub key", Sign::LogServerKeyUnreadable),
-    // In hexadecimal: error 16.
-    ("setup_contex error 10", Sign::LogServerKeyUnreadable),
-    ("error initializing DTLS channel: 16", Sign::LogServerKeyUnreadable),
     ("Error extracting public key", Sign::LogDeviceKeyUnreadable),
-    ("Unable to receive key -19", Sign::LogPeerClosed),
-    ("Unable to receive key -18", Sign::LogPeerClosed),
-    ("Could not receive nonce: -19", Sign::LogPeerClosed),
-    ("Could not receive nonce: -18", Sign::LogPeerClosed),
-    ("Unable to receive key -1", Sign::LogReceiveTimeout),
-    ("Could not receive nonce: -1", Sign::LogReceiveTimeout),
     ("Cloud socket connection failed", Sign::LogNoConnection),
     ("Internet Test Failed!", Sign::LogNoInternet),
     ("Internet available, Cloud not reachable!", Sign::LogOnlyCloudAway),
@@ -37,15 +25,14 @@ const MESSAGES: [(&str, Sign); 34] = [
     ("defaulting to device.spark.io", Sign::LogAddressRestored),
     ("Device key was blank", Sign::LogDeviceKeyMade),
     ("Device key was lost", Sign::LogDeviceKeyMade),
-    ("Handling cloud error: 6", Sign::LogDecryption),
-    ("Handling cloud error: 8", Sign::LogAuthentication),
     ("Cloud handshake failed", Sign::LogHandshakeFailed),
     ("handshake failed with code", Sign::LogHandshakeFailed),
+    ("Handshake failed", Sign::LogHandshakeFailed),
+    ("Unable to receive key", Sign::LogHandshakeFailed),
+    ("Could not receive nonce", Sign::LogHandshakeFailed),
     ("Cloud connected", Sign::LogConnected),
     ("Cloud: connecting", Sign::LogConnecting),
     ("Listening mode", Sign::LogListening),
-    // Lines of a panic have a level of their own as well.
-    ("PANIC", Sign::LogPanic),
 ];
 
 /// What begins a handshake, and what ends one that failed.
@@ -58,44 +45,76 @@ const ENDINGS: [&str; 5] = [
     "error initializing DTLS",
 ];
 
+/// What the numbers of a line are signs of, by the tables that they are from.
+fn of_numbers(line: &[u8], message: &str) -> Vec<Sign> {
+    let sign = |it: Explained| match (it.table, it.code) {
+        (Some(CodeTable::MbedTls), code) => of_mbedtls(code),
+        (Some(CodeTable::ProtocolError), 6) => Some(Sign::LogDecryption),
+        (Some(CodeTable::ProtocolError), 8) => Some(Sign::LogAuthentication),
+        (Some(CodeTable::ProtocolError), 16) => Some(Sign::LogServerKeyUnreadable),
+        (Some(CodeTable::Wiced), -19 | -18) => Some(Sign::LogPeerClosed),
+        // 20 s without an answer, or it was given up here.
+        (None, -1) if message.contains("nonce") || message.contains("receive key") => Some(Sign::LogReceiveTimeout),
+        _ => None,
+    };
+    explain(line).into_iter().filter_map(sign).collect()
+}
+
+/// An error of mbedTLS may have one of a lower module in its last seven bits.
+fn of_mbedtls(code: i64) -> Option<Sign> {
+    match -code & !0x7f {
+        0x6800 => Some(Sign::LogSilence),
+        0x7b00 | 0x4e00 => Some(Sign::LogBadProof),
+        0x7780 => Some(Sign::LogAlert),
+        0x3900..=0x3f80 => Some(Sign::LogServerKeyUnreadable),
+        _ => None,
+    }
+}
+
+/// What a board says about itself, and not a program of its owner's.
+fn is_of_the_system(category: Option<&str>) -> bool {
+    category.is_none_or(|category| !category.starts_with("app"))
+}
+
+/// How a board speaks with its cloud, by who logs.
+fn transport_of(category: &str) -> Option<Transport> {
+    match category {
+        "comm.dtls" => Some(Transport::Udp),
+        "comm.CoreProtocol.handshake" | "comm.sparkprotocol.handshake" => Some(Transport::Tcp),
+        _ => None,
+    }
+}
+
 /// A device that restarted by itself so often does not do so by chance.
 const SEVERAL: u32 = 2;
-
-/// The signs of a message.
-pub(crate) fn of_message(message: &str) -> Vec<Sign> {
-    of_message_in(message, str::to_owned)
-}
-
-/// The signs of a message in which everything is written as `spelt` spells it.
-pub(crate) fn of_message_in(message: &str, spelt: fn(&str) -> String) -> Vec<Sign> {
-    let contained = MESSAGES.iter().filter(|(text, _)| contains_whole(message, &spelt(text)));
-    contained.map(|(_, sign)| *sign).collect()
-}
-
-/// Whether `text` stands in `message` and a number at its end is not part of a longer one.
-fn contains_whole(message: &str, text: &str) -> bool {
-    let ends_in_number = text.ends_with(|c: char| c.is_ascii_digit());
-    message.match_indices(text).any(|(at, _)| {
-        let behind = message[at + text.len()..].chars().next();
-        !ends_in_number || !behind.is_some_and(|c| c.is_ascii_digit())
-    })
-}
 
 /// Reads a log.
 #[derive(Clone, Debug)]
 pub(crate) struct LogReader {
-    /// A handshake that took at least so long was met with silence.
-    silence: Span,
+    /// A handshake that nobody answers is given up after one of these.
+    silence: Silences,
     began: Option<Span>,
     latest: Option<Span>,
     watched: Span,
     restarts: u32,
+    lines: u64,
+    transport: Option<Transport>,
 }
 
 impl LogReader {
-    /// For a board that gives up after `silence`.
-    pub(crate) fn new(silence: Span) -> Self {
-        Self { silence, began: None, latest: None, watched: Span::ZERO, restarts: 0 }
+    /// For a board that gives up after one of `silence`.
+    pub(crate) fn new(silence: Silences) -> Self {
+        Self { silence, began: None, latest: None, watched: Span::ZERO, restarts: 0, lines: 0, transport: None }
+    }
+
+    /// How many lines were lines of a log.
+    pub(crate) fn lines(&self) -> u64 {
+        self.lines
+    }
+
+    /// How the board speaks with its cloud, if a line told.
+    pub(crate) fn transport(&self) -> Option<Transport> {
+        self.transport
     }
 
     /// Reads one line.
@@ -105,11 +124,17 @@ impl LogReader {
         let uptime = Span::millis(record.uptime.get().into());
         self.keep_time(uptime, &evidence, observed);
         observed.watch(Channel::Log, self.watched);
-        for sign in of_message(&record.message) {
-            observed.see(sign, evidence());
-        }
+        self.lines += 1;
+        self.transport = self.transport.or(record.category.as_deref().and_then(transport_of));
         if record.level == Some(LogLevel::Panic) {
             observed.see(Sign::LogPanic, evidence());
+        }
+        if !is_of_the_system(record.category.as_deref()) {
+            return;
+        }
+        let known = MESSAGES.iter().filter(|(text, _)| record.message.contains(text)).map(|(_, sign)| *sign);
+        for sign in known.chain(of_numbers(line, &record.message)) {
+            observed.see(sign, evidence());
         }
         if BEGINNINGS.iter().any(|text| record.message.contains(text)) {
             self.began.get_or_insert(uptime);
@@ -153,12 +178,13 @@ impl LogReader {
 
 const BACKWARDS: Span = Span::millis(500);
 
-/// Whether a handshake that failed after `took` was met with silence. Neither, where one cannot say.
-pub(crate) fn timed(took: Span, silence: Span) -> Option<Sign> {
-    let percent = took.get().saturating_mul(100) / silence.get().max(1);
-    match percent {
-        0..=70 => Some(Sign::Answer),
-        85..=130 => Some(Sign::Silence),
-        _ => None,
+/// Whether a handshake that failed after `took` was met with silence, by a board that gives up after one of `silence`. Neither, where one
+/// cannot say.
+pub(crate) fn timed(took: Span, silence: Silences) -> Option<Sign> {
+    let percent = |whole: &Span| took.get().saturating_mul(100) / whole.get().max(1);
+    if silence.iter().any(|whole| (85..=130).contains(&percent(whole))) {
+        Some(Sign::Silence)
+    } else {
+        silence.iter().all(|whole| percent(whole) <= 70).then_some(Sign::Answer)
     }
 }

@@ -70,6 +70,8 @@ enum Address {
 
 #[derive(Clone, Copy)]
 enum Network {
+    /// TCP: the connection stands, and what comes after it is dropped.
+    OnceConnected,
     PortDropped,
     NothingGoesOut,
 }
@@ -78,6 +80,8 @@ enum Network {
 enum Server {
     RefusesConnections,
     SendsAlerts,
+    /// It hears the board and says nothing.
+    Ignores,
 }
 
 #[derive(Clone, Copy)]
@@ -164,10 +168,18 @@ fn draw(causes: &[Cause], transport: Transport, dice: &mut Dice) -> Defects {
                 defects.address = Some(if nobody { Address::NobodyHasIt } else { Address::SomebodyElse });
             }
             Cause::NetworkBlocked => {
-                defects.network = Some(if dice.percent(80) { Network::PortDropped } else { Network::NothingGoesOut });
+                defects.network = Some(match dice.between(0, 9) {
+                    0 | 1 => Network::NothingGoesOut,
+                    2 if transport == Transport::Tcp => Network::OnceConnected,
+                    _ => Network::PortDropped,
+                });
             }
             Cause::ServerRefusing => {
-                defects.server = Some(if half { Server::RefusesConnections } else { Server::SendsAlerts });
+                defects.server = Some(match dice.between(0, 4) {
+                    0 if transport == Transport::Udp => Server::Ignores,
+                    0..=2 => Server::RefusesConnections,
+                    _ => Server::SendsAlerts,
+                });
             }
             Cause::WifiCredentials => defects.no_credentials = true,
             Cause::RegisteredToProduct => defects.in_product = true,
@@ -325,7 +337,8 @@ impl Device<'_> {
         }
         let is_tcp = self.transport == Transport::Tcp;
         // Where packets are dropped, or where nobody listens, TCP has no connection; UDP does not notice.
-        if is_tcp && (defects.network.is_some() || defects.address.is_some()) {
+        let is_dropped = matches!(defects.network, Some(Network::PortDropped));
+        if is_tcp && (is_dropped || defects.address.is_some()) {
             let internet = defects.address.is_some() || self.dice.percent(30);
             return self.no_connection(internet);
         }
@@ -367,7 +380,8 @@ impl Device<'_> {
             self.log("[comm] ERROR: error initializing DTLS channel: 16");
             return self.handshake_failed(16, 100, Colour::Red);
         }
-        if defects.network.is_some() || defects.address.is_some() {
+        let is_ignored = matches!(defects.server, Some(Server::Ignores));
+        if defects.network.is_some() || defects.address.is_some() || is_ignored {
             let took = self.dice.between(45_000, 45_020);
             self.blink(Colour::Cyan, 100, took);
             self.log("[comm.dtls] ERROR: handshake failed -6800");
@@ -376,7 +390,7 @@ impl Device<'_> {
         let took = self.dice.between(300, 2_500);
         if defects.server_key.is_some() {
             self.blink(Colour::Cyan, 100, took);
-            self.log(if took % 2 == 0 {
+            self.log(if took.is_multiple_of(2) {
                 "[comm.dtls] ERROR: handshake failed -7b00"
             } else {
                 "[comm.dtls] ERROR: handshake failed -4e00"
@@ -398,12 +412,17 @@ impl Device<'_> {
         match defects.device_key {
             Some(DeviceKey::ExponentOnly) if defects.server_key.is_none() => {
                 self.blink(Colour::Cyan, 100, took);
-                self.log("[system] INFO: Handling cloud error: 6");
                 return self.handshake_failed(6, 0, Colour::Orange);
             }
             _ => {}
         }
         let closes = matches!(defects.server, Some(Server::SendsAlerts)) || defects.in_product;
+        if matches!(defects.network, Some(Network::OnceConnected)) {
+            let took = self.dice.between(20_000, 20_050);
+            self.blink(Colour::Cyan, 100, took);
+            self.log("[comm.CoreProtocol.handshake] ERROR: Could not receive nonce: -1");
+            return self.handshake_failed(17, 0, Colour::Red);
+        }
         if defects.server_key.is_some() || defects.device_key.is_some() || closes {
             // The server closes, or says nothing to what it cannot read.
             if closes || self.dice.percent(65) {
