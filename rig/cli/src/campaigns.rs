@@ -34,7 +34,7 @@ use crate::stations::{Chosen, Interrupted};
 use crate::{library, output};
 use evidence::Evidence;
 use keeping::Journal;
-pub(crate) use keeping::kept_settings;
+pub(crate) use keeping::kept;
 use showing::Showing;
 
 /// A plan and a firmware that a campaign makes trials of.
@@ -292,7 +292,7 @@ pub(crate) fn conduct(prepared: Prepared, conduct: &Conduct) -> Result<Exit, Pro
 
 /// The answer and the picture, beside the journal.
 fn keep_answer(desk: &mut Desk<'_>, answer: &Answer, world: World) -> Result<(), Problem> {
-    desk.journal.conclude(answer, &desk.course, world)?;
+    desk.journal.conclude(answer, &desk.course, world, desk.showing.told_by_their_first_second())?;
     let busy = if world == World::Virtual { desk.prepared.busy() } else { Vec::new() };
     let caption = Caption { title: &desk.prepared.campaign.title, world: world.name(), busy: &busy };
     picture::svg(&desk.course, &caption).map_or(Ok(()), |picture| desk.journal.draw(&picture))

@@ -78,6 +78,8 @@ pub struct Resumed {
     pub whole: usize,
     /// What its lines tell, in their order.
     pub told: Vec<Told>,
+    /// How many of its trials were not made to their end.
+    pub by_first_second: u64,
 }
 
 /// A journal that does not fit its campaign.
@@ -190,7 +192,8 @@ pub fn settings_of(line: &str, id: &str) -> Option<Vec<(String, String)>> {
 /// # Errors
 /// It is no journal, or that of another campaign.
 pub fn resume(course: &mut Course, digest: &str, text: &str) -> Result<Resumed, JournalError> {
-    let mut resumed = Resumed { whole: text.rfind('\n').map_or(0, |end| end + 1), told: Vec::new() };
+    let mut resumed =
+        Resumed { whole: text.rfind('\n').map_or(0, |end| end + 1), told: Vec::new(), by_first_second: 0 };
     let mut lines = text[..resumed.whole].lines().zip(1..);
     let Some((first, _)) = lines.next() else { return Ok(resumed) };
     let head: Head = serde_json::from_str(first).map_err(|_| JournalError::Head)?;
@@ -202,7 +205,11 @@ pub fn resume(course: &mut Course, digest: &str, text: &str) -> Result<Resumed, 
         forgive_a_stop(course);
         resumed.told.push(match serde_json::from_str(text) {
             Ok(Recovered { recovered }) => told_recovery(course, recovered, line)?,
-            Err(_) => told_finding(course, text, line)?,
+            Err(_) => {
+                let (told, seen) = told_finding(course, text, line)?;
+                resumed.by_first_second += u64::from(seen == Seen::FirstSecond);
+                told
+            }
         });
     }
     forgive_a_stop(course);
@@ -220,7 +227,7 @@ fn told_recovery(course: &mut Course, name: String, line: usize) -> Result<Told,
     if course.recovered(board) { Ok(Told::Recovered(board)) } else { Err(JournalError::Unasked { line, board: name }) }
 }
 
-fn told_finding(course: &mut Course, text: &str, line: usize) -> Result<Told, JournalError> {
+fn told_finding(course: &mut Course, text: &str, line: usize) -> Result<(Told, Seen), JournalError> {
     let unreadable = |why: String| JournalError::Line { line, why };
     let told: Line = serde_json::from_str(text).map_err(|error| unreadable(error.to_string()))?;
     let class: Class =
@@ -238,5 +245,5 @@ fn told_finding(course: &mut Course, text: &str, line: usize) -> Result<Told, Jo
     let struck_after = told.struck_after_ns.map(Span::nanos);
     let finding = Finding { class, struck_after, heard: told.heard, board, erased };
     course.record(&finding);
-    Ok(Told::Made(asked, finding))
+    Ok((Told::Made(asked, finding), if told.told { Seen::FirstSecond } else { Seen::Whole }))
 }

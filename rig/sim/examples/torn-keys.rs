@@ -52,7 +52,7 @@ impl Default for Arguments {
         Self {
             chip: Chip::Nrf51822,
             releases: Release::ALL.to_vec(),
-            cells: cuts::MODELS.to_vec(),
+            cells: cuts::models().to_vec(),
             seeds: None,
             fractions: 16,
             second_cuts: 66,

@@ -75,7 +75,7 @@ impl Default for Arguments {
         Self {
             stores: Store::ALL.to_vec(),
             chips: cuts::CHIPS.to_vec(),
-            cells: cuts::MODELS.to_vec(),
+            cells: cuts::models().to_vec(),
             seeds: 1,
             erase_seeds: 100,
             fractions: 16,

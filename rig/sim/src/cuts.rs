@@ -21,7 +21,8 @@ mod terminal;
 
 use brickproof_units::Span;
 
-pub use names::{CHIPS, MODELS, cells_named, chip_named, name_of_cells, name_of_chip};
+pub(crate) use names::cells_of;
+pub use names::{CHIPS, cells_named, chip_named, models, name_of_cells, name_of_chip};
 pub use step::{Cut, Step, Trial};
 pub use subject::{Healing, Outcome, Subject, Tally, UNTOLD};
 pub use sweep::{OperationOutcome, SecondCuts, Sweep, TallyOf, cut_points, sweep, sweep_healing, sweep_step};

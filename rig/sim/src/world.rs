@@ -31,6 +31,7 @@ pub use brickproof_virtual_board::nrf::UartTiming;
 pub use story::Story;
 
 use crate::board::config_of;
+use crate::cuts::cells_of;
 use crate::memory::{InFlash, WhatDiffers, board_with, failed};
 use crate::sensor;
 
@@ -143,7 +144,7 @@ impl World {
     pub fn new(plan: &Plan, firmware: &Firmware, config: WorldConfig) -> Self {
         let profile = &plan.board;
         let usual_cells = config.cells;
-        let config = WorldConfig { cells: plan.cells.map_or(config.cells, cells), ..config };
+        let config = WorldConfig { cells: plan.cells.map_or(config.cells, cells_of), ..config };
         let (board_config, wiring) = config_of(profile, config);
         let mut board = board_with(firmware, board_config).expect("the caller has checked that the image fits");
         board.pause_on(PauseOn::ConsoleByte);
@@ -360,7 +361,7 @@ impl World {
 
     /// Has cells take what is to come as another model says. The past is the same: nothing was cut in it.
     pub(crate) fn take_cells(&mut self, model: Option<CellModel>) {
-        self.board.set_cells(model.map_or(self.usual_cells, cells));
+        self.board.set_cells(model.map_or(self.usual_cells, cells_of));
     }
 
     fn read_supply(&mut self, every: Option<Span>) {
@@ -583,14 +584,6 @@ fn behaviour(behaviour: CloudBehaviour) -> Behaviour {
         CloudBehaviour::Silent => Behaviour::Silent,
         CloudBehaviour::Wrong => Behaviour::Wrong { server: PUBLISHED.server_other.clone() },
         CloudBehaviour::Unreachable => Behaviour::Unreachable,
-    }
-}
-
-const fn cells(model: CellModel) -> Cells {
-    match model {
-        CellModel::Ideal => Cells::Ideal,
-        CellModel::Fractional => Cells::Fractional,
-        CellModel::Marginal => Cells::Marginal,
     }
 }
 

@@ -6,7 +6,7 @@
 use std::num::NonZero;
 
 use brickproof_sim::cuts::stores::{self, Fate, Finding, Found, Id, Store, Tally, Updates};
-use brickproof_sim::cuts::{self, CHIPS, MODELS, Row, Step, Sweep, Tally as _};
+use brickproof_sim::cuts::{self, CHIPS, Row, Step, Sweep, Tally as _};
 use brickproof_virtual_board::flash::{Cells, CutPoint, FlashOperation};
 use brickproof_virtual_board::nrf::Chip;
 
@@ -50,7 +50,7 @@ fn a_thinned_sweep_of_every_store_comes_to_the_same_as_ever() {
         Row { label, operations: sweep.operations.len(), tally: sweep.total() }
     };
     let stores = CHIPS.into_iter().flat_map(|chip| Store::ALL.map(|store| (chip, store)));
-    let rows: Vec<_> = stores.flat_map(|(chip, store)| MODELS.map(|cells| row(chip, store, cells))).collect();
+    let rows: Vec<_> = stores.flat_map(|(chip, store)| cuts::models().map(|cells| row(chip, store, cells))).collect();
     insta::assert_snapshot!(cuts::table(&rows));
 }
 

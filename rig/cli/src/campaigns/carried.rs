@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::num::NonZero;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError, mpsc};
 use std::thread;
 
 use brickproof_explore::journal::Told;
@@ -47,20 +47,47 @@ pub(super) fn make(desk: &mut Desk<'_>, jobs: Option<u16>, told: &[Told]) -> Res
             let begin = || Turn { number, board: boards.remove(&number).unwrap_or_default(), tasks: Vec::new() };
             turns.entry(number).or_insert_with(begin).tasks.push((place, shot));
         }
-        let mut made: BTreeMap<usize, Made> = BTreeMap::new();
-        let prepared = desk.prepared;
-        for (number, board, results) in at_work(turns.into_values().collect(), jobs, |turn| {
-            let cycle = |(place, shot): &(usize, &Shot)| (*place, one(prepared, &mut turn.board, turn.number, shot));
-            turn.tasks.iter().map(cycle).collect::<Vec<_>>()
-        }) {
-            boards.insert(number, board);
-            made.extend(results);
-        }
-        for (shot, Made { finding, trial }) in shots.iter().zip(made.into_values()) {
-            desk.take(shot, &finding, Seen::Whole, trial.as_ref());
-        }
+        boards.extend(one_round(desk, &shots, turns.into_values().collect(), jobs, &interrupted));
     }
     Ok(if interrupted.load(Ordering::SeqCst) { Interrupted::Yes } else { Interrupted::No })
+}
+
+/// Has each board make its cycles, and takes what came of them as soon as it can be, in the order of asking; the boards afterwards. After an
+/// interruption those that were not begun are left out.
+fn one_round(
+    desk: &mut Desk<'_>,
+    shots: &[Shot],
+    turns: Vec<Turn<(usize, &Shot)>>,
+    jobs: usize,
+    interrupted: &AtomicBool,
+) -> Vec<(BoardNumber, UsedBoard)> {
+    let prepared = desk.prepared;
+    let (sender, receiver) = mpsc::channel();
+    thread::scope(|scope| {
+        let worker = scope.spawn(move || {
+            at_work(turns, jobs, |turn| {
+                for (place, shot) in &turn.tasks {
+                    if interrupted.load(Ordering::SeqCst) {
+                        break;
+                    }
+                    let made = one(prepared, &mut turn.board, turn.number, shot);
+                    // Who receives waits until everybody is through.
+                    let _ = sender.send((*place, made));
+                }
+            })
+        });
+        let mut waiting: BTreeMap<usize, Made> = BTreeMap::new();
+        let mut taken = 0;
+        for (place, made) in receiver {
+            waiting.insert(place, made);
+            while let Some(Made { finding, trial }) = waiting.remove(&taken) {
+                desk.take(&shots[taken], &finding, Seen::Whole, trial.as_ref());
+                taken += 1;
+            }
+        }
+        let worked = worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        worked.into_iter().map(|(number, board, ())| (number, board)).collect()
+    })
 }
 
 /// Puts new boards in the place of dead ones, and asks for as many shots as there are boards.

@@ -78,7 +78,8 @@ pub(super) fn make(desk: &mut Desk<'_>, conduct: &Conduct) -> Interrupted {
         }
     });
     let table = table.into_inner().unwrap_or_else(PoisonError::into_inner);
-    table.desk.showing.spared(laboratories.values().map(Laboratory::spared).fold(Spared::default(), Spared::and));
+    let before = table.desk.journal.before();
+    table.desk.showing.spared(laboratories.values().map(Laboratory::spared).fold(before, Spared::and));
     if interrupted.load(Ordering::SeqCst) { Interrupted::Yes } else { Interrupted::No }
 }
 

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use brickproof_explore::journal::{self, Resumed, Told};
-use brickproof_explore::{Answer, Course, Finding, Seen, Shot};
+use brickproof_explore::{Answer, Course, Finding, Seen, Shot, Spared};
 use brickproof_report::results::World;
 
 use crate::arguments::Conduct;
@@ -23,12 +23,22 @@ const PICTURE: &str = "picture.svg";
 /// How much a machine that loses its power may forget.
 const SYNC_EVERY: Duration = Duration::from_secs(1);
 
-/// Where the knobs of a trial stood, as the journal of the campaign that made it has it.
-pub(crate) fn kept_settings(id: &str) -> Option<Vec<(String, String)>> {
+/// What the journal of a campaign has of a trial.
+pub(crate) struct Kept {
+    /// Where the knobs of its fault stood.
+    pub(crate) settings: Vec<(String, String)>,
+    /// Of a cycle of a soak, whose board had a past: where the campaign is kept.
+    pub(crate) of_a_soak: Option<PathBuf>,
+}
+
+/// What the journal of the campaign that made a trial has of it.
+pub(crate) fn kept(id: &str) -> Option<Kept> {
     let folders = fs::read_dir(DEFAULT_FOLDER).ok()?.flatten();
     folders.into_iter().find_map(|folder| {
         let text = fs::read_to_string(folder.path().join(JOURNAL)).ok()?;
-        text.lines().find_map(|line| journal::settings_of(line, id))
+        let settings = text.lines().find_map(|line| journal::settings_of(line, id))?;
+        let is_soak = folder.file_name().to_string_lossy().starts_with("soak-");
+        Some(Kept { settings, of_a_soak: is_soak.then(|| folder.path()) })
     })
 }
 
@@ -37,6 +47,8 @@ pub(super) struct Journal {
     folder: PathBuf,
     file: File,
     synced: Instant,
+    /// How its trials were known that are not of this process.
+    before: Spared,
 }
 
 impl Journal {
@@ -57,20 +69,33 @@ impl Journal {
             TryLockError::WouldBlock => trouble("another process is at this campaign".to_owned()),
             TryLockError::Error(error) => trouble(error.to_string()),
         })?;
-        let mut journal = Self { folder, file, synced: Instant::now() };
+        let mut journal = Self { folder, file, synced: Instant::now(), before: Spared::default() };
         let text = if conduct.fresh {
             String::new()
         } else {
             io::read_to_string(&journal.file).map_err(|error| trouble(error.to_string()))?
         };
-        let Resumed { whole, told } = journal::resume(course, digest, &text)
+        let Resumed { whole, told, by_first_second } = journal::resume(course, digest, &text)
             .map_err(|error| trouble(format!("{error}; --fresh begins anew, --report DIR keeps it elsewhere")))?;
+        if conduct.whole && by_first_second > 0 {
+            return Err(trouble(format!(
+                "{by_first_second} of its trials were told by the first second of their board, and --whole makes every trial to its end; \
+                 --fresh begins anew"
+            )));
+        }
+        journal.before =
+            Spared { made: told.len() as u64 - by_first_second, told: by_first_second, ..Spared::default() };
         journal.cut_to(whole as u64).map_err(|error| trouble(error.to_string()))?;
         if whole == 0 {
             let head = format!("{}\n", journal::head(course, digest));
             journal.file.write_all(head.as_bytes()).map_err(|error| trouble(error.to_string()))?;
         }
         Ok((journal, told))
+    }
+
+    /// How the trials were known that other processes made. What they checked is not kept.
+    pub(super) fn before(&self) -> Spared {
+        self.before
     }
 
     fn cut_to(&mut self, length: u64) -> io::Result<()> {
@@ -115,9 +140,16 @@ impl Journal {
 
     /// A cycle that came to something else when it was made again.
     pub(super) fn elsewise(&self, shot: &Shot, kept: &Finding, made: &Finding) -> Problem {
+        let differs = if kept.class != made.class {
+            format!("is kept as {} and came to {}", kept.class, made.class)
+        } else if kept.erased != made.erased {
+            "erased other sectors than are kept, or as many times not".to_owned()
+        } else {
+            "struck, or was heard, otherwise than is kept".to_owned()
+        };
         let why = format!(
-            "cycle {} is kept as {} and came to {} when it was made again, so the rig or its firmware changed since; --fresh begins anew",
-            shot.number, kept.class, made.class
+            "cycle {} {differs} when it was made again, so the rig or its firmware changed since; --fresh begins anew",
+            shot.number
         );
         Problem::Journal { path: self.folder.join(JOURNAL), why }
     }
@@ -128,9 +160,18 @@ impl Journal {
     }
 
     /// The answer as far as there is one, beside the journal.
-    pub(super) fn conclude(&mut self, answer: &Answer, course: &Course, world: World) -> Result<(), Problem> {
+    pub(super) fn conclude(
+        &mut self,
+        answer: &Answer,
+        course: &Course,
+        world: World,
+        spared: Option<String>,
+    ) -> Result<(), Problem> {
         self.sync()?;
-        let text = format!("{} ({} world)\n{}", course.campaign().title, world.name(), answer.text);
+        let mut text = format!("{} ({} world)\n{}", course.campaign().title, world.name(), answer.text);
+        if let Some(spared) = spared {
+            text = format!("{}\n{spared}\n", text.trim_end());
+        }
         let path = self.folder.join(ANSWER);
         let beside = path.with_extension("part");
         let written = fs::write(&beside, text).and_then(|()| fs::rename(&beside, &path));

@@ -70,6 +70,22 @@ impl Showing {
         self.spared = spared;
     }
 
+    /// How many of the trials were not made to their end, if any.
+    pub(super) fn told_by_their_first_second(&self) -> Option<String> {
+        let Spared { made, told, checked, contradicted } = self.spared;
+        let doubt = if contradicted == 0 {
+            String::new()
+        } else {
+            format!(", {contradicted} of which ended otherwise: `--whole --fresh` makes every trial to its end")
+        };
+        (told > 0).then(|| {
+            format!(
+                "made to their end: {made}; told by the first second of their board, which was that of one of them: {told}; checked this \
+                 time: {checked}{doubt}"
+            )
+        })
+    }
+
     fn rate(&self, progress: &Progress) -> f64 {
         (progress.done - self.before) as f64 / self.began.elapsed().as_secs_f64().max(1e-3)
     }
@@ -119,8 +135,8 @@ impl Showing {
                 for (class, replay) in self.examples.iter().filter(|(class, _)| **class != Class::Survived) {
                     output::line(&format!("  first {}: {replay}", class.name()));
                 }
-                if self.spared.told > 0 {
-                    output::line(&told_by_their_first_second(self.spared));
+                if let Some(told) = self.told_by_their_first_second() {
+                    output::line(&told);
                 }
                 let made = progress.done - self.before;
                 let seconds = self.began.elapsed().as_secs_f64();
@@ -158,16 +174,4 @@ fn in_classes(group: &Group) -> serde_json::Value {
     let classes: serde_json::Map<String, serde_json::Value> =
         group.classes.iter().map(|(class, count)| (class.name().to_owned(), json!(count))).collect();
     json!({ "cells": group.cells.map(CellModel::name), "cut": group.cut.name(), "classes": classes })
-}
-
-fn told_by_their_first_second(spared: Spared) -> String {
-    let Spared { made, told, checked, contradicted } = spared;
-    let doubt = if contradicted == 0 {
-        String::new()
-    } else {
-        format!(", {contradicted} of which ended otherwise: `--whole` makes every trial to its end")
-    };
-    format!(
-        "made to their end: {made}; told by the first second of their board, which was that of one of them: {told}; checked: {checked}{doubt}"
-    )
 }

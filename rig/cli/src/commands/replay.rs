@@ -17,6 +17,7 @@ use crate::campaigns;
 use crate::exit::{Exit, Problem};
 use crate::files;
 use crate::library::library;
+use crate::output;
 
 pub(crate) fn replay(arguments: &Replay) -> Result<Exit, Problem> {
     let id: TrialId =
@@ -88,7 +89,14 @@ fn evidence_of(id: &TrialId) -> Option<Circumstances> {
 fn settings_of(id: &TrialId) -> Vec<Override> {
     let id = id.to_string();
     let setting = |(axis, value): (String, String)| Override { axis, value };
-    campaigns::kept_settings(&id).map(|it| it.into_iter().map(setting).collect()).unwrap_or_default()
+    let Some(kept) = campaigns::kept(&id) else { return Vec::new() };
+    if let Some(folder) = kept.of_a_soak {
+        output::note(&format!(
+            "it was a cycle of a soak, whose board may have had a past, and this is the same on a new board; what was kept is in {}",
+            folder.display()
+        ));
+    }
+    kept.settings.into_iter().map(setting).collect()
 }
 
 fn jobs(id: &TrialId, with: &Circumstances) -> Result<Vec<Job>, Problem> {

@@ -118,3 +118,26 @@ fn models_that_are_none_or_come_twice_are_refused() {
     twice.exits(2);
     assert!(twice.err.contains("--cells names `ideal` twice"), "{}", twice.err);
 }
+
+/// What was told and not made stays known to be so, and nothing takes it for made.
+#[test]
+fn trials_that_were_told_by_their_first_second_stay_told() {
+    let desk = desk();
+    let sweep = [&SWEEP[..], &["--report", "kept"]].concat();
+    desk.call(&sweep).exits(0);
+    let told = desk.read("kept/journal.jsonl").matches("\"told\":true").count();
+    assert!(told > 0);
+    let whole = desk.call(&[&sweep[..], &["--whole"]].concat());
+    whole.exits(2);
+    assert!(
+        whole.err.contains(&format!("{told} of its trials were told by the first second of their board")),
+        "{}",
+        whole.err
+    );
+    // Going on makes nothing more, and still says so, beside the answer too.
+    let again = desk.call(&sweep);
+    again.exits(0);
+    for text in [&again.out, &desk.read("kept/answer.txt")] {
+        assert!(text.contains(&format!("which was that of one of them: {told};")), "{text}");
+    }
+}

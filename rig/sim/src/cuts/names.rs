@@ -2,14 +2,17 @@
 //!
 //! Boundary: words.
 
+use brickproof_scenario::plan::CellModel;
 use brickproof_virtual_board::flash::Cells;
 use brickproof_virtual_board::nrf::Chip;
 
 /// The parts that are swept.
 pub const CHIPS: [Chip; 2] = [Chip::Nrf51822, Chip::Nrf52840];
 
-/// The cell models, from the one that obeys to the one that hesitates.
-pub const MODELS: [Cells; 3] = [Cells::Ideal, Cells::Fractional, Cells::Marginal];
+/// The cell models, in the order in which scenarios name them.
+pub fn models() -> [Cells; 3] {
+    CellModel::ALL.map(cells_of)
+}
 
 /// The name of a part, as in those of its boards.
 pub const fn name_of_chip(chip: Chip) -> &'static str {
@@ -24,16 +27,26 @@ pub fn chip_named(name: &str) -> Option<Chip> {
     CHIPS.into_iter().find(|chip| name_of_chip(*chip) == name)
 }
 
+/// The cells that follow a model.
+pub(crate) const fn cells_of(model: CellModel) -> Cells {
+    match model {
+        CellModel::Ideal => Cells::Ideal,
+        CellModel::Fractional => Cells::Fractional,
+        CellModel::Marginal => Cells::Marginal,
+    }
+}
+
 /// The name of a cell model.
 pub const fn name_of_cells(cells: Cells) -> &'static str {
-    match cells {
-        Cells::Ideal => "ideal",
-        Cells::Fractional => "fractional",
-        Cells::Marginal => "marginal",
-    }
+    let model = match cells {
+        Cells::Ideal => CellModel::Ideal,
+        Cells::Fractional => CellModel::Fractional,
+        Cells::Marginal => CellModel::Marginal,
+    };
+    model.name()
 }
 
 /// The cell model of that name.
 pub fn cells_named(name: &str) -> Option<Cells> {
-    MODELS.into_iter().find(|cells| name_of_cells(*cells) == name)
+    CellModel::from_name(name).map(cells_of)
 }
