@@ -15,7 +15,7 @@ pub enum Cause {
     ServerAddress,
     /// Something between board and cloud drops its packets.
     NetworkBlocked,
-    /// The server is there and does not want this board, or anybody.
+    /// The server is there and does not want this board, or anybody; it says so, or nothing.
     ServerRefusing,
     /// The board has no network that it may join.
     WifiCredentials,
@@ -67,7 +67,7 @@ impl Cause {
             Self::DeviceKey => "the board's own key is damaged or not the one that the cloud knows",
             Self::ServerAddress => "the server's address on the board is wrong",
             Self::NetworkBlocked => "the network drops what the board sends to its cloud, or what comes back",
-            Self::ServerRefusing => "the server answers and refuses",
+            Self::ServerRefusing => "the server refuses, or hears the board and says nothing",
             Self::WifiCredentials => "the board has lost the network that it may join",
             Self::RegisteredToProduct => {
                 "the board belongs to a product, so that its key cannot be registered by its owner"

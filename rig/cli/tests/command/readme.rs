@@ -87,3 +87,14 @@ fn the_first_scenario_can_be_typed_in() {
         desk.call(&words.split_whitespace().collect::<Vec<_>>()).exits(0);
     }
 }
+
+#[test]
+fn the_diagnosis_that_is_quoted_is_what_its_command_prints() {
+    let desk = Desk::with_shipped("scenarios");
+    let told = desk.call(&["diagnose", "--board", "argon", "--seen", "cyan fast, one red after 45 s"]);
+    told.exits(0);
+    assert!(readme().contains("-- diagnose --board argon --seen \"cyan fast, one red after 45 s\""));
+    for quoted in block("1. network_blocked").iter().filter(|line| *line != "…") {
+        assert!(told.out.lines().any(|line| line == quoted), "the README says\n{quoted}\nand it is\n{}", told.out);
+    }
+}
