@@ -3,6 +3,8 @@
 //! Boundary: sections. Each is read once, from the file that has it. Of what has names (rails, lights, statuses...) a file may replace one,
 //! add one, or say that it is `absent`; every other section is taken whole from the file or whole from what it is like.
 
+mod agreement;
+
 use std::fmt;
 
 use brickproof_yaml::decode::{Decoder, Fields};
@@ -214,65 +216,6 @@ impl Draft {
         };
         is_whole.then_some(board)
     }
-
-    /// What two sections have to do with each other. What is missing is not judged.
-    fn check(&self, decoder: &mut Decoder<'_>, file: &Fields<'_>) {
-        let place = |key: &str| file.entry(key).map_or(file.place, |entry| entry.key_place);
-        let mut beyond = |key: &str, message: String| {
-            decoder.report(Mistake::new(MistakeKind::BeyondLimits, place(key), message));
-        };
-        if let Some(flash) = self.flash.said() {
-            let range = flash.range();
-            let areas = self.keys.said().map_or(&[][..], |keys| &keys.areas);
-            for area in areas.iter().filter(|area| !range.contains(&u64::from(area.0))) {
-                beyond("keys", format!("{area} lies outside the {} of flash from {} on", flash.size(), flash.at));
-            }
-            for part in self.parts.said().into_iter().flatten().filter(|part| part.through.is_none()) {
-                let end = u64::from(part.at.0) + u64::from(part.length.0);
-                if u64::from(part.at.0) < range.start || end > range.end {
-                    let message =
-                        format!("part `{}` lies outside the {} of flash from {} on", part.name, flash.size(), flash.at);
-                    beyond("parts", message);
-                }
-            }
-        }
-        if let (Some(led), Some(light)) = (self.leds.said().and_then(|leds| leds.first()), self.light.said()) {
-            for status in light.iter().filter(|status| !led.can_show(status.look.colour)) {
-                let message = format!(
-                    "the light `{}` cannot show `{}`: it makes no {}",
-                    led.name, status.name, status.look.colour
-                );
-                beyond("light", message);
-            }
-        }
-        self.check_names(decoder, file);
-    }
-
-    /// Names of one section in another.
-    fn check_names(&self, decoder: &mut Decoder<'_>, file: &Fields<'_>) {
-        let mut unknown = |key: &str, what: &str, name: &str, known: Vec<&str>| {
-            if !known.contains(&name) {
-                let place = file.entry(key).map_or(file.place, |entry| entry.key_place);
-                let mistake =
-                    Mistake::new(MistakeKind::UnknownName, place, format!("unknown {what} `{name}` in `{key}`"));
-                decoder.report(mistake.help(suggest::help("known", name, known.into_iter())));
-            }
-        };
-        let alternates = || self.dfu.said().into_iter().flatten().map(|it| it.name.as_str()).collect::<Vec<_>>();
-        if !matches!(self.dfu, Section::Broken) {
-            for part in self.parts.said().into_iter().flatten() {
-                part.through.iter().for_each(|name| unknown("parts", "alternate setting", name, alternates()));
-            }
-            let through = self.keys.said().and_then(|keys| keys.through.as_deref());
-            through.into_iter().for_each(|name| unknown("keys", "alternate setting", name, alternates()));
-        }
-        if let (Some(modes), false) = (self.modes.said(), matches!(self.light, Section::Broken)) {
-            let statuses = || self.light.said().into_iter().flatten().map(|it| it.name.as_str()).collect::<Vec<_>>();
-            for light in modes.modes.iter().filter_map(|mode| mode.light.as_deref()) {
-                unknown("modes", "light status", light, statuses());
-            }
-        }
-    }
 }
 
 /// Reads the sections of a file.
@@ -365,6 +308,7 @@ impl Taker<'_, '_, '_> {
 pub(crate) struct Title {
     pub(crate) name: String,
     pub(crate) kind: TitleKind,
+    pub(crate) place: Place,
 }
 
 /// What a file describes.
@@ -403,7 +347,7 @@ pub(crate) fn title(decoder: &mut Decoder<'_>, file: &Fields<'_>) -> Option<Titl
         decoder.report(wrong.help("write it in small letters, digits and `-`, as in `my-lamp`"));
         return None;
     }
-    Some(Title { name: name.into_owned(), kind })
+    Some(Title { name: name.into_owned(), kind, place: entry.value.place })
 }
 
 /// What a file says it is like, and where.

@@ -7,7 +7,7 @@ use brickproof_yaml::decode::Decoder;
 use brickproof_yaml::tree::{Entry, Node};
 use brickproof_yaml::{Mistake, MistakeKind, Place, suggest};
 
-use crate::memory::{Address, Bytes, addresses, size};
+use crate::memory::{Address, Bytes, addresses, size, some_bytes};
 
 /// What a board's keys are made for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +27,17 @@ pub struct KeySlot {
     pub offset: Bytes,
     /// Its length; what the key does not fill is `ff`.
     pub length: Bytes,
+}
+
+impl KeySlot {
+    /// Where it ends, counted from the start of the area.
+    pub fn end(&self) -> u64 {
+        u64::from(self.offset.0) + u64::from(self.length.0)
+    }
+
+    fn overlaps(&self, other: &Self) -> bool {
+        u64::from(self.offset.0) < other.end() && u64::from(other.offset.0) < self.end()
+    }
 }
 
 /// Where a board keeps its keys.
@@ -68,15 +79,31 @@ pub(crate) fn keys(decoder: &mut Decoder<'_>, node: &Node) -> Option<Keys> {
     }
     let slots = fields.required(decoder, "slots").and_then(|node| {
         let entries = decoder.entries(node, "a mapping of key slots")?;
-        entries.iter().map(|entry| key_slot(decoder, entry)).collect::<Vec<_>>().into_iter().collect()
+        let read: Vec<_> = entries.iter().map(|entry| key_slot(decoder, entry)).collect();
+        let slots = read.into_iter().collect::<Option<Vec<_>>>()?;
+        apart(decoder, &entries, slots)
     });
     Some(Keys { algorithm: algorithm?, areas: areas?, through: through?, slots: slots? })
+}
+
+/// Who damages one slot must not damage another.
+fn apart(decoder: &mut Decoder<'_>, entries: &[&Entry], slots: Vec<KeySlot>) -> Option<Vec<KeySlot>> {
+    for (index, (later, entry)) in slots.iter().zip(entries).enumerate() {
+        let earlier = slots[..index].iter().zip(entries).find(|(earlier, _)| earlier.overlaps(later));
+        if let Some((earlier, first)) = earlier {
+            let message = format!("the slots `{}` and `{}` overlap", earlier.slot.name(), later.slot.name());
+            let clash = Mistake::new(MistakeKind::BeyondLimits, entry.key_place, message);
+            decoder.report(clash.label("this one").elsewhere(first.key_place, "and this one"));
+            return None;
+        }
+    }
+    Some(slots)
 }
 
 fn key_slot(decoder: &mut Decoder<'_>, entry: &Entry) -> Option<KeySlot> {
     let slot = slot_named(decoder, &entry.key, entry.key_place);
     let fields = decoder.fields(&entry.value, "a key slot", &["offset", "length"])?;
-    let (offset, length) = (size(decoder, &fields, "offset"), size(decoder, &fields, "length"));
+    let (offset, length) = (size(decoder, &fields, "offset"), some_bytes(decoder, &fields, "length"));
     Some(KeySlot { slot: slot?, offset: offset?, length: length? })
 }
 

@@ -88,6 +88,14 @@ pub struct Part {
     pub through: Option<String>,
 }
 
+impl Part {
+    /// Its addresses.
+    pub fn range(&self) -> Range<u64> {
+        let start = u64::from(self.at.0);
+        start..start + u64::from(self.length.0)
+    }
+}
+
 /// Where a microcontroller keeps the unique id that its maker gave it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct IdentityPlace {
@@ -116,6 +124,13 @@ pub(crate) fn flash(decoder: &mut Decoder<'_>, node: &Node) -> Option<FlashMap> 
     if u64::from(at.0) + size > 1 << 32 {
         let message = format!("flash from {at} on does not end within 4 GiB");
         decoder.report(Mistake::new(MistakeKind::BeyondLimits, fields.place, message));
+        return None;
+    }
+    // All that can be addressed is one byte more than can be counted.
+    if u32::try_from(size).is_err() {
+        let whole =
+            Mistake::new(MistakeKind::BeyondLimits, fields.place, "flash of 4 GiB leaves no room for anything else");
+        decoder.report(whole.help("write the sectors that the microcontroller has"));
         return None;
     }
     Some(FlashMap { at, sectors })
@@ -158,7 +173,7 @@ fn sectors(decoder: &mut Decoder<'_>, node: &Node) -> Option<Vec<Sectors>> {
 pub(crate) fn part(decoder: &mut Decoder<'_>, name: &str, node: &Node) -> Option<Part> {
     let fields = decoder.fields(node, "a part of memory", &["at", "length", "through"])?;
     let at = fields.required(decoder, "at").and_then(|node| address(decoder, node));
-    let length = size(decoder, &fields, "length");
+    let length = some_bytes(decoder, &fields, "length");
     let through = match fields.get("through") {
         None => Some(None),
         Some(node) => decoder.text(node, "an alternate setting of the bootloader").map(|text| Some(text.into_owned())),
@@ -169,13 +184,25 @@ pub(crate) fn part(decoder: &mut Decoder<'_>, name: &str, node: &Node) -> Option
 pub(crate) fn identity(decoder: &mut Decoder<'_>, node: &Node) -> Option<IdentityPlace> {
     let fields = decoder.fields(node, "`identity`", &["address", "length"])?;
     let address = fields.required(decoder, "address").and_then(|node| address(decoder, node));
-    let length = size(decoder, &fields, "length");
+    let length = some_bytes(decoder, &fields, "length");
     Some(IdentityPlace { address: address?, length: length? })
 }
 
 pub(crate) fn size(decoder: &mut Decoder<'_>, fields: &Fields<'_>, key: &str) -> Option<Bytes> {
     let node = fields.required(decoder, key)?;
     bytes(decoder, node)
+}
+
+/// As [`size`], and never none.
+pub(crate) fn some_bytes(decoder: &mut Decoder<'_>, fields: &Fields<'_>, key: &str) -> Option<Bytes> {
+    let node = fields.required(decoder, key)?;
+    let size = bytes(decoder, node)?;
+    if size == Bytes(0) {
+        let none = Mistake::new(MistakeKind::BeyondLimits, node.place, format!("a `{key}` of no bytes at all"));
+        decoder.report(none.label("zero"));
+        return None;
+    }
+    Some(size)
 }
 
 pub(crate) fn bytes(decoder: &mut Decoder<'_>, node: &Node) -> Option<Bytes> {

@@ -180,7 +180,20 @@ pub(crate) fn input(decoder: &mut Decoder<'_>, node: &Node) -> Option<InputLimit
     let minimum = quantity(decoder, &fields, "minimum");
     let maximum = quantity(decoder, &fields, "maximum");
     let current_ceiling = quantity(decoder, &fields, "current_ceiling");
-    Some(InputLimits { minimum: minimum?, maximum: maximum?, current_ceiling: current_ceiling? })
+    let limits = InputLimits { minimum: minimum?, maximum: maximum?, current_ceiling: current_ceiling? };
+    let InputLimits { minimum, maximum, current_ceiling } = limits;
+    let impossible = [
+        (minimum > maximum, format!("an input of at least {minimum} and at most {maximum}")),
+        (maximum == Voltage::new(0), format!("an input of at most {maximum}")),
+        (current_ceiling == Current::new(0), format!("an input that takes at most {current_ceiling}")),
+    ];
+    let mut is_possible = true;
+    for (_, message) in impossible.into_iter().filter(|(is_so, _)| *is_so) {
+        let none = Mistake::new(MistakeKind::BeyondLimits, fields.place, message);
+        decoder.report(none.help("no supply could run this board"));
+        is_possible = false;
+    }
+    is_possible.then_some(limits)
 }
 
 fn quantity<Q: brickproof_units::Quantity>(decoder: &mut Decoder<'_>, fields: &Fields<'_>, key: &str) -> Option<Q> {

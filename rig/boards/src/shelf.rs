@@ -30,6 +30,8 @@ struct Waiting<'t> {
     text: &'t [u8],
     name: Option<String>,
     like: Option<String>,
+    /// The file before it in the batch that is about the same board.
+    owner: Option<&'t str>,
 }
 
 impl Shelf {
@@ -52,13 +54,23 @@ impl Shelf {
     /// # Errors
     /// Every mistake of the file at once.
     pub fn add(&mut self, path: &str, text: impl AsRef<[u8]>) -> Result<(), Diagnostics> {
-        let text = brickproof_yaml::utf8(path, text.as_ref())?;
+        self.put(path, text.as_ref(), None)
+    }
+
+    /// As [`add`](Self::add); if another file of the same batch is about that board already, it keeps the name.
+    fn put(&mut self, path: &str, text: &[u8], owner: Option<&str>) -> Result<(), Diagnostics> {
+        let text = brickproof_yaml::utf8(path, text)?;
         let mut mistakes = Mistakes::default();
         let tree = tree::parse(text, BEGINNING, &mut mistakes);
         let read = tree.as_ref().and_then(|(root, _)| {
             let mut decoder = Decoder::new(&[], &mut mistakes);
             let file = decoder.fields(root, "a board profile", &KEYS)?;
             let title = draft::title(&mut decoder, &file);
+            if let (Some(owner), Some(Title { name, place, .. })) = (owner, &title) {
+                let message = format!("`{name}` is described by {owner}, too");
+                let twice = Mistake::new(MistakeKind::DuplicateValue, *place, message);
+                decoder.report(twice.label("again").help("give one of them another name, or leave one out"));
+            }
             let base = match draft::like(&mut decoder, &file) {
                 None => Draft::default(),
                 Some((like, place)) => match self.drafts.get(&like) {
@@ -75,7 +87,7 @@ impl Shelf {
                 },
             };
             let draft = Draft::read(&mut decoder, &file, &base);
-            let Title { name, kind } = title?;
+            let Title { name, kind, .. } = title?;
             let board = match kind {
                 TitleKind::Family => None,
                 TitleKind::Board => Some(draft.clone().complete(&mut decoder, &file, name.clone())?),
@@ -95,9 +107,14 @@ impl Shelf {
 
     /// Puts several profiles here, of which some may be like others, in whichever order; the mistakes of those that are wrong.
     pub fn add_all<'t>(&mut self, files: impl IntoIterator<Item = (&'t str, &'t [u8])>) -> Vec<Diagnostics> {
+        let mut owners: BTreeMap<String, &'t str> = BTreeMap::new();
         let waiting = files.into_iter().map(|(path, text)| {
             let [name, like] = title_of(text);
-            Waiting { path, text, name, like }
+            let owner = name.as_ref().and_then(|name| owners.get(name).copied());
+            if let (Some(name), None) = (&name, owner) {
+                owners.insert(name.clone(), path);
+            }
+            Waiting { path, text, name, like, owner }
         });
         let mut waiting: Vec<Waiting<'t>> = waiting.collect();
         let mut mistakes = Vec::new();
@@ -110,7 +127,7 @@ impl Shelf {
             let mut ready = ready.into_iter();
             let (now, later): (Vec<_>, Vec<_>) =
                 waiting.into_iter().partition(|_| nobody_is || ready.next().unwrap_or(true));
-            mistakes.extend(now.into_iter().filter_map(|file| self.add(file.path, file.text).err()));
+            mistakes.extend(now.into_iter().filter_map(|file| self.put(file.path, file.text, file.owner).err()));
             waiting = later;
         }
         mistakes

@@ -63,24 +63,6 @@ fn boards_are_told_in_plain_words() {
     insta::assert_snapshot!(["photon", "lantern-nrf51"].map(|name| describe(&board(name))).join("\n---\n\n"));
 }
 
-/// Slots, parts and holds of a board that are inside each other would be damaged together.
-#[test]
-fn slots_and_parts_of_the_shipped_boards_do_not_overlap() {
-    for board in Shelf::shipped().boards() {
-        let slots = board.keys.iter().flat_map(|keys| &keys.slots).map(|it| (it.offset.0, it.length.0, it.slot.name()));
-        let mut slots: Vec<_> = slots.collect();
-        slots.sort();
-        for pair in slots.windows(2) {
-            assert!(pair[0].0 + pair[0].1 <= pair[1].0, "{}: {} reaches into {}", board.name, pair[0].2, pair[1].2);
-        }
-        let mut parts: Vec<_> = board.parts.iter().map(|it| (&it.through, it.at.0, it.length.0, &it.name)).collect();
-        parts.sort();
-        for pair in parts.windows(2).filter(|pair| pair[0].0 == pair[1].0) {
-            assert!(pair[0].1 + pair[0].2 <= pair[1].1, "{}: {} reaches into {}", board.name, pair[0].3, pair[1].3);
-        }
-    }
-}
-
 #[test]
 fn a_product_says_only_what_differs() {
     let lamp = product(
@@ -154,6 +136,32 @@ fn files_may_come_before_those_that_they_are_like() {
     assert!(shelf.board("b").is_none(), "a family is no board");
 }
 
+/// Which one a scenario means is not left to the order of the files.
+#[test]
+fn two_files_of_a_batch_are_not_about_one_board() {
+    let files = [
+        ("first.yaml", "board: lamp\nlike: photon\nabout: The first\n"),
+        ("other.yaml", "board: other\nlike: lamp\nabout: Another\n"),
+        ("second.yaml", "board: lamp\nlike: argon\nabout: The second\n"),
+    ];
+    for first in 0..files.len() {
+        let mut shelf = Shelf::shipped();
+        let batch = files.iter().cycle().skip(first).take(files.len());
+        let mistakes = shelf.add_all(batch.map(|(path, text)| (*path, text.as_bytes())));
+        let [mistakes] = &mistakes[..] else { panic!("{mistakes:?}") };
+        let (kept, told) = if first > 0 { ("The second", "second.yaml") } else { ("The first", "first.yaml") };
+        assert_eq!(shelf.board("lamp").unwrap().about, kept);
+        assert_eq!(mistakes.mistakes()[0].to_string(), format!("`lamp` is described by {told}, too"));
+        assert_eq!(mistakes.mistakes()[0].line(), 1);
+        assert_eq!(shelf.board("other").unwrap().mcu, shelf.board("lamp").unwrap().mcu);
+    }
+    // A batch may well replace what was there before.
+    let mut shelf = Shelf::shipped();
+    let again = "board: photon\nlike: argon\nabout: Mine\n";
+    assert!(shelf.add_all([("mine.yaml", again.as_bytes())]).is_empty());
+    assert_eq!(shelf.board("photon").unwrap().about, "Mine");
+}
+
 #[test]
 fn a_broken_profile_is_told_all_at_once() {
     let broken = text_of("hardware/boards/lantern-nrf51822.yaml")
@@ -190,11 +198,20 @@ fn what_two_sections_say_of_each_other_has_to_agree() {
         "flash: { at: 0x08000000, sectors: [] }",
         "flash: { at: 0x08000000, size: 1MiB, sectors: [4 x 16KiB] }",
         "flash: { at: 0xfff00000, sectors: [4096 x 1MiB] }",
+        "flash: { at: 0x0, sectors: [4096 x 1MiB] }",
         "flash: { size: 10KiB, page: 4KiB }",
         "modes: { reset: 50ms, debounce: 10ms, dfu: { hold: { from: 1s, to: 2s, aim: 1995ms }, within: 1s } }",
         "modes: { reset: 50ms, debounce: 10ms, dfu: { light: dfu_mode, within: 1s } }",
         "modes: { reset: 50ms, debounce: 10ms, dfu: { request: 1, light: dfu, within: 1s } }",
         "modes: { reset: 50ms, debounce: 10ms, dfu: { hold: { from: 1s, to: 3s, aim: 2s }, within: 1s }, safe: { hold: { from: 2s, to: 4s, aim: 3s }, within: 1s } }",
+        "parts: { user: { at: 0x080a0000, length: 0B } }",
+        "parts: { more: { at: 0x080a0000, length: 1B } }",
+        "parts: { one: { at: 0x0, length: 9B, through: dct }, two: { at: 0x8, length: 9B, through: dct } }",
+        "keys: { algorithm: rsa, areas: [0x08000000, 0x080fff00], slots: { device_private: { offset: 0B, length: 257B } } }",
+        "keys: { algorithm: rsa, through: dct, slots: { device_private: { offset: 1B, length: 0B } } }",
+        "keys: { algorithm: rsa, through: dct, slots: { device_private: { offset: 0B, length: 9B }, server_public: { offset: 8B, length: 9B } } }",
+        "identity: { address: 0x1fff7a10, length: 0B }",
+        "input: { minimum: 5V, maximum: 3V, current_ceiling: 0A }",
         "usb: { normal: \"2b04\", dfu: \"2b04:d006\" }",
         "family: lamps",
     ] {
@@ -222,7 +239,7 @@ fn the_rig_holds_the_button_away_from_every_threshold() {
 proptest::proptest! {
     /// Whatever somebody writes, it is read or refused.
     #[test]
-    fn no_text_is_too_much(text in "(board|family|like|flash|leds|light|modes|keys|parts): ?[a-z0-9{}\\[\\]:,\\n -]{0,80}") {
+    fn no_text_is_too_much(text in "(board|family|like|flash|leds|light|modes|keys|parts): ?[a-zA-Z0-9{}\\[\\]:,\\n -]{0,80}") {
         let _ = product(&text);
     }
 }
