@@ -4,7 +4,7 @@
 
 use std::fmt::{Result, Write};
 
-use crate::modes::{Held, Hold, Mode};
+use crate::modes::{Held, Hold, Mode, Target};
 use crate::profile::{BoardProfile, LogStyle};
 
 /// The board in words, ending with a line break.
@@ -49,7 +49,8 @@ fn write_memory(text: &mut String, board: &BoardProfile) -> Result {
         writeln!(text, "  {} while it runs, {} in its bootloader", usb.normal, usb.dfu)?;
     }
     for alternate in &board.dfu {
-        let verifies = if alternate.verifies { "verifies" } else { "does not verify: the rig reads back" };
+        // Said of the bootloader. The rig's own client reads back what it wrote, whatever the bootloader says of itself.
+        let verifies = if alternate.verifies { "verified by the bootloader" } else { "not verified by the bootloader" };
         writeln!(text, "  alternate {} `{}` from {}, {verifies}", alternate.number, alternate.name, alternate.at)?;
     }
     Ok(())
@@ -113,18 +114,20 @@ fn write_modes(text: &mut String, board: &BoardProfile) -> Result {
     let Some(modes) = &board.modes else { return Ok(()) };
     writeln!(text, "\nModes")?;
     for mode in &modes.modes {
-        writeln!(text, "  {:14} {}", mode.target.name(), ways(mode).join("; or "))?;
+        writeln!(text, "  {:17} {}", mode.target.name(), ways(mode).join("; or "))?;
     }
     Ok(())
 }
 
 fn ways(mode: &Mode) -> Vec<String> {
+    let is_entered = Target::ENTERED.contains(&mode.target);
     let hold = mode.hold.iter().map(|Hold { held, from, to, aim, .. }| {
         let when = match held {
             Held::ThroughReset => "MODE held through reset",
             Held::WhileRunning => "MODE held",
         };
-        format!("{when} for {from} to {to}, {aim} by the rig")
+        let by_the_rig = if is_entered { format!("{aim} by the rig") } else { "never by the rig".to_owned() };
+        format!("{when} for {from} to {to}, {by_the_rig}")
     });
     let baud = mode.baud.iter().map(|baud| format!("USB console opened at {baud}"));
     let request = mode.request.iter().map(|request| format!("USB request {request}"));

@@ -24,13 +24,19 @@ pub enum Target {
     FactoryReset,
     /// The settings are cleared. The rig knows it in order to stay away from it.
     SettingsReset,
+    /// The credentials of networks are cleared. The rig stays away from it, too.
+    ClearCredentials,
 }
 
 impl Target {
     /// Those that the rig enters.
     pub const ENTERED: [Self; 4] = [Self::Safe, Self::Dfu, Self::Listening, Self::FactoryReset];
 
-    const ALL: [Self; 5] = [Self::Safe, Self::Dfu, Self::Listening, Self::FactoryReset, Self::SettingsReset];
+    /// Those that the rig never enters: what they clear cannot be brought back.
+    pub const NEVER_ENTERED: [Self; 2] = [Self::SettingsReset, Self::ClearCredentials];
+
+    const ALL: [Self; 6] =
+        [Self::Safe, Self::Dfu, Self::Listening, Self::FactoryReset, Self::SettingsReset, Self::ClearCredentials];
 
     /// As files call it.
     pub const fn name(self) -> &'static str {
@@ -40,6 +46,7 @@ impl Target {
             Self::Listening => "listening",
             Self::FactoryReset => "factory_reset",
             Self::SettingsReset => "settings_reset",
+            Self::ClearCredentials => "clear_credentials",
         }
     }
 }
@@ -68,7 +75,7 @@ pub struct Hold {
     pub from: Span,
     /// ... and later, too.
     pub to: Span,
-    /// How long the rig holds it: away from both.
+    /// How long the rig holds it, if it does: away from both.
     pub aim: Span,
     /// What the light shows while it may be let go.
     pub light: Option<Look>,
@@ -118,10 +125,24 @@ impl Modes {
     pub fn mode(&self, target: Target) -> Option<&Mode> {
         self.modes.iter().find(|mode| mode.target == target)
     }
+
+    /// The mode that such a press of the button means, if it means one.
+    pub fn meant(&self, held: Held, hold: Span) -> Option<(&Mode, Hold)> {
+        let mut holds = self.modes.iter().filter_map(|mode| Some((mode, mode.hold?)));
+        holds.find(|(_, it)| it.held == held && (it.from..it.to).contains(&hold))
+    }
+
+    /// The mode that the rig never enters, and that such a press of the button can come to. A press is counted in steps of the debouncing,
+    /// so one of them may be gained; whatever is held still longer has passed through it.
+    pub fn risked(&self, held: Held, hold: Span) -> Option<(&Mode, Hold)> {
+        let never = self.modes.iter().filter(|mode| Target::NEVER_ENTERED.contains(&mode.target));
+        let mut holds = never.filter_map(|mode| Some((mode, mode.hold?)));
+        holds.find(|(_, it)| it.held == held && hold + self.debounce >= it.from)
+    }
 }
 
 pub(crate) fn modes(decoder: &mut Decoder<'_>, node: &Node) -> Option<Modes> {
-    let known = ["reset", "debounce", "safe", "dfu", "listening", "factory_reset", "settings_reset"];
+    let known: Vec<_> = ["reset", "debounce"].into_iter().chain(Target::ALL.map(Target::name)).collect();
     let fields = decoder.fields(node, "`modes`", &known)?;
     let reset = fields.required(decoder, "reset").and_then(|node| decoder.duration(node));
     let debounce = fields.required(decoder, "debounce").and_then(|node| decoder.duration(node));
