@@ -2,6 +2,7 @@
 //!
 //! Boundary: from tree to actions. What a condition or a fault looks like is in their own modules; carrying steps out is the trial engine's.
 
+use brickproof_boards::Held;
 use brickproof_units::{Charge, Ratio, Span, Voltage};
 use brickproof_yaml::decode::Fields;
 use brickproof_yaml::suggest;
@@ -10,6 +11,7 @@ use brickproof_yaml::{Mistake, MistakeKind};
 
 use crate::condition;
 use crate::fault;
+use crate::modes::Entered;
 use crate::plan::{
     CellCondition, CloudBehaviour, CloudSetting, Measurand, Measurement, Step, StepAction, SupplySetting, Watch,
 };
@@ -53,6 +55,8 @@ struct Placed {
     line: usize,
     /// `round 2 of 5`, for each repetition around it, the outermost first.
     rounds: Vec<String>,
+    /// What a reader has to know of it besides.
+    aside: Option<String>,
     action: StepAction,
 }
 
@@ -62,8 +66,8 @@ impl Reader<'_, '_> {
         let placed = self.placed_steps(node, room)?;
         let numbered = placed.into_iter().enumerate().map(|(position, placed)| {
             let mut text = sentence::action(&placed.action);
-            for round in &placed.rounds {
-                text.push_str(&format!(" ({round})"));
+            for aside in placed.aside.iter().chain(&placed.rounds) {
+                text.push_str(&format!(" ({aside})"));
             }
             Step { index: position + 1, line: placed.line, text, action: placed.action }
         });
@@ -92,7 +96,8 @@ impl Reader<'_, '_> {
         let step = Written { node, parts: keys.into_iter().zip(entries).collect() };
         let (verb, entry) = self.verb(&step, room)?;
         let line = self.lines.line(entry.key_place.start);
-        let one = |action: Option<StepAction>| Some(vec![Placed { line, rounds: Vec::new(), action: action? }]);
+        let one =
+            |action: Option<StepAction>| Some(vec![Placed { line, rounds: Vec::new(), aside: None, action: action? }]);
         let body = &entry.value;
         match verb {
             "supply" => one(self.supply(body).map(StepAction::Supply)),
@@ -100,8 +105,9 @@ impl Reader<'_, '_> {
             "reset" => one(self.reset(body)),
             "press" => one(self.press(body)),
             "enter" => {
-                let actions = self.enter(body)?;
-                Some(actions.into_iter().map(|action| Placed { line, rounds: Vec::new(), action }).collect())
+                let Entered { actions, aside } = self.enter(body)?;
+                let placed = |action| Placed { line, rounds: Vec::new(), aside: aside.clone(), action };
+                Some(actions.into_iter().map(placed).collect())
             }
             "cloud" => one(self.cloud(body).map(StepAction::Cloud)),
             "corrupt" => one(self.corrupt(body)),
@@ -219,8 +225,12 @@ impl Reader<'_, '_> {
             let reset = self.board.and_then(|board| board.modes.as_ref()).map_or(RESET_HOLD, |modes| modes.reset);
             self.decoder.choice(node, "what the button is held through", &[("reset", Some(reset))])
         });
-        let (button, hold) = (button?, hold?);
-        Some(match through? {
+        let (button, hold, through) = (button?, hold?, through?);
+        let held = if through.is_some() { Held::ThroughReset } else { Held::WhileRunning };
+        if !self.is_harmless(fields.get("for")?, &button, held, hold) {
+            return None;
+        }
+        Some(match through {
             None => StepAction::Press { button, hold },
             Some(reset) => StepAction::PressThroughReset { button, reset, hold },
         })
@@ -444,6 +454,6 @@ impl Reader<'_, '_> {
 impl Placed {
     fn in_round(&self, name: &str) -> Self {
         let rounds = std::iter::once(name.to_owned()).chain(self.rounds.iter().cloned()).collect();
-        Self { line: self.line, rounds, action: self.action.clone() }
+        Self { line: self.line, rounds, aside: self.aside.clone(), action: self.action.clone() }
     }
 }

@@ -490,6 +490,50 @@ fn a_mode_is_entered_as_its_profile_says() {
     assert!(matches!(through, StepAction::PressThroughReset { .. }), "{through:?}");
 }
 
+/// Whatever a bootloader or a firmware clears after a long press is cleared for good.
+#[test]
+fn no_press_is_long_enough_to_clear_settings_or_credentials() {
+    let told = |board: &str, press: &str| {
+        let text = with_steps(&format!("  - press: {{ {press} }}\n")).replace("lantern-nrf51\n", &format!("{board}\n"));
+        match load("t.yaml", &text, &Library::built_in()) {
+            Ok(_) => "accepted".to_owned(),
+            Err(found) => found.mistakes().iter().map(|it| format!("{}: {it}", it.kind().code())).collect(),
+        }
+    };
+    for (hold, through) in [("9989ms", ", through: reset"), ("9989ms", "")] {
+        assert_eq!(told("photon", &format!("button: mode, for: {hold}{through}")), "accepted");
+    }
+    let through = |hold: &str| told("photon", &format!("button: mode, for: {hold}, through: reset"));
+    let settings = "beyond-limits: holding `mode` through a reset for 9.99s can come to `settings_reset`, which the rig never enters";
+    assert_eq!(through("9990ms"), settings);
+    // Past the end of the bootloader's loop it has long been done.
+    for hold in ["11s", "30s"] {
+        assert_eq!(through(hold), settings.replace("9.99s", hold));
+    }
+    assert_eq!(
+        told("photon", "button: mode, for: 12s"),
+        "beyond-limits: holding `mode` while the board runs for 12s can come to `clear_credentials`, which the rig never enters"
+    );
+    // lantern clears nothing.
+    assert_eq!(told("lantern-nrf51", "button: mode, for: 30s, through: reset"), "accepted");
+}
+
+#[test]
+fn a_mode_that_nothing_confirms_says_so() {
+    let on_a_photon = |step: &str| with_steps(&format!("  - {step}\n")).replace("lantern-nrf51\n", "photon\n");
+    let texts = |step: &str| -> Vec<String> {
+        read(&on_a_photon(step)).cells.remove(0).steps.into_iter().map(|step| step.text).collect()
+    };
+    let safe = "hold the mode button through a reset, and for 2s after it \
+                (for safe, which nothing confirms: no light of `photon` is known for it)";
+    assert_eq!(texts("enter: safe"), [safe]);
+    let twice = texts("repeat: { times: 2, steps: [ { enter: safe } ] }");
+    assert_eq!(twice, [format!("{safe} (round 1 of 2)"), format!("{safe} (round 2 of 2)")]);
+    let waits = mistakes(&on_a_photon("enter: { mode: factory_reset, within: 20s }"));
+    let told: Vec<String> = waits.mistakes().iter().map(ToString::to_string).collect();
+    assert_eq!(told, ["nothing confirms `factory_reset` on `photon`, so there is nothing to wait for"]);
+}
+
 #[test]
 fn what_is_no_mode_of_the_board_is_told() {
     let told = |board: &str, mode: &str| {
@@ -497,7 +541,8 @@ fn what_is_no_mode_of_the_board_is_told() {
         mistakes(&text).mistakes().iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
     };
     assert_eq!(told("lantern-nrf51", "factory_reset"), "the board `lantern-nrf51` has no mode `factory_reset`");
-    assert_eq!(told("photon", "settings_reset"), "the rig never resets a board's settings");
+    assert_eq!(told("photon", "settings_reset"), "the rig never enters `settings_reset`");
+    assert_eq!(told("photon", "clear_credentials"), "the rig never enters `clear_credentials`");
     assert_eq!(told("photon", "bootloader"), "`bootloader` is not a mode");
     assert_eq!(told("microbit", "dfu"), "the board `microbit` has no mode `dfu`");
     // Its button's pin is not known.
