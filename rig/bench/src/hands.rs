@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use brickproof_firmware::{Firmware, KeyStore, StoreError};
-use brickproof_instruments::{Deadline, Drive, Failure, FailureKind, Kind, Output, Reading};
+use brickproof_instruments::{Deadline, Failure, FailureKind, Kind, Output, Reading};
 use brickproof_keys::{Corruption, Fingerprint, Slot};
 use brickproof_scenario::plan::{CloudBehaviour, CloudSetting, Fault, Plan, SupplySetting};
 use brickproof_trial::{
@@ -262,10 +262,10 @@ impl Hands {
         let done = match command {
             Command::Supply(setting) => self.feed(setting).await.map(|()| Achieved::Done),
             Command::Send(text) => self.type_line(&text).await.map(|()| Achieved::Done),
-            Command::Reset { hold } => self.pulse("reset".into(), hold).await.map(|()| Achieved::Done),
-            Command::Press { button, hold } => self.pulse(button, hold).await.map(|()| Achieved::Done),
+            Command::Reset { hold } => self.reset(hold).await.map(|()| Achieved::Done),
+            Command::Press { button, hold } => return self.press(&button, hold).await,
             Command::PressThroughReset { button, reset, hold } => {
-                self.press_through_reset(button, reset, hold).await.map(|()| Achieved::Done)
+                return self.press_through_reset(&button, reset, hold).await;
             }
             Command::Corrupt { slot, class } => return self.corrupt(slot, class).await,
             Command::ReadSlot { slot } => return self.read_slot(slot).await,
@@ -329,23 +329,6 @@ impl Hands {
             console.write(&bytes, deadline).map(drop)
         });
         write.await
-    }
-
-    /// The button is down before RESET is pulled, and counts from when RESET is let go. A failure on the way is followed by the safe state,
-    /// which lets both go.
-    async fn press_through_reset(&self, button: Arc<str>, reset: Span, hold: Span) -> Result<(), Failure> {
-        self.station.drive(&button, Drive::Asserted).await?;
-        let pulled = self.station.drive("reset", Drive::Asserted).await?;
-        self.clock.until(self.clock.of(pulled.at) + reset).await;
-        let let_go = self.station.drive("reset", Drive::Released).await?;
-        self.clock.until(self.clock.of(let_go.at) + hold).await;
-        self.station.drive(&button, Drive::Released).await.map(drop)
-    }
-
-    async fn pulse(&self, line: Arc<str>, hold: Span) -> Result<(), Failure> {
-        let began = self.station.drive(&line, Drive::Asserted).await?;
-        self.clock.until(self.clock.of(began.at) + hold).await;
-        self.station.drive(&line, Drive::Released).await.map(drop)
     }
 
     /// Has the board fed for the probe's sake if it is not, does something with its memory, and leaves it as it was: without power, or

@@ -15,6 +15,7 @@ pub mod driver;
 pub mod file;
 pub mod fitness;
 mod hands;
+mod press;
 mod provision;
 mod senses;
 pub mod state;

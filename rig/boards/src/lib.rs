@@ -22,7 +22,7 @@ pub use keys::{Algorithm, KeySlot, Keys, slot_named};
 pub use led::{Led, Primary};
 pub use look::{LightStatus, Look, OFF, Shade, Shown, look};
 pub use memory::{Address, Bytes, FlashMap, IdentityPlace, Part, Sectors};
-pub use modes::{Held, Hold, Mode, Modes, Target, UsbState};
+pub use modes::{Held, Hold, MODE, Mode, Modes, Target, UsbState};
 pub use ports::{Alternate, CloudPort, Transport, UsbId, UsbIds};
 pub use profile::{ActiveLevel, BoardProfile, Console, InputLimits, Line, LogStyle, RAIL, Rail, VirtualChip};
 pub use shelf::Shelf;

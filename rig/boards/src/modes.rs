@@ -11,6 +11,9 @@ use brickproof_yaml::{Mistake, MistakeKind, suggest};
 
 use crate::look::{Look, look};
 
+/// How profiles, scenarios and benches call the button whose presses mean something.
+pub const MODE: &str = "mode";
+
 /// What a board can be put into.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Target {
@@ -126,10 +129,16 @@ impl Modes {
         self.modes.iter().find(|mode| mode.target == target)
     }
 
-    /// The mode that such a press of the button means, if it means one.
-    pub fn meant(&self, held: Held, hold: Span) -> Option<(&Mode, Hold)> {
-        let mut holds = self.modes.iter().filter_map(|mode| Some((mode, mode.hold?)));
-        holds.find(|(_, it)| it.held == held && (it.from..it.to).contains(&hold))
+    /// The threshold that lies between a press that was asked for and what it may have been instead, from `shortest` to `longest`: the board
+    /// may have taken it for something else. One step of the debouncing is lost in any case.
+    pub fn crossed(&self, held: Held, asked: Span, shortest: Span, longest: Span) -> Option<(&Mode, Span)> {
+        let holds = self.modes.iter().filter_map(|mode| Some((mode, mode.hold.filter(|hold| hold.held == held)?)));
+        let mut thresholds = holds.flat_map(|(mode, hold)| [(mode, hold.from), (mode, hold.to)]);
+        thresholds.find(
+            |(_, threshold)| {
+                if asked < *threshold { longest >= *threshold } else { shortest + self.debounce < *threshold }
+            },
+        )
     }
 
     /// The mode that the rig never enters, and that such a press of the button can come to. A press is counted in steps of the debouncing,

@@ -5,7 +5,7 @@
 use std::path::Path;
 use std::sync::LazyLock;
 
-use brickproof_boards::{Address, BoardProfile, Bytes, IdentityPlace, Shelf, Target, VirtualChip, describe};
+use brickproof_boards::{Address, BoardProfile, Bytes, Held, IdentityPlace, Shelf, Target, VirtualChip, describe};
 use brickproof_keys::Slot;
 use brickproof_units::Span;
 
@@ -234,6 +234,28 @@ fn the_rig_holds_the_button_away_from_every_threshold() {
             assert!(factory + Span::secs(2) < settings, "{}", board.name);
         }
     }
+}
+
+/// What a press that was let go late, or counted from too late an instant, may have meant instead.
+#[test]
+fn a_press_across_a_threshold_is_not_the_one_that_was_asked_for() {
+    let photon = board("photon");
+    let modes = photon.modes.unwrap();
+    let crossed = |held, asked, shortest, longest| {
+        let spans = [asked, shortest, longest].map(Span::millis);
+        modes.crossed(held, spans[0], spans[1], spans[2]).map(|(mode, at)| format!("{} {at}", mode.target))
+    };
+    let through = |asked, shortest, longest| crossed(Held::ThroughReset, asked, shortest, longest);
+    assert_eq!(through(4_500, 4_499, 6_499), None);
+    assert_eq!(through(4_500, 4_499, 6_500).as_deref(), Some("dfu 6.5s"));
+    assert_eq!(through(4_500, 2_991, 4_600), None);
+    assert_eq!(through(4_500, 2_989, 4_600).as_deref(), Some("safe 3s"));
+    // Neither was a mode, and it passed through all of them.
+    assert_eq!(through(500, 500, 13_000).as_deref(), Some("safe 1s"));
+    assert_eq!(through(500, 500, 999), None);
+    // At a threshold it is the later mode, whose step covers what the clocks do not know.
+    assert_eq!(crossed(Held::WhileRunning, 3_000, 2_995, 3_005), None);
+    assert_eq!(crossed(Held::WhileRunning, 9_000, 9_000, 10_000).as_deref(), Some("listening 10s"));
 }
 
 proptest::proptest! {

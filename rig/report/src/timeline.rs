@@ -112,6 +112,7 @@ fn achieved_value(achieved: &Achieved) -> Value {
         Achieved::Done => json!("done"),
         Achieved::Changed(words) => json!({ "changed": words.as_ref() }),
         Achieved::Slot(content) => json!({ "slot": format!("{content:?}").to_lowercase() }),
+        Achieved::Held { hold, uncertainty } => json!({ "held_ns": hold.get(), "uncertainty_ns": uncertainty.get() }),
         Achieved::Injected(shape) => json!({
             "began_ns": shape.began.as_nanos(), "uncertainty_ns": shape.uncertainty.as_nanos(), "lowest_uv": shape.lowest.get(),
             "below_brown_out_ns": shape.below_brown_out.get(),

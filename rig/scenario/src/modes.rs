@@ -4,16 +4,13 @@
 //! Boundary: from `enter` to steps that every world carries out. How long a button is held is the profile's business, and never close to another
 //! mode.
 
-use brickproof_boards::{Held, Hold, Mode, Modes, Target};
+use brickproof_boards::{Held, Hold, MODE, Mode, Modes, Target};
 use brickproof_units::Span;
 use brickproof_yaml::tree::{Node, Value};
 use brickproof_yaml::{Mistake, MistakeKind, suggest};
 
 use crate::plan::{Condition, Expectation, StepAction};
 use crate::reader::Reader;
-
-/// How profiles call the button.
-const MODE: &str = "mode";
 
 /// What a step that enters a mode comes to.
 pub(crate) struct Entered {

@@ -529,7 +529,7 @@ fn a_mode_that_nothing_confirms_says_so() {
     assert_eq!(texts("enter: safe"), [safe]);
     let twice = texts("repeat: { times: 2, steps: [ { enter: safe } ] }");
     assert_eq!(twice, [format!("{safe} (round 1 of 2)"), format!("{safe} (round 2 of 2)")]);
-    let waits = mistakes(&on_a_photon("enter: { mode: factory_reset, within: 20s }"));
+    let waits = mistakes(on_a_photon("enter: { mode: factory_reset, within: 20s }"));
     let told: Vec<String> = waits.mistakes().iter().map(ToString::to_string).collect();
     assert_eq!(told, ["nothing confirms `factory_reset` on `photon`, so there is nothing to wait for"]);
 }

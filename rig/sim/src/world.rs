@@ -81,7 +81,7 @@ enum Due {
     ReleaseReset(ActionId),
     /// RESET goes up, and what was asked for is not over.
     LetGoOfReset,
-    ReleaseButton(Pin, ActionId),
+    ReleaseButton(Pin, ActionId, Span),
     CloudLine(Arc<[u8]>),
     Unplug(ActionId),
     LookWhetherDark {
@@ -250,14 +250,14 @@ impl World {
                 return self.put(self.now + hold, Due::ReleaseReset(id));
             }
             Command::Press { button, hold } => match self.press(&button) {
-                Ok(pin) => return self.put(self.now + hold, Due::ReleaseButton(pin, id)),
+                Ok(pin) => return self.put(self.now + hold, Due::ReleaseButton(pin, id, hold)),
                 Err(error) => Err(error),
             },
             Command::PressThroughReset { button, reset, hold } => match self.press(&button) {
                 Ok(pin) => {
                     self.board.press_reset();
                     self.put(self.now + reset, Due::LetGoOfReset);
-                    return self.put(self.now + reset + hold, Due::ReleaseButton(pin, id));
+                    return self.put(self.now + reset + hold, Due::ReleaseButton(pin, id, hold));
                 }
                 Err(error) => Err(error),
             },
@@ -513,9 +513,9 @@ impl World {
                 self.answer(id, Ok(Achieved::Done));
             }
             Due::LetGoOfReset => self.board.release_reset(),
-            Due::ReleaseButton(pin, id) => {
+            Due::ReleaseButton(pin, id, hold) => {
                 self.board.set_pin(pin, Level::Floating);
-                self.answer(id, Ok(Achieved::Done));
+                self.answer(id, Ok(Achieved::Held { hold, uncertainty: Span::ZERO }));
             }
             Due::CloudLine(bytes) => {
                 let send = |arrived: Instant, byte: &u8| self.board.console_input(arrived, *byte);

@@ -121,6 +121,13 @@ pub enum Achieved {
     Slot(SlotContent),
     /// The fault was made, in this shape.
     Injected(ShapeAchieved),
+    /// The button was held.
+    Held {
+        /// How long; through a reset, from when RESET was let go.
+        hold: Span,
+        /// The true time is no further than this from it. Zero in simulation.
+        uncertainty: Span,
+    },
 }
 
 /// What a fault really did to the supply.

@@ -155,6 +155,36 @@ cleanup:
     }
 }
 
+/// The board does as it was told; that the button was let go too late is not its fault.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_press_that_may_have_meant_another_mode_is_the_bench_s_fault() {
+    let press = |press: &str| format!("steps:\n  - supply: {{ usb: 5V }}\n  - wait: 900ms\n  - press: {{ {press} }}\n");
+    let late = How::Late(Duration::from_millis(300));
+    let mut running = JoinSet::new();
+    for (asked, told) in [
+        ("button: mode, for: 900ms, through: reset", Some("hold `mode` for 900ms: it was held for 1.")),
+        ("button: mode, for: 2900ms", Some("hold `mode` for 2.9s: it was held for 3.")),
+        ("button: mode, for: 1200ms, through: reset", None),
+        ("button: mode, for: 900ms", None),
+    ] {
+        let rig = Rig::new();
+        rig.model.fails(Kind::Lines, late, IN_THE_TRIAL);
+        let plan = scenario("heal-full", &press(asked));
+        running.spawn(async move { (asked, told, rig.run(plan).await) });
+    }
+    for (asked, told, outcome) in running.join_all().await {
+        let decided = outcome.trial.verdict().expect("it is over");
+        println!("{asked}: {}", verdict(&outcome));
+        match told {
+            None => assert_eq!(verdict(&outcome), "passed: ", "{asked}"),
+            Some(told) => {
+                assert_eq!((decided.kind, decided.blame), (VerdictKind::Error, Some(Blame::Bench)), "{asked}");
+                assert!(decided.reason.contains(told), "{}", decided.reason);
+            }
+        }
+    }
+}
+
 /// What takes long to be off is waited for, and nobody takes the supply that proves it for one that hangs.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn capacitors_that_take_seconds_are_no_reason_for_an_error() {

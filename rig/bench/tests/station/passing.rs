@@ -1,7 +1,7 @@
 //! Trials as they should go, on a board that the model lets live in real time.
 
 use brickproof_scenario::plan::Plan;
-use brickproof_trial::Happening;
+use brickproof_trial::{Achieved, Happening};
 use brickproof_units::Span;
 use tokio::task::JoinSet;
 
@@ -174,6 +174,36 @@ async fn a_cut_that_the_board_may_outlast_is_no_reason_to_judge_it() {
         let outcome = rig.run(plan).await;
         let told = verdict(&outcome);
         assert!(told.starts_with("error, blame: bench: ") && told.contains("capacitors may carry it"), "{told}");
+    }
+}
+
+/// Through a reset and while it runs; what was achieved is told.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_button_is_held_as_long_as_its_mode_takes() {
+    let mut running = JoinSet::new();
+    for (mode, aim) in [("safe", Span::secs(2)), ("dfu", Span::millis(4_500)), ("listening", Span::secs(4))] {
+        let steps = format!(
+            "steps:\n  - supply: {{ usb: 5V }}\n  - expect: {{ console: Cloud connected, within: 20s }}\n  - enter: {mode}\n"
+        );
+        running.spawn(async move { (mode, aim, Rig::new().run(scenario("heal-full", &steps)).await) });
+    }
+    for (mode, aim, outcome) in running.join_all().await {
+        assert_eq!(verdict(&outcome), "passed: ", "{mode}");
+        let held: Vec<_> = outcome
+            .trial
+            .timeline()
+            .events
+            .iter()
+            .filter_map(|event| match event.what {
+                Happening::Answered { result: Ok(Achieved::Held { hold, uncertainty }), .. } => {
+                    Some((hold, uncertainty))
+                }
+                _ => None,
+            })
+            .collect();
+        let [(hold, uncertainty)] = held[..] else { panic!("{mode}: {held:?}") };
+        println!("{mode}: held for {hold}, give or take {uncertainty}");
+        assert!(hold + uncertainty >= aim && hold < aim + Span::secs(1), "{mode}: {hold}");
     }
 }
 
