@@ -1,10 +1,13 @@
-//! Modes by their buttons, on the machine code that reads them: what is entered at every threshold, a millisecond to each side of it, and
-//! where the rig aims.
+//! Modes by their buttons, on the machine code that reads them: what is entered at every threshold of the board's profile, a millisecond and a
+//! step of the debouncing to each side of it, and where the rig aims.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
+use brickproof_boards::{Held, Hold, Modes, Shelf};
 use brickproof_scenario::plan::Plan;
 use brickproof_trial::{Happening, Trial, VerdictKind};
+use brickproof_units::Span;
 
 #[path = "common/shipped.rs"]
 #[expect(dead_code, reason = "shared with tests that use the rest")]
@@ -38,25 +41,74 @@ fn entered(trial: &Trial) -> &'static str {
     found.map_or("-", |(_, mode)| mode)
 }
 
+/// What the firmware of a board is in after MODE was held for so long.
+fn after(board: &str, held: Held, hold: Span) -> &'static str {
+    let steps = match held {
+        Held::ThroughReset => format!(
+            "  - supply: {{ usb: 5V }}\n  - wait: 500ms\n  - press: {{ button: mode, for: {hold}, through: reset }}\n  - wait: 2s\n"
+        ),
+        Held::WhileRunning => format!(
+            "  - supply: {{ usb: 5V }}\n  - expect: {{ console: Cloud connected, within: 30s }}\n  - press: {{ button: mode, for: {hold} }}\n  - wait: 1s\n"
+        ),
+    };
+    entered(&run(board, &steps))
+}
+
+fn modes_of(board: &str) -> Modes {
+    let profile = Shelf::shipped().board(board).cloned().expect("a profile that ships");
+    profile.modes.clone().expect("it has modes")
+}
+
+/// The modes with a press of that kind, and the presses.
+fn holds(modes: &Modes, held: Held) -> Vec<(&'static str, Hold)> {
+    let holds = modes.modes.iter().filter_map(|mode| Some((mode.target.name(), mode.hold?)));
+    holds.filter(|(_, hold)| hold.held == held).collect()
+}
+
+const WAYS: [(Held, &str); 2] =
+    [(Held::ThroughReset, "MODE held through reset"), (Held::WhileRunning, "MODE held while it runs")];
+
+/// A press is counted in steps of the debouncing, so a step from the threshold it has to be decided. What comes after the last mode is not
+/// the profile's to say: the rig only stays away from it.
 #[test]
-fn every_threshold_is_where_the_profile_says() {
+fn a_step_inside_its_threshold_a_press_means_its_mode_and_a_step_outside_another() {
+    for board in BOARDS {
+        let modes = modes_of(board);
+        let step = modes.debounce;
+        let mut judged = 0;
+        for (held, way) in WAYS {
+            let holds = holds(&modes, held);
+            for (mode, hold) in &holds {
+                for inside in [hold.from + step, hold.aim, hold.to - step] {
+                    assert_eq!(after(board, held, inside), *mode, "{board}, {way} for {inside}");
+                }
+                let sooner = hold.from - step;
+                assert_ne!(after(board, held, sooner), *mode, "{board}, {way} for {sooner}");
+                if let Some((next, _)) = holds.iter().find(|(_, next)| next.from == hold.to) {
+                    let later = hold.to + step;
+                    assert_eq!(after(board, held, later), *next, "{board}, {way} for {later}");
+                }
+                judged += 1;
+            }
+        }
+        assert_eq!(judged, modes.modes.len(), "{board} has a mode without a press");
+    }
+}
+
+#[test]
+fn what_is_entered_at_every_threshold_and_beside_it() {
     let mut table = String::new();
     for board in BOARDS {
-        writeln!(table, "{board}, MODE held through reset").expect("a string takes it");
-        for hold in
-            [100, 999, 1_000, 1_001, 1_010, 1_020, 2_000, 2_999, 3_000, 3_001, 3_010, 4_500, 6_499, 6_500, 6_501, 8_000]
-        {
-            let steps = format!(
-                "  - supply: {{ usb: 5V }}\n  - wait: 500ms\n  - press: {{ button: mode, for: {hold}ms, through: reset }}\n  - wait: 2s\n"
-            );
-            writeln!(table, "  {hold:5} ms  {}", entered(&run(board, &steps))).expect("a string takes it");
-        }
-        writeln!(table, "{board}, MODE held while it runs").expect("a string takes it");
-        for hold in [500, 2_980, 2_999, 3_000, 3_001, 3_020, 4_000] {
-            let steps = format!(
-                "  - supply: {{ usb: 5V }}\n  - expect: {{ console: Cloud connected, within: 30s }}\n  - press: {{ button: mode, for: {hold}ms }}\n  - wait: 1s\n"
-            );
-            writeln!(table, "  {hold:5} ms  {}", entered(&run(board, &steps))).expect("a string takes it");
+        let modes = modes_of(board);
+        for (held, way) in WAYS {
+            writeln!(table, "{board}, {way}").expect("a string takes it");
+            let beside = |at: Span| [at - Span::millis(1), at, at + Span::millis(1)];
+            let of = |(_, hold): (&str, Hold)| beside(hold.from).into_iter().chain(beside(hold.to)).chain([hold.aim]);
+            let presses: BTreeSet<Span> = holds(&modes, held).into_iter().flat_map(of).collect();
+            for hold in presses {
+                let (text, mode) = (hold.to_string(), after(board, held, hold));
+                writeln!(table, "  {text:>6}  {mode}").expect("a string takes it");
+            }
         }
     }
     insta::assert_snapshot!(table);
