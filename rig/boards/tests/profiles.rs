@@ -264,4 +264,19 @@ proptest::proptest! {
     fn no_text_is_too_much(text in "(board|family|like|flash|leds|light|modes|keys|parts): ?[a-zA-Z0-9{}\\[\\]:,\\n -]{0,80}") {
         let _ = product(&text);
     }
+
+    /// ... and so is flash of any size, wherever it lies.
+    #[test]
+    fn no_flash_is_too_much(
+        at in proptest::num::u32::ANY,
+        sectors in proptest::collection::vec((0_u32..=4_200, 0_u32..=4_200, "B|KiB|MiB"), 1..4),
+    ) {
+        let sectors: Vec<String> = sectors.iter().map(|(count, size, unit)| format!("{count} x {size}{unit}")).collect();
+        let read = product(&format!(
+            "board: lamp\nlike: microbit\nabout: A lamp\nflash: {{ at: {at:#x}, sectors: [{}] }}\n", sectors.join(", ")
+        ));
+        if let Ok(lamp) = read {
+            proptest::prop_assert!(lamp.flash.range().end <= 1 << 32);
+        }
+    }
 }
