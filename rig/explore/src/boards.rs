@@ -49,7 +49,7 @@ const DEAD_AFTER: u32 = 5;
 pub(crate) enum Alarm {
     /// Nothing yet.
     None,
-    /// The board has to be recovered.
+    /// The board has to be recovered, and what was held back of it is nobody's failure.
     Recover,
     /// It was recovered, and is as silent as before: so many trials.
     Dead(u32),
@@ -136,7 +136,10 @@ impl Boards {
     fn silent(&mut self, board: BoardNumber) -> Alarm {
         let entry = &mut self.0[board.0];
         entry.run += 1;
-        if entry.run < DEAD_AFTER || entry.awaits_recovery {
+        // Trials of the same round end after the alarm was raised, and are the dead board's like those before it.
+        if entry.awaits_recovery {
+            Alarm::Recover
+        } else if entry.run < DEAD_AFTER {
             Alarm::None
         } else if entry.is_recovered {
             Alarm::Dead(entry.run)

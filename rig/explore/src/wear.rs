@@ -46,7 +46,9 @@ pub(crate) struct WearTally {
 impl WearTally {
     pub(crate) fn record(&mut self, board: BoardNumber, erased: &[Erased]) {
         for Erased { sector, times } in erased {
-            *self.erases.entry((board, sector.clone())).or_default() += times;
+            let erases = self.erases.entry((board, sector.clone())).or_default();
+            // A journal may say anything: what is beyond counting is worn out.
+            *erases = erases.saturating_add(*times);
             let dearest = self.dearest.entry(sector.clone()).or_default();
             *dearest = (*dearest).max(*times);
         }
@@ -67,7 +69,8 @@ impl WearTally {
     /// The sector that could see more than `endurance` erases in a further cycle, if one could.
     pub(crate) fn exhausted(&self, endurance: u64) -> Option<Worn> {
         let dearest = |sector: &String| self.dearest.get(sector).copied().unwrap_or(0);
-        let over = self.erases.iter().filter(|((_, sector), erases)| *erases + dearest(sector) > endurance);
+        let over =
+            self.erases.iter().filter(|((_, sector), erases)| erases.saturating_add(dearest(sector)) > endurance);
         let worst = over.max_by(|(a, most), (b, other)| most.cmp(other).then_with(|| b.cmp(a)));
         worst.map(|((board, sector), erases)| Worn { board: *board, sector: sector.clone(), erases: *erases })
     }

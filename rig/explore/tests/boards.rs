@@ -110,6 +110,29 @@ fn run(course: &mut Course, at_a_time: usize, kept: &mut String, board: &mut Mor
     }
 }
 
+/// Makes a round of trials before it tells any of them, as a bench does.
+fn run_in_rounds(course: &mut Course, at_a_time: usize, board: &mut Mortal) {
+    loop {
+        let mut round = Vec::new();
+        while round.len() < at_a_time {
+            match course.ask() {
+                Ask::Shot(shot) => round.push(board.make(&shot)),
+                Ask::Recover(number) if round.is_empty() => {
+                    board.recover();
+                    assert!(course.recovered(number));
+                }
+                Ask::Recover(_) | Ask::Wait | Ask::Over => break,
+            }
+        }
+        if round.is_empty() {
+            return;
+        }
+        for finding in round {
+            course.record(&finding);
+        }
+    }
+}
+
 fn begun(campaign: &Campaign) -> Course {
     Course::new(campaign.clone(), Repeats::Roughly).expect("it can be asked")
 }
@@ -126,6 +149,23 @@ fn a_board_that_dies_is_recovered_and_what_it_did_not_make_is_made_again_whateve
         assert_eq!(course.answer().conclusion, healthy.answer().conclusion, "{name}");
         let failures = |course: &Course| course.progress().counts.failures();
         assert_eq!(failures(&course), failures(&healthy), "{name}: a dead board's silence is nobody's failure");
+    }
+}
+
+#[test]
+fn what_a_dead_board_did_not_make_in_the_round_of_the_alarm_is_nobodys_failure_either() {
+    for campaign in kinds() {
+        let mut healthy = begun(&campaign);
+        run(&mut healthy, 1, &mut String::new(), &mut Mortal::new(usize::MAX));
+        for (at_a_time, dies_at) in [(2, 12), (2, 13), (3, 12), (4, 9), (6, 7), (8, 10)] {
+            let mut course = begun(&campaign);
+            run_in_rounds(&mut course, at_a_time, &mut Mortal::new(dies_at));
+            let (name, text) = (campaign.kind.name(), course.answer().text);
+            let failures = |course: &Course| course.progress().counts.failures();
+            assert_eq!(failures(&course), failures(&healthy), "{name}, {at_a_time} from {dies_at}: {text}");
+            assert_eq!(course.progress().done, healthy.progress().done, "{name}, {at_a_time} from {dies_at}: {text}");
+            assert_eq!(course.boards().next().map(|it| it.recoveries), Some(1), "{name}: {text}");
+        }
     }
 }
 
@@ -314,6 +354,22 @@ fn a_new_board_in_the_place_of_a_dead_one_is_not_worn() {
         }
     }
     assert_eq!(made, 24 + 40, "{}", course.answer().text);
+}
+
+/// What a journal says of erases is read back and summed: it may be any number.
+#[test]
+fn erases_beyond_counting_wear_a_board_out_and_break_nothing() {
+    let wear = Wear { endurance: u64::MAX - 1, per_cycle: Vec::new() };
+    for (wear, over_after) in [(None, 100), (Some(wear), 1)] {
+        let mut course = Course::new(soak(wear, None), Repeats::Exactly).expect("it can be asked");
+        let mut made = 0;
+        while let Ask::Shot(_) = course.ask() {
+            made += 1;
+            let erased = vec![Erased { sector: "x".to_owned(), times: u64::MAX }];
+            course.record(&Finding { erased, ..Finding::new(Class::Survived) });
+        }
+        assert_eq!(made, over_after, "{}", course.answer().text);
+    }
 }
 
 #[test]
