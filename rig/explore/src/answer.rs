@@ -9,7 +9,7 @@ use brickproof_units::Instant;
 
 use crate::boards::BoardTally;
 use crate::campaign::as_span;
-use crate::course::{Asking, Course};
+use crate::course::{Asking, Course, Question as _};
 use crate::find::FindWindow;
 use crate::progress::{Stopped, shown_confidence};
 use crate::prove::{Prove, Say, Stratum};
@@ -67,6 +67,24 @@ pub(crate) fn of(course: &Course, asking: &Asking) -> Answer {
     }
     if progress.invalid > 0 {
         let _ = writeln!(answer.text, "{} told nothing: the bench or the scenario failed", trials(progress.invalid));
+    }
+    if progress.silences > 0 {
+        let _ = writeln!(
+            answer.text,
+            "{} told nothing: the board was dead, which is nobody's failure",
+            trials(progress.silences)
+        );
+    }
+    if progress.unjudged > 0 {
+        // What nobody judged is no pass.
+        if matches!(answer.conclusion, Conclusion::Looked | Conclusion::Fixed) {
+            answer.conclusion = Conclusion::Inconclusive;
+        }
+        let _ = writeln!(
+            answer.text,
+            "{} not judged: nothing was heard of the board, and nothing since shows whether it lives",
+            trials(progress.unjudged)
+        );
     }
     match course.stopped() {
         Some(Stopped::Dead { invalid }) => {
@@ -299,8 +317,16 @@ fn p(probability: Probability) -> String {
 
 fn soaked(soak: &Soak, course: &Course) -> Answer {
     let counts = soak.counts();
-    let conclusion = if counts.failures() > 0 { Conclusion::NotFixed } else { Conclusion::Looked };
     let mut text = format!("{}\n", told(counts));
+    let conclusion = match counts.failures() {
+        0 if soak.is_through() => Conclusion::Looked,
+        0 => {
+            let size = soak.size().unwrap_or_default();
+            let _ = writeln!(text, "  INCONCLUSIVE: {} of {size} cycles were judged", counts.trials());
+            Conclusion::Inconclusive
+        }
+        _ => Conclusion::NotFixed,
+    };
     if soak.carries() {
         let (early, late, chance) = soak.drift();
         let _ = writeln!(

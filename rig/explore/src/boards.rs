@@ -8,6 +8,7 @@
 
 use brickproof_statistics::Counts;
 
+use crate::outcome::Class;
 use crate::shot::{Finding, Shot};
 
 /// A board of a course, by its place among [`crate::Course::boards`].
@@ -60,11 +61,17 @@ struct Entry {
     tally: BoardTally,
     /// Failures of which nothing was heard, oldest first.
     held: Vec<(Shot, Finding)>,
+    /// Checks since its last answer of which nothing was heard either.
+    silent_checks: u64,
+    /// What was held back and checked until it turned out to be dead.
+    silences: u64,
     /// Trials in a row that told nothing, those among them.
     run: u32,
     /// Whether it was recovered and did not answer since.
     is_recovered: bool,
     awaits_recovery: bool,
+    /// Whether a check of it was made by another board: it sits at no station.
+    is_away: bool,
 }
 
 /// All boards of a course; there is at least one.
@@ -116,7 +123,7 @@ impl Boards {
     /// The board lives: what was held back of it counts now.
     pub(crate) fn answered(&mut self, board: BoardNumber) -> Vec<(Shot, Finding)> {
         let entry = &mut self.0[board.0];
-        (entry.run, entry.is_recovered) = (0, false);
+        (entry.run, entry.is_recovered, entry.is_away, entry.silent_checks) = (0, false, false, 0);
         std::mem::take(&mut entry.held)
     }
 
@@ -131,6 +138,12 @@ impl Boards {
     pub(crate) fn untold(&mut self, board: BoardNumber) -> Alarm {
         self.0[board.0].tally.untold += 1;
         self.silent(board)
+    }
+
+    /// A check of which nothing was heard.
+    pub(crate) fn silent_check(&mut self, board: BoardNumber) -> Alarm {
+        self.0[board.0].silent_checks += 1;
+        self.untold(board)
     }
 
     fn silent(&mut self, board: BoardNumber) -> Alarm {
@@ -154,14 +167,33 @@ impl Boards {
         let entry = &mut self.0[board.0];
         let held = std::mem::take(&mut entry.held);
         entry.tally.untold += held.len() as u64;
+        entry.silences += held.len() as u64 + std::mem::take(&mut entry.silent_checks);
         held.into_iter().map(|(shot, _)| shot)
     }
 
-    /// A trial that may show whether a board lives: one that is held back.
+    /// How many trials were silent because their board was dead.
+    pub(crate) fn silences(&self) -> u64 {
+        self.0.iter().map(|it| it.silences).sum()
+    }
+
+    /// How many failures are held back.
+    pub(crate) fn held(&self) -> u64 {
+        self.0.iter().map(|it| it.held.len() as u64).sum()
+    }
+
+    /// A trial that may show whether a board lives: one that is held back. `None` if no board is in doubt that a check comes to.
     pub(crate) fn doubtful(&self) -> Option<Shot> {
-        let mut held =
-            self.0.iter().enumerate().filter_map(|(number, it)| Some((BoardNumber(number), it.held.first()?)));
+        let there = self.0.iter().enumerate().filter(|(_, it)| !it.is_away);
+        let mut held = there.filter_map(|(number, it)| Some((BoardNumber(number), it.held.first()?)));
         held.next().map(|(board, (shot, _))| Shot { board: Some(board), ..shot.clone() })
+    }
+
+    /// A check was made. One that another board made says that the one in doubt is not there, and asking again says no more.
+    pub(crate) fn checked(&mut self, check: &Shot, finding: &Finding) {
+        let meant = check.board.filter(|meant| *meant != finding.board && finding.class != Class::Invalid);
+        if let Some(entry) = meant.and_then(|meant| self.0.get_mut(meant.0)) {
+            entry.is_away = true;
+        }
     }
 
     /// Which board has to be recovered.

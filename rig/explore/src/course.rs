@@ -101,6 +101,8 @@ pub struct Course {
     classes: [u64; Class::ALL.len()],
     discarded: u64,
     invalid: u64,
+    /// Trials that told nothing and are not made again, since they would come to the same.
+    untellable: u64,
     discarded_in_a_row: u32,
     stopped: Option<Stopped>,
 }
@@ -158,6 +160,7 @@ impl Course {
             classes: [0; Class::ALL.len()],
             discarded: 0,
             invalid: 0,
+            untellable: 0,
             discarded_in_a_row: 0,
             stopped: None,
         })
@@ -195,7 +198,13 @@ impl Course {
                 self.open.push_back(open.clone());
                 Ask::Shot(open.shot)
             }
-            None if idle => Ask::Over,
+            None if idle => {
+                // Whoever went on after such a trial found that nothing else can be tried.
+                if self.untellable > 0 {
+                    self.stop(Stopped::Untellable);
+                }
+                Ask::Over
+            }
             None => Ask::Wait,
         }
     }
@@ -209,13 +218,16 @@ impl Course {
         if let Asking::Soak(soak) = &mut self.asking {
             soak.wears(finding);
         }
+        if why == Why::Check {
+            self.boards.checked(&shot, finding);
+        }
         match finding.class {
             Class::Discarded => self.take_discarded(&shot, why),
             Class::Invalid => self.take_invalid(&shot, why, finding),
             _ if self.is_doubtful(finding) => {
                 let alarm = match why {
                     Why::Asked => self.boards.hold(shot.clone(), finding.clone()),
-                    Why::Check => self.boards.untold(finding.board),
+                    Why::Check => self.boards.silent_check(finding.board),
                 };
                 self.heed(alarm, finding.board);
             }
@@ -275,7 +287,10 @@ impl Course {
         // A board that begins anew does the same again.
         match &mut self.asking {
             Asking::Sweep(sweep) => sweep.record(shot, finding),
-            _ => self.stop(Stopped::Untellable),
+            _ => {
+                self.untellable += 1;
+                self.stop(Stopped::Untellable);
+            }
         }
     }
 
@@ -284,7 +299,6 @@ impl Course {
             return;
         }
         for shot in self.boards.take_held(board) {
-            self.invalid += 1;
             self.again.push_back(shot);
         }
         if let Alarm::Dead(invalid) = alarm {
@@ -348,6 +362,8 @@ impl Course {
             counts: Counts::new(self.failures, self.done).expect("each failure is a trial"),
             discarded: self.discarded,
             invalid: self.invalid,
+            silences: self.boards.silences(),
+            unjudged: self.boards.held(),
         }
     }
 

@@ -44,6 +44,10 @@ pub struct Progress {
     pub discarded: u64,
     /// Trials that told nothing because bench or scenario failed.
     pub invalid: u64,
+    /// Trials of which nothing was heard, of boards that turned out to be dead, and checks of such boards.
+    pub silences: u64,
+    /// Failures of which nothing was heard, of boards that did not answer since: neither counted nor made again by now.
+    pub unjudged: u64,
 }
 
 impl Progress {

@@ -153,6 +153,11 @@ impl Soak {
         counts(&self.failed)
     }
 
+    /// Whether it may be taken for what was asked: all cycles were judged, or it was to end before that and some were.
+    pub(crate) fn is_through(&self) -> bool {
+        self.failed.len() as u64 >= self.size || self.is_answered() && !self.failed.is_empty()
+    }
+
     /// Both halves, and how likely they would differ so much if nothing changed.
     pub(crate) fn drift(&self) -> (Counts, Counts, Probability) {
         let (early, late) = self.failed.split_at(self.failed.len() / 2);

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use brickproof_explore::{
     Arm, Ask, BoardNumber, Budget, Campaign, Class, Conclusion, Course, Erased, Finding, Kind, ProveSettings, Range,
-    Repeats, Seen, Shot, SoakBoards, SoakSettings, Stopped, Strata, SweepSettings, Wear, WindowAsked, journal,
+    Repeats, Seen, Shot, SoakBoards, SoakSettings, Stopped, Strata, SweepSettings, Wear, WindowAsked, journal, picture,
 };
 use brickproof_scenario::{Knob, Setting};
 use brickproof_statistics::{Asked, Probability};
@@ -146,6 +146,14 @@ fn a_board_that_dies_is_recovered_and_what_it_did_not_make_is_made_again_whateve
         let (name, board) = (campaign.kind.name(), course.boards().next().expect("there is one"));
         assert_eq!((board.recoveries, board.untold), (1, 5), "{name}: {}", course.answer().text);
         assert_eq!(course.stopped(), None, "{name}");
+        let progress = course.progress();
+        assert_eq!((progress.silences, progress.invalid, progress.unjudged), (5, 0, 0), "{name}");
+        let text = course.answer().text;
+        assert!(
+            text.contains("5 trials told nothing: the board was dead, which is nobody's failure"),
+            "{name}: {text}"
+        );
+        assert!(!text.contains("the bench or the scenario failed"), "{name}: {text}");
         assert_eq!(course.answer().conclusion, healthy.answer().conclusion, "{name}");
         let failures = |course: &Course| course.progress().counts.failures();
         assert_eq!(failures(&course), failures(&healthy), "{name}: a dead board's silence is nobody's failure");
@@ -369,6 +377,8 @@ fn erases_beyond_counting_wear_a_board_out_and_break_nothing() {
             course.record(&Finding { erased, ..Finding::new(Class::Survived) });
         }
         assert_eq!(made, over_after, "{}", course.answer().text);
+        let drawn = picture::text(&course, 40).expect("cycles were made");
+        assert!(drawn.contains("18446744073709551615 erases"), "{drawn}");
     }
 }
 

@@ -146,7 +146,7 @@ fn tenths(course: &[u64], most: u64, columns: usize) -> String {
         let last = ((column + 1) * course.len() / columns.max(1)).saturating_sub(1);
         let erases = course.get(last).copied().unwrap_or(0);
         // Nine at the most: all of them are the tenth tenth.
-        char::from_digit((erases * 10 / most).min(9) as u32, 10).unwrap_or('9')
+        char::from_digit((u128::from(erases) * 10 / u128::from(most)).min(9) as u32, 10).unwrap_or('9')
     };
     (0..columns).map(digit).collect()
 }
