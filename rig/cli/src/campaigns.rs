@@ -15,7 +15,7 @@ use std::time::Instant;
 
 use brickproof_explore::picture::{self, Busy, Caption};
 use brickproof_explore::{
-    Answer, Arm, BoardNumber, Campaign, Conclusion, Course, Finding, Kind, Repeats, Seen, Shot, SoakBoards,
+    Answer, Arm, BoardNumber, Campaign, Class, Conclusion, Course, Finding, Kind, Repeats, Seen, Shot, SoakBoards,
     SoakSettings, Stopped, SweepSettings, undisturbed,
 };
 use brickproof_firmware::Firmware;
@@ -32,7 +32,7 @@ use crate::exit::{Exit, Problem};
 use crate::files::{self, Source};
 use crate::stations::{Chosen, Interrupted};
 use crate::{library, output};
-use evidence::Evidence;
+use evidence::{Evidence, Standing};
 use keeping::Journal;
 pub(crate) use keeping::kept;
 use showing::Showing;
@@ -86,10 +86,14 @@ impl Prepared {
             return Ok(SoakBoards::names(soak.and_then(|it| it.boards)));
         };
         soak.map_or(Ok(()), check_for_stations)?;
+        Ok(self.stations(chosen).into_iter().map(|index| chosen.board_of(index)).collect())
+    }
+
+    /// The stations that can make all of its trials; every one if none can.
+    fn stations(&self, chosen: &Chosen) -> Vec<usize> {
         let is_fit = |index: &usize| self.subjects.iter().all(|it| chosen.fit_for(&it.plan).contains(index));
         let fit: Vec<usize> = (0..chosen.stations.len()).filter(is_fit).collect();
-        let named: Vec<usize> = if fit.is_empty() { (0..chosen.stations.len()).collect() } else { fit };
-        Ok(named.into_iter().map(|index| chosen.board_of(index)).collect())
+        if fit.is_empty() { (0..chosen.stations.len()).collect() } else { fit }
     }
 
     /// Whether trials may be told by the first second of their board.
@@ -196,21 +200,23 @@ impl Desk<'_> {
             return;
         }
         let subject = self.prepared.subject(shot);
+        let standing = if self.course.holds_back(finding) { Standing::HeldBack } else { Standing::Final };
         let kept = subject.plan_of(shot).and_then(|(plan, id)| {
             if let (Some(evidence), Some(trial)) = (&mut self.evidence, trial) {
-                evidence.keep(shot, finding.class, trial)?;
+                evidence.keep(shot, finding.class, standing, trial)?;
             }
-            let is_of_its_board = self.course.carries() && self.world == World::Virtual;
-            self.showing.remember(finding.class, || match &self.evidence {
-                // It is made again with the whole past of its board only.
-                Some(evidence) if is_of_its_board => evidence.place_of(shot, finding.class),
-                _ => subject.replay(&plan, &id),
-            });
+            // Where it is kept is known once it counts.
+            if standing == Standing::Final || !self.has_a_past() {
+                self.remember(shot, finding.class, || subject.replay(&plan, &id));
+            }
             self.journal.keep(shot, finding, seen, self.course.name_of(finding.board), &id.to_string())
         });
-        match kept {
-            Ok(()) => drop(self.course.record(finding)),
-            Err(problem) => self.cannot_keep(problem),
+        let kept = kept.and_then(|()| {
+            drop(self.course.record(finding));
+            self.file_late()
+        });
+        if let Err(problem) = kept {
+            self.cannot_keep(problem);
         }
         if self.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
             self.course.stop(Stopped::OutOfTime);
@@ -220,6 +226,33 @@ impl Desk<'_> {
 }
 
 impl Desk<'_> {
+    /// Files what was held back and counts by now as the failures that they are.
+    fn file_late(&mut self) -> Result<(), Problem> {
+        for (shot, class) in self.course.take_late() {
+            if let Some(evidence) = &mut self.evidence {
+                evidence.counts(&shot, class)?;
+            }
+            if self.has_a_past() {
+                self.remember(&shot, class, String::new);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether its trials are made again with the whole past of their boards only.
+    fn has_a_past(&self) -> bool {
+        self.evidence.is_some() && self.course.carries() && self.world == World::Virtual
+    }
+
+    /// Where to find a trial of this class, or how to make it again.
+    fn remember(&mut self, shot: &Shot, class: Class, replay: impl FnOnce() -> String) {
+        let has_a_past = self.has_a_past();
+        self.showing.remember(class, || match &self.evidence {
+            Some(evidence) if has_a_past => evidence.place_of(shot, class),
+            _ => replay(),
+        });
+    }
+
     /// A board was brought back, or another put in its place.
     fn recovered(&mut self, board: BoardNumber) {
         self.showing.recovered(self.course.name_of(board));
@@ -261,6 +294,8 @@ pub(crate) fn conduct(prepared: Prepared, conduct: &Conduct) -> Result<Exit, Pro
         _ => None,
     };
     let mut desk = Desk { prepared: &prepared, course, journal, evidence, showing, world, deadline, trouble: None };
+    // An earlier process may have ended before it filed them.
+    desk.file_late()?;
     let interrupted = match &chosen {
         Some(chosen) if !chosen.is_virtual() => there::make(&mut desk, chosen, conduct)?,
         _ if desk.course.carries() => carried::make(&mut desk, conduct.jobs, &told)?,

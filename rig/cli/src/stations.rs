@@ -22,7 +22,7 @@ use brickproof_trial::{Achieved, Command, CommandError, Observation, Stamp, Tria
 use tokio::sync::watch;
 
 use crate::arguments::{OneStation, Where};
-use crate::commands::run::{Ended, Job};
+use crate::commands::run::{Begun, Ended, Job};
 use crate::exit::{Exit, Problem};
 use crate::library::library;
 use crate::{files, output};
@@ -405,7 +405,7 @@ impl Work {
             let job = self.jobs.get(position)?;
             let mut attempts = Vec::new();
             let trouble = self.begin_until_judged(job, &mut attempts).await;
-            if !attempts.is_empty() && self.ended.send(Ended { position, attempts }).is_err() {
+            if !attempts.is_empty() && self.ended.send(Ended { position, attempts, begun: Begun::Yes }).is_err() {
                 return None;
             }
             if trouble.is_some() {
@@ -482,7 +482,7 @@ fn leave_over(chosen: &Chosen, queue: &Queue, jobs: &[Arc<Job>], secrets: &Secre
             }
         }
         let attempts = vec![job.finished(trial, 1, station, 0, secrets)];
-        if ended.send(Ended { position, attempts }).is_err() {
+        if ended.send(Ended { position, attempts, begun: Begun::No }).is_err() {
             return;
         }
     }

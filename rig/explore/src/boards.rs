@@ -5,6 +5,7 @@
 //! A failure of which nothing was heard, not even before the fault, may be the firmware's or that of a board that is dead already. It is
 //! held back until the board answers; then it counts. After a run of such trials the board is dead: what was held back is made again once
 //! the board was recovered, and is nobody's failure. A board that stays silent although it was recovered ends the course.
+//! Where nothing shows whether a board lives until the course ends, what is held back of it is told as not judged.
 
 use brickproof_statistics::Counts;
 
@@ -72,6 +73,8 @@ struct Entry {
     awaits_recovery: bool,
     /// Whether a check of it was made by another board: it sits at no station.
     is_away: bool,
+    /// Whether nothing recovers it as long as this process lasts. No journal has it: the board may be back for the next one.
+    is_gone: bool,
 }
 
 /// All boards of a course; there is at least one.
@@ -198,7 +201,14 @@ impl Boards {
 
     /// Which board has to be recovered.
     pub(crate) fn awaiting_recovery(&self) -> Option<BoardNumber> {
-        self.0.iter().position(|it| it.awaits_recovery).map(BoardNumber)
+        self.0.iter().position(|it| it.awaits_recovery && !it.is_gone).map(BoardNumber)
+    }
+
+    /// It cannot be recovered here and now, and nobody is asked to.
+    pub(crate) fn gone(&mut self, board: BoardNumber) {
+        if let Some(entry) = self.0.get_mut(board.0) {
+            entry.is_gone = true;
+        }
     }
 
     /// It was. False if nobody had asked for it.

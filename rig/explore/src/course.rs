@@ -68,7 +68,7 @@ const ASTRAY_AFTER: u32 = 20;
 pub enum Ask {
     /// This trial.
     Shot(Shot),
-    /// Bring this board back, or put another in its place, and tell [`Course::recovered`].
+    /// Bring this board back, or put another in its place, and tell [`Course::recovered`]; or [`Course::gone`] if it is not there.
     Recover(BoardNumber),
     /// Nothing, until findings that are under way were told.
     Wait,
@@ -104,6 +104,8 @@ pub struct Course {
     /// Trials that told nothing and are not made again, since they would come to the same.
     untellable: u64,
     discarded_in_a_row: u32,
+    /// Failures that were held back and count by now, until somebody asks.
+    late: Vec<(Shot, Class)>,
     stopped: Option<Stopped>,
 }
 
@@ -162,6 +164,7 @@ impl Course {
             invalid: 0,
             untellable: 0,
             discarded_in_a_row: 0,
+            late: Vec::new(),
             stopped: None,
         })
     }
@@ -224,7 +227,7 @@ impl Course {
         match finding.class {
             Class::Discarded => self.take_discarded(&shot, why),
             Class::Invalid => self.take_invalid(&shot, why, finding),
-            _ if self.is_doubtful(finding) => {
+            _ if self.holds_back(finding) => {
                 let alarm = match why {
                     Why::Asked => self.boards.hold(shot.clone(), finding.clone()),
                     Why::Check => self.boards.silent_check(finding.board),
@@ -234,6 +237,7 @@ impl Course {
             _ => {
                 for (shot, held) in self.boards.answered(finding.board) {
                     self.count(&shot, &held);
+                    self.late.push((shot, held.class));
                 }
                 if why == Why::Asked {
                     self.count(&shot, finding);
@@ -243,9 +247,14 @@ impl Course {
         Some(shot)
     }
 
-    /// Whether a failure may be that of a dead board. A new virtual one is not dead.
-    fn is_doubtful(&self, finding: &Finding) -> bool {
+    /// Whether a failure may be that of a dead board, and counts only once its board answers. A new virtual one is not dead.
+    pub fn holds_back(&self, finding: &Finding) -> bool {
         finding.class.is_failure() && !finding.heard && self.carries()
+    }
+
+    /// The failures that were held back and began to count since this was asked last, oldest first.
+    pub fn take_late(&mut self) -> Vec<(Shot, Class)> {
+        std::mem::take(&mut self.late)
     }
 
     /// Whether its boards go on from trial to trial, as real ones do; each trial has a new one otherwise.
@@ -316,6 +325,12 @@ impl Course {
             soak.replaced(board);
         }
         was_asked
+    }
+
+    /// A board that has to be recovered sits nowhere any more: it is not asked for again, and others make its trials. Whoever goes on from
+    /// the journal is asked anew.
+    pub fn gone(&mut self, board: BoardNumber) {
+        self.boards.gone(board);
     }
 
     /// The board of that name; it is one of the course's from now on.

@@ -1,7 +1,8 @@
 //! The evidence of a soak: timeline and console of its cycles, as many as a share of the disk holds.
 //!
 //! Boundary: a folder for each trial, and which of them go. Failures are kept first. To make room the oldest passes go, then the oldest of
-//! those that told nothing; where only failures are left, the oldest of them stay, since the first ones tell most.
+//! those that told nothing; where only failures are left, the oldest of them stay, since the first ones tell most. A failure of which
+//! nothing was heard is filed among those that told nothing until it counts: it may be a dead board's.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -29,14 +30,25 @@ enum Worth {
 }
 
 impl Worth {
-    const fn of(class: Class) -> Self {
-        match class {
-            Class::Survived => Self::Pass,
-            Class::Discarded | Class::Invalid => Self::Untold,
-            Class::LockedOut | Class::Misbehaved | Class::Silent => Self::Failure,
+    const fn of(class: Class, standing: Standing) -> Self {
+        match (class, standing) {
+            (Class::Survived, _) => Self::Pass,
+            (Class::Discarded | Class::Invalid, _) | (_, Standing::HeldBack) => Self::Untold,
+            (Class::LockedOut | Class::Misbehaved | Class::Silent, Standing::Final) => Self::Failure,
         }
     }
 }
+
+/// Whether it is known what a cycle counts for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    Final,
+    /// Nothing was heard of its board, and it counts once that answers.
+    HeldBack,
+}
+
+/// What the name of a cycle that is held back ends with.
+const UNHEARD: &str = "-unheard";
 
 pub(super) struct Evidence {
     folder: PathBuf,
@@ -76,11 +88,12 @@ impl Evidence {
             let entry = entry?;
             let name = entry.file_name().to_string_lossy().into_owned();
             // Anything else is somebody else's.
-            let Some(class) = class_of(&name).filter(|_| entry.file_type().is_ok_and(|it| it.is_dir())) else {
+            let Some((class, standing)) = filed_as(&name).filter(|_| entry.file_type().is_ok_and(|it| it.is_dir()))
+            else {
                 continue;
             };
             let files = fs::read_dir(entry.path())?.map(|file| file?.metadata().map(|it| it.len()));
-            found.push(((Worth::of(class), name), files.sum::<io::Result<u64>>()?));
+            found.push(((Worth::of(class, standing), name), files.sum::<io::Result<u64>>()?));
         }
         Ok(found)
     }
@@ -90,8 +103,8 @@ impl Evidence {
     }
 
     /// Keeps a trial if there is room for it, or room can be made.
-    pub(super) fn keep(&mut self, shot: &Shot, class: Class, trial: &Trial) -> Result<(), Problem> {
-        let key = (Worth::of(class), name_of(shot, class));
+    pub(super) fn keep(&mut self, shot: &Shot, class: Class, standing: Standing, trial: &Trial) -> Result<(), Problem> {
+        let key = key_of(shot, class, standing);
         let files = files_of(trial, &self.secrets);
         let bytes = files.iter().map(|(_, bytes)| bytes.len() as u64).sum();
         // The same trial may have been kept right before an earlier process died.
@@ -112,11 +125,26 @@ impl Evidence {
         Ok(())
     }
 
-    /// Where a cycle is kept, in words.
+    /// A failure that was held back counts: it is filed as one, if it is kept.
+    pub(super) fn counts(&mut self, shot: &Shot, class: Class) -> Result<(), Problem> {
+        let (held, counting) = [Standing::HeldBack, Standing::Final].map(|it| key_of(shot, class, it)).into();
+        if !self.kept.contains_key(&held) {
+            return Ok(());
+        }
+        self.remove(&counting)?;
+        let renamed = fs::rename(self.folder.join(&held.1), self.folder.join(&counting.1));
+        renamed.map_err(|error| self.trouble(error))?;
+        if let Some(bytes) = self.kept.remove(&held) {
+            self.kept.insert(counting, bytes);
+        }
+        Ok(())
+    }
+
+    /// Where a cycle that counts is kept, in words.
     pub(super) fn place_of(&self, shot: &Shot, class: Class) -> String {
-        let name = name_of(shot, class);
-        let place = self.folder.join(&name);
-        if self.kept.contains_key(&(Worth::of(class), name)) {
+        let key = key_of(shot, class, Standing::Final);
+        let place = self.folder.join(&key.1);
+        if self.kept.contains_key(&key) {
             format!("cycle {} in {}", shot.number, place.display())
         } else {
             format!("cycle {}, of which there was no room for the evidence", shot.number)
@@ -148,9 +176,14 @@ impl Evidence {
         if self.most == Size::new(0) {
             return None;
         }
-        let made = |worth| course.classes().filter(|(class, _)| Worth::of(*class) == worth).map(|it| it.1).sum::<u64>();
+        let progress = course.progress();
+        let made = |worth| match worth {
+            Worth::Failure => progress.counts.failures(),
+            Worth::Pass => progress.done - progress.counts.failures(),
+            Worth::Untold => progress.discarded + progress.invalid + progress.silences + progress.unjudged,
+        };
         let kept = |worth| self.kept.keys().filter(|(it, _)| *it == worth).count() as u64;
-        // Of what is kept, some may have been the silence of a dead board, which is no failure.
+        // Of what is kept, some may have been made to see whether a board lives, and counts for nothing.
         let share = |(worth, name): (Worth, &str)| match (kept(worth), made(worth)) {
             (0, 0) => None,
             (kept, made) if kept < made => Some(format!("{kept} of {made} {name}")),
@@ -166,12 +199,18 @@ impl Evidence {
 }
 
 /// Cycles in their order, each with how it ended.
-fn name_of(shot: &Shot, class: Class) -> String {
-    format!("{:010}-{}", shot.number, class.name().replace(' ', "-"))
+fn key_of(shot: &Shot, class: Class, standing: Standing) -> (Worth, String) {
+    let unheard = if standing == Standing::HeldBack { UNHEARD } else { "" };
+    let name = format!("{:010}-{}{unheard}", shot.number, class.name().replace(' ', "-"));
+    (Worth::of(class, standing), name)
 }
 
-fn class_of(name: &str) -> Option<Class> {
-    let (number, class) = name.split_once('-')?;
+fn filed_as(name: &str) -> Option<(Class, Standing)> {
+    let (number, rest) = name.split_once('-')?;
     number.parse::<u64>().ok()?;
-    class.replace('-', " ").parse().ok()
+    let (class, standing) = match rest.strip_suffix(UNHEARD) {
+        Some(class) => (class, Standing::HeldBack),
+        None => (rest, Standing::Final),
+    };
+    Some((class.replace('-', " ").parse().ok()?, standing))
 }

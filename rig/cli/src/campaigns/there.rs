@@ -12,7 +12,7 @@ use brickproof_report::results::Finished;
 
 use super::Desk;
 use crate::arguments::Conduct;
-use crate::commands::run::{Ended, Job};
+use crate::commands::run::{Begun, Ended, Job};
 use crate::exit::Problem;
 use crate::output;
 use crate::stations::{self, Chosen, Interrupted};
@@ -31,10 +31,11 @@ pub(super) fn make(desk: &mut Desk<'_>, chosen: &Chosen, conduct: &Conduct) -> R
     Ok(Interrupted::No)
 }
 
-/// Recovers boards that told nothing any more, and asks for as many shots as there are stations.
+/// Recovers boards that told nothing any more, and asks for as many shots as there are stations that make them.
 fn next_round(desk: &mut Desk<'_>, chosen: &Chosen) -> Result<Vec<Shot>, Problem> {
+    let at_a_time = desk.prepared.stations(chosen).len();
     let mut shots = Vec::new();
-    while shots.len() < chosen.stations.len() && !desk.is_over() {
+    while shots.len() < at_a_time && !desk.is_over() {
         match desk.course.ask() {
             Ask::Shot(shot) => shots.push(shot),
             Ask::Recover(board) if shots.is_empty() => recover(desk, chosen, board)?,
@@ -62,7 +63,8 @@ fn make_round(
         let (sender, receiver) = mpsc::channel();
         outcome = stations::run_all(&stations, &jobs, 1, secrets, &sender);
         drop(sender);
-        for Ended { position, mut attempts } in receiver {
+        // What no station was left for is no trial: it is asked for again when the campaign goes on.
+        for Ended { position, mut attempts, .. } in receiver.into_iter().filter(|it| it.begun == Begun::Yes) {
             ended[places[position]] = attempts.pop();
         }
         if !matches!(outcome, Ok(Interrupted::No)) {
@@ -127,8 +129,12 @@ fn job(desk: &Desk<'_>, conduct: &Conduct, shot: &Shot) -> Result<Job, Problem> 
 /// Writes firmware and keys to the board anew, up the ladder of what may help. A board that cannot be recovered ends the campaign.
 fn recover(desk: &mut Desk<'_>, chosen: &Chosen, board: BoardNumber) -> Result<(), Problem> {
     let Some(station) = station_of(desk, chosen, board) else {
-        // Its station is not among those of this bench any more, so that nothing is asked of it.
-        desk.recovered(board);
+        // Another board sits at its station, or its station is not among those of this bench any more.
+        output::note(&format!(
+            "board {} told nothing several times in a row and is no longer on this bench: it was not recovered",
+            desk.course.name_of(board)
+        ));
+        desk.course.gone(board);
         return Ok(());
     };
     let firmware = desk.prepared.subjects[0].firmware.clone();

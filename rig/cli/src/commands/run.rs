@@ -43,6 +43,14 @@ pub(crate) struct Ended {
     pub(crate) position: usize,
     /// In their order; all but the last were discarded. There is at least one.
     pub(crate) attempts: Vec<Finished>,
+    pub(crate) begun: Begun,
+}
+
+/// Whether a station began a trial, or none was left for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Begun {
+    Yes,
+    No,
 }
 
 /// Whose firmware runs in a trial.
@@ -182,7 +190,7 @@ fn run_all(
                     let Some(job) = jobs.get(position) else { break };
                     let station = chosen.and_then(|chosen| chosen.first_fit_for(&job.plan)).unwrap_or(STATION);
                     let attempts = vec![run_one(job, station, interrupted, secrets)];
-                    if ended.send(Ended { position, attempts }).is_err() {
+                    if ended.send(Ended { position, attempts, begun: Begun::Yes }).is_err() {
                         break;
                     }
                 }
@@ -199,7 +207,7 @@ fn print_all(jobs: usize, receiver: mpsc::Receiver<Ended>, format: Format) -> Ve
     let mut ended: Vec<Option<Vec<Finished>>> = (0..jobs).map(|_| None).collect();
     let (mut done, mut shown) = (0, 0);
     let print = |attempt: &Finished| print_trial(&TrialResult::new(attempt), format, colour);
-    for Ended { position, attempts } in receiver {
+    for Ended { position, attempts, begun: _ } in receiver {
         ended[position] = Some(attempts);
         done += 1;
         progress.clear();

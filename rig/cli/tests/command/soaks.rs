@@ -30,6 +30,31 @@ steps:
   - expect: { console: Cloud connected, within: 5s }
 ";
 
+/// With firmware that never says a word, and a key that nobody misses.
+const CORRUPTS: &str = "\
+scenario: A board whose server key is torn comes up
+board: lantern-nrf51
+firmware: ./mute.bin
+steps:
+  - corrupt: { slot: server_public, class: torn_tail }
+  - supply: { usb: 5V }
+  - expect: { console: Cloud connected, within: 5s }
+";
+
+const NEVER: &str = "\
+scenario: A trigger that never comes
+board: lantern-nrf51
+firmware: lantern-heal-full
+steps:
+  - supply: { usb: 5V }
+  - expect: { console: Cloud connected, within: 5s }
+  - on: { console: no such line, within: 1s }
+    fault: { brown_out: { after: 22ms, rail: 3V3, floor: 1.2V, fall: 50us/V, hold: 200ms } }
+  - expect: { console: Cloud connected, within: 8s }
+cleanup:
+  - supply: off
+";
+
 const BENCH: &str = "\
 bench: nowhere
 stations:
@@ -181,6 +206,32 @@ fn a_board_that_never_says_a_word_is_replaced_and_then_given_up_and_no_firmware_
     let journal = desk.read("mute/journal.jsonl");
     assert_eq!(journal.lines().filter(|line| *line == r#"{"recovered":"virtual"}"#).count(), 1, "{journal}");
     assert!(journal.contains(r#""heard":false"#));
+}
+
+#[test]
+fn a_soak_whose_wear_ends_it_before_its_board_ever_answered_did_not_pass() {
+    let desk = desk();
+    desk.put("corrupts.yaml", CORRUPTS.as_bytes());
+    let words = ["--cycles", "20", "--boards", "1", "--endurance", "3", "--report", "mute"];
+    let called = desk.call(&[&["soak", "corrupts.yaml"], &words[..]].concat());
+    called.exits(4);
+    let out = &called.out;
+    assert!(out.contains("0 of 0 failed") && out.contains(" not judged: nothing was heard of the board"), "{out}");
+    assert!(out.contains(" that told nothing; ") && !out.contains("failures"), "{out}");
+    let kept = kept(&desk, "mute");
+    assert!(!kept.is_empty() && kept.iter().all(|it| it.ends_with("-unheard")), "{kept:?}");
+}
+
+#[test]
+fn a_soak_that_judged_nothing_is_inconclusive_however_often_it_is_begun_again() {
+    let desk = desk();
+    desk.put("never.yaml", NEVER.as_bytes());
+    for start in 1..=5 {
+        let words = ["--cycles", "3", "--boards", "new", "--jobs", "1", "--report", "never"];
+        let called = desk.call(&[&["soak", "never.yaml"], &words[..]].concat());
+        called.exits(4);
+        assert!(called.out.contains("stopped early: a trial told nothing"), "start {start}: {}", called.out);
+    }
 }
 
 #[test]

@@ -58,6 +58,20 @@ while read -r request; do
 done
 ";
 
+/// The same with a switch that sticks once it was on.
+const STUCK: &str = "\
+#!/bin/bash
+exec 3<>\"/dev/tcp/127.0.0.1/$1\"
+while read -r request; do
+    if [[ -n $on && $request == 'switch off' ]]; then
+        echo 'error cannot: it is stuck'
+        continue
+    fi
+    [[ $request == 'switch on' ]] && on=yes
+    echo \"$request\" >&3 && read -r answer <&3 && echo \"$answer\"
+done
+";
+
 /// A board and its ends.
 struct Station {
     _board: PacedBoard,
@@ -130,13 +144,16 @@ fn obey(hand: &Hand, program: &TcpStream) {
 }
 
 fn desk(stations: &[(&str, &Station)]) -> Desk {
-    let scenarios = [("wrong.yaml", WRONG_KEY), ("boots.yaml", BOOTS), ("mute.yaml", MUTE), ("relay", RELAY)];
+    let scenarios =
+        [("wrong.yaml", WRONG_KEY), ("boots.yaml", BOOTS), ("mute.yaml", MUTE), ("relay", RELAY), ("stuck", STUCK)];
     let desk = Desk::with(&scenarios);
     desk.put("mute.bin", &crate::soaks::mute());
     let stations: String = stations.iter().map(|(name, station)| station.in_bench(name)).collect();
     desk.put("bench.yaml", format!("bench: pair\nworld: lane\nstations:\n{stations}").as_bytes());
-    let executable = std::fs::Permissions::from_mode(0o755);
-    std::fs::set_permissions(desk.path("relay"), executable).expect("it is ours");
+    for program in ["relay", "stuck"] {
+        let executable = std::fs::Permissions::from_mode(0o755);
+        std::fs::set_permissions(desk.path(program), executable).expect("it is ours");
+    }
     desk
 }
 
@@ -197,4 +214,88 @@ fn a_board_of_which_nothing_is_heard_is_recovered_and_then_given_up() {
     assert!(soaked.out.contains("0 of 0 failed") && soaked.out.contains("recovered once"), "{}", soaked.out);
     assert!(soaked.out.contains("also after the board was recovered"), "{}", soaked.out);
     assert_eq!(told(&desk.read("mute/journal.jsonl"), "recovered").len(), 1);
+}
+
+/// What the bench file has, with the first `old` made `new`.
+fn change(desk: &Desk, file: &str, old: &str, new: &str) {
+    let text = desk.read(file);
+    assert!(text.contains(old), "{text}");
+    desk.put(file, text.replacen(old, new, 1).as_bytes());
+}
+
+#[test]
+fn a_station_that_can_make_no_trial_is_not_counted_when_a_round_is_asked_for() {
+    let station = Station::new(6);
+    let desk = desk(&[("left", &station)]);
+    let bare =
+        "stations:\n  bare:\n    board: lantern-nrf51\n    console: { driver: serial, path: /dev/no-such-port }\n";
+    change(&desk, "bench.yaml", "stations:\n", bare);
+    call(&desk, &["soak", "mute.yaml", "--cycles", "50", "--report", "mute"]).exits(3);
+    let journal = desk.read("mute/journal.jsonl");
+    let before = journal.lines().take_while(|line| !line.contains("recovered")).count();
+    assert_eq!(before, 1 + 5, "one at a time: {journal}");
+}
+
+#[test]
+fn a_board_that_was_taken_away_is_not_recovered_and_its_successor_answers_for_itself() {
+    let (first, other) = (Station::new(7), Station::new(8));
+    let desk = desk(&[("left", &first)]);
+    let soaked = || call(&desk, &["soak", "mute.yaml", "--cycles", "50", "--report", "mute"]);
+    soaked().exits(3);
+    // As if the process had died when the first board was to be recovered.
+    let journal = desk.read("mute/journal.jsonl");
+    let until: String = journal.lines().take(6).map(|line| format!("{line}\n")).collect();
+    assert!(!until.contains("recovered"), "{until}");
+    desk.put("mute/journal.jsonl", until.as_bytes());
+    desk.put("bench.yaml", format!("bench: pair\nworld: lane\nstations:\n{}", other.in_bench("left")).as_bytes());
+    let went_on = soaked();
+    went_on.exits(3);
+    let gone =
+        format!("board left ({}) told nothing several times in a row and is no longer on this bench", first.serial);
+    assert!(went_on.err.contains(&gone), "{}", went_on.err);
+    let of_other = format!("left ({})", other.serial);
+    assert_eq!(told(&desk.read("mute/journal.jsonl"), "recovered"), [of_other.as_str()]);
+    let tally = format!("    left ({}): 0 of 0 failed", first.serial);
+    let line = went_on.out.lines().find(|line| line.starts_with(&tally)).expect("it is told");
+    assert!(line.ends_with("5 trials told nothing"), "{line}");
+}
+
+#[test]
+fn a_trial_that_no_station_was_left_for_is_not_kept_as_one_that_was_made() {
+    let (left, right) = (Station::new(9), Station::new(10));
+    let desk = desk(&[("left", &left), ("right", &right)]);
+    change(&desk, "bench.yaml", "./relay", "./stuck");
+    // Both firmwares on the board of the first station, which is retired after the first trial.
+    let firmware = ["--baseline", "lantern-no-heal", "--candidate", "lantern-heal-full", "--report", "proof"];
+    let proof = call(&desk, &[&["prove", "wrong.yaml"], &firmware[..]].concat());
+    proof.exits(3);
+    assert!(proof.err.contains("station pair/left is retired"), "{}", proof.err);
+    let journal = desk.read("proof/journal.jsonl");
+    assert_eq!(told(&journal, "arm"), ["baseline"], "{journal}");
+}
+
+#[test]
+fn a_failure_that_was_held_back_is_filed_as_one_when_its_board_answers() {
+    let station = Station::new(11);
+    let desk = desk(&[("left", &station)]);
+    let soaked = || call(&desk, &["soak", "boots.yaml", "--cycles", "2", "--report", "soak"]);
+    soaked().exits(0);
+    // As if the first cycle had been silent, and the process had died after it.
+    let journal = desk.read("soak/journal.jsonl");
+    let until: String = journal.lines().take(2).map(|line| format!("{line}\n")).collect();
+    desk.put("soak/journal.jsonl", until.as_bytes());
+    change(&desk, "soak/journal.jsonl", r#""outcome":"survived""#, r#""outcome":"silent","heard":false"#);
+    let evidence = desk.path("soak/evidence");
+    std::fs::rename(evidence.join("0000000000-survived"), evidence.join("0000000000-silent-unheard"))
+        .expect("it is ours");
+    std::fs::remove_dir_all(evidence.join("0000000001-survived")).expect("it is ours");
+    let went_on = soaked();
+    went_on.exits(1);
+    assert!(
+        went_on.out.contains("1 of 2 failed") && went_on.out.contains("evidence of 1 failures, 1 passes;"),
+        "{}",
+        went_on.out
+    );
+    assert!(evidence.join("0000000000-silent/timeline.jsonl").exists());
+    assert!(!evidence.join("0000000000-silent-unheard").exists());
 }
