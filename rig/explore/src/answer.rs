@@ -7,9 +7,10 @@ use std::fmt::Write as _;
 use brickproof_statistics::{Counts, Interval, NotResolved, Probability, Window, WindowEdge, WindowEnd};
 use brickproof_units::Instant;
 
+use crate::asking::{Asking, Question as _};
 use crate::boards::BoardTally;
 use crate::campaign::as_span;
-use crate::course::{Asking, Course, Question as _};
+use crate::course::Course;
 use crate::find::FindWindow;
 use crate::progress::{Stopped, shown_confidence};
 use crate::prove::{Prove, Say, Stratum};

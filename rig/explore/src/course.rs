@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 use brickproof_statistics::{Counts, Window};
 
 use crate::answer::{self, Answer};
+use crate::asking::{Asking, Question as _};
 use crate::boards::{Alarm, BoardNumber, BoardTally, Boards};
 use crate::campaign::{Campaign, CampaignError, Kind};
 use crate::find::FindWindow;
@@ -18,47 +19,6 @@ use crate::prove::Prove;
 use crate::shot::{Finding, Shot};
 use crate::soak::Soak;
 use crate::sweep::Sweep;
-
-/// What every question can do.
-pub(crate) trait Question {
-    /// The next trial; `None` if what is awaited has to come first, or there is none.
-    fn next(&mut self) -> Option<Shot>;
-    /// Takes a finding that counts. Findings come in the order of the shots.
-    fn record(&mut self, shot: &Shot, finding: &Finding);
-    /// Whether nothing more has to be tried.
-    fn is_answered(&self) -> bool;
-    /// How many findings it takes, if that is known.
-    fn size(&self) -> Option<u64>;
-}
-
-/// A question of one kind.
-#[derive(Clone, Debug)]
-pub(crate) enum Asking {
-    Sweep(Sweep),
-    FindWindow(Box<FindWindow>),
-    Prove(Box<Prove>),
-    Soak(Soak),
-}
-
-impl Asking {
-    fn question(&self) -> &dyn Question {
-        match self {
-            Self::Sweep(it) => it,
-            Self::FindWindow(it) => &**it,
-            Self::Prove(it) => &**it,
-            Self::Soak(it) => it,
-        }
-    }
-
-    fn question_mut(&mut self) -> &mut dyn Question {
-        match self {
-            Self::Sweep(it) => it,
-            Self::FindWindow(it) => &mut **it,
-            Self::Prove(it) => &mut **it,
-            Self::Soak(it) => it,
-        }
-    }
-}
 
 /// So many discarded trials in a row: this bench does not strike as exactly as the scenario asks.
 const ASTRAY_AFTER: u32 = 20;

@@ -6,8 +6,8 @@ use brickproof_scenario::{Knob, Setting};
 use brickproof_statistics::{Outcome, WindowSearch, WindowSettings};
 use brickproof_units::{Instant, Span};
 
+use crate::asking::Question;
 use crate::campaign::{Budget, CampaignError, WindowAsked, as_instant, as_span, check_count};
-use crate::course::Question;
 use crate::shot::{Finding, Shot, seed_of};
 
 /// How many trials a search takes at the most unless somebody says.

@@ -6,6 +6,7 @@
 
 mod alike;
 mod answer;
+mod asking;
 mod boards;
 mod campaign;
 mod course;

@@ -15,7 +15,8 @@ use brickproof_statistics::{Counts, Interval};
 use brickproof_units::Span;
 use brickproof_virtual_board::flash::{FlashOperation, FlashRecord};
 
-use crate::course::{Asking, Course};
+use crate::asking::Asking;
+use crate::course::Course;
 use crate::outcome::Class;
 use crate::progress::shown_confidence;
 

@@ -17,9 +17,9 @@ use brickproof_statistics::{
 };
 use brickproof_units::Span;
 
+use crate::asking::Question;
 use crate::boards::BoardNumber;
 use crate::campaign::{Budget, CampaignError, PLACES, ProveSettings, Range, check_ranges};
-use crate::course::Question;
 use crate::shot::{Arm, Finding, Shot, seed_of};
 
 /// How many faults are met for each stratum, at the most, after NOT FIXED.

@@ -6,9 +6,10 @@ use std::str::FromStr;
 
 use brickproof_statistics::{Counts, Outcome, Probability, fisher_differ};
 
+use crate::asking::Question;
 use crate::boards::BoardNumber;
 use crate::campaign::{Budget, CampaignError, check_count};
-use crate::course::{Question, Repeats};
+use crate::course::Repeats;
 use crate::shot::{Finding, Shot, seed_of};
 use crate::wear::{Wear, WearTally, Worn};
 

@@ -8,8 +8,8 @@ use brickproof_scenario::Setting;
 use brickproof_statistics::{GridOrder, Sequence};
 use brickproof_units::Span;
 
+use crate::asking::Question;
 use crate::campaign::{Budget, CampaignError, PLACES, Range, SweepSettings, check_count, check_ranges};
-use crate::course::Question;
 use crate::outcome::Class;
 use crate::places::Place;
 use crate::shot::{Finding, Shot, seed_of};

@@ -147,24 +147,34 @@ fn a_board_that_another_one_was_put_in_place_of_is_checked_once_and_its_failure_
     }
 }
 
-/// A check may be made by another board when its own is only late.
+/// A board at no station may be plugged in again while others still have something to do.
 #[test]
-fn a_board_that_comes_back_and_answers_has_its_failure_counted() {
-    let names = ["left", "right"].map(str::to_owned).to_vec();
-    let mut course = Course::on(soak(3, None, None), Repeats::Roughly, names).expect("it can be asked");
-    let (left, right) = (course.board("left"), course.board("right"));
-    let made = [
-        unheard(Class::Silent).on(left),
-        Finding::new(Class::Survived).on(right),
-        Finding::new(Class::Invalid).on(right),
-        Finding::new(Class::Survived).on(right),
-    ];
-    for finding in made {
-        assert!(matches!(course.ask(), Ask::Shot(_)));
+fn a_board_that_comes_back_and_answers_has_its_failure_counted_and_is_checked_again() {
+    let names = ["left", "right", "third"].map(str::to_owned).to_vec();
+    let mut course = Course::on(soak(4, None, None), Repeats::Roughly, names).expect("it can be asked");
+    let [left, right, third] = ["left", "right", "third"].map(|name| course.board(name));
+    let silent = |board| unheard(Class::Silent).on(board);
+    let passed = |board| Finding::new(Class::Survived).on(board);
+    let tell = |course: &mut Course, meant, finding| {
+        let Ask::Shot(shot) = course.ask() else { panic!("something is to be made: {}", course.answer().text) };
+        assert_eq!(shot.board, meant);
         course.record(&finding);
+    };
+    for finding in [silent(left), silent(right), silent(right), passed(third)] {
+        tell(&mut course, None, finding);
     }
-    let Ask::Shot(check) = course.ask() else { panic!("its failure is held back: {}", course.answer().text) };
-    assert_eq!(check.board, Some(left));
-    course.record(&Finding::new(Class::Survived).on(left));
-    assert_eq!((course.ask(), course.progress().counts.failures()), (Ask::Over, 1));
+    // The check of the left one finds another in its place; the right one is dead.
+    tell(&mut course, Some(left), passed(third));
+    for _ in 0..3 {
+        tell(&mut course, Some(right), silent(right));
+    }
+    assert_eq!(course.ask(), Ask::Recover(right));
+    assert!(course.recovered(right));
+    assert_eq!(course.progress().counts.failures(), 0);
+    // The left one is back and makes what the right one did not.
+    tell(&mut course, None, passed(left));
+    assert_eq!(course.progress().counts.failures(), 1, "its failure counts");
+    tell(&mut course, None, silent(left));
+    tell(&mut course, Some(left), passed(left));
+    assert_eq!((course.ask(), course.progress().counts.failures()), (Ask::Over, 2));
 }
