@@ -314,19 +314,23 @@ pub(crate) fn run_all(
     })
 }
 
-/// Has something done to one station, which is opened for it and safe afterwards.
+/// Has something done to one station, which is opened for it and safe afterwards. It is brought to its end also if somebody interrupts it,
+/// which is told: whoever writes to a board does not leave it half written.
 pub(crate) fn on_one<R>(
     chosen: &Chosen,
     station: usize,
     act: impl AsyncFnOnce(&Arc<OpenStation>) -> R,
-) -> Result<R, Problem> {
+) -> Result<(R, Interrupted), Problem> {
     block_on(async |state| {
+        let stop = watch_signals();
         let opened = OpenStation::open(&chosen.bench, &chosen.stations[station], &state).await;
         let (opened, restored) = opened.map_err(|error| Problem::Bench(vec![told(&error)]))?;
         if let Some(restored) = restored {
             output::note(&restored.to_string());
         }
-        Ok(act(&opened).await)
+        let done = act(&opened).await;
+        let interrupted = if *stop.borrow() == Stop::No { Interrupted::No } else { Interrupted::Yes };
+        Ok((done, interrupted))
     })
 }
 

@@ -119,6 +119,8 @@ impl Showing {
             "interval": [interval.low.get(), interval.high.get()],
             "discarded": progress.discarded,
             "invalid": progress.invalid,
+            "silences": progress.silences,
+            "unjudged": progress.unjudged,
             "per_second": self.rate(progress),
         })
     }

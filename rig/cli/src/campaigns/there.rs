@@ -20,7 +20,10 @@ use crate::stations::{self, Chosen, Interrupted};
 pub(super) fn make(desk: &mut Desk<'_>, chosen: &Chosen, conduct: &Conduct) -> Result<Interrupted, Problem> {
     let secrets = Secrets::new(&brickproof_firmware::private_keys());
     while !desk.is_over() {
-        let shots = next_round(desk, chosen)?;
+        let (shots, interrupted) = next_round(desk, chosen)?;
+        if interrupted == Interrupted::Yes {
+            return Ok(Interrupted::Yes);
+        }
         if shots.is_empty() {
             break;
         }
@@ -31,19 +34,24 @@ pub(super) fn make(desk: &mut Desk<'_>, chosen: &Chosen, conduct: &Conduct) -> R
     Ok(Interrupted::No)
 }
 
-/// Recovers boards that told nothing any more, and asks for as many shots as there are stations that make them.
-fn next_round(desk: &mut Desk<'_>, chosen: &Chosen) -> Result<Vec<Shot>, Problem> {
+/// Recovers boards that told nothing any more, and asks for as many shots as there are stations that make them; for none once somebody has
+/// interrupted a recovery, which is brought to its end.
+fn next_round(desk: &mut Desk<'_>, chosen: &Chosen) -> Result<(Vec<Shot>, Interrupted), Problem> {
     let at_a_time = desk.prepared.stations(chosen).len();
     let mut shots = Vec::new();
     while shots.len() < at_a_time && !desk.is_over() {
         match desk.course.ask() {
             Ask::Shot(shot) => shots.push(shot),
-            Ask::Recover(board) if shots.is_empty() => recover(desk, chosen, board)?,
+            Ask::Recover(board) if shots.is_empty() => {
+                if recover(desk, chosen, board)? == Interrupted::Yes {
+                    return Ok((shots, Interrupted::Yes));
+                }
+            }
             // First what is asked for already.
             Ask::Recover(_) | Ask::Wait | Ask::Over => break,
         }
     }
-    Ok(shots)
+    Ok((shots, Interrupted::No))
 }
 
 /// Makes what was asked for; shots that need the same board one after the other.
@@ -127,7 +135,7 @@ fn job(desk: &Desk<'_>, conduct: &Conduct, shot: &Shot) -> Result<Job, Problem> 
 }
 
 /// Writes firmware and keys to the board anew, up the ladder of what may help. A board that cannot be recovered ends the campaign.
-fn recover(desk: &mut Desk<'_>, chosen: &Chosen, board: BoardNumber) -> Result<(), Problem> {
+fn recover(desk: &mut Desk<'_>, chosen: &Chosen, board: BoardNumber) -> Result<Interrupted, Problem> {
     let Some(station) = station_of(desk, chosen, board) else {
         // Another board sits at its station, or its station is not among those of this bench any more.
         output::note(&format!(
@@ -135,10 +143,11 @@ fn recover(desk: &mut Desk<'_>, chosen: &Chosen, board: BoardNumber) -> Result<(
             desk.course.name_of(board)
         ));
         desk.course.gone(board);
-        return Ok(());
+        return Ok(Interrupted::No);
     };
     let firmware = desk.prepared.subjects[0].firmware.clone();
-    let recovered = stations::on_one(chosen, station, async |opened| driver::recover(opened, &firmware).await)?;
+    let (recovered, interrupted) =
+        stations::on_one(chosen, station, async |opened| driver::recover(opened, &firmware).await)?;
     match recovered {
         Ok(done) => {
             output::note(&format!("{}: {done}", chosen.board_of(station)));
@@ -149,5 +158,5 @@ fn recover(desk: &mut Desk<'_>, chosen: &Chosen, board: BoardNumber) -> Result<(
             desk.course.stop(Stopped::Lost);
         }
     }
-    Ok(())
+    Ok(interrupted)
 }
