@@ -3,46 +3,15 @@
 use std::collections::VecDeque;
 
 use brickproof_explore::{
-    Arm, Ask, BoardNumber, Budget, Campaign, Class, Conclusion, Course, Erased, Finding, Kind, ProveSettings, Range,
-    Repeats, Seen, Shot, SoakBoards, SoakSettings, Stopped, Strata, SweepSettings, Wear, WindowAsked, journal,
+    Arm, Ask, BoardNumber, Campaign, Class, Conclusion, Course, Erased, Finding, Kind, Repeats, Seen, Shot, SoakBoards,
+    SoakSettings, Stopped, Strata, Wear, journal,
 };
-use brickproof_scenario::{Knob, Setting};
-use brickproof_statistics::{Asked, Probability};
-use brickproof_units::Span;
 use proptest::prelude::*;
 
-fn range(from: &str, to: &str, points: Option<u32>) -> Range {
-    let setting = |text| Setting::of(Knob::After, text).expect("it is one");
-    Range::new(setting(from), setting(to), points).expect("it holds something")
-}
+#[path = "common/questions.rs"]
+mod questions;
 
-fn share(value: f64) -> Probability {
-    Probability::new(value).expect("it is one")
-}
-
-fn campaign(kind: Kind) -> Campaign {
-    Campaign { title: "T".to_owned(), kind, seed: 1, budget: Budget::default() }
-}
-
-fn sweep() -> Campaign {
-    campaign(Kind::Sweep(SweepSettings::Ranges { ranges: vec![range("0ms", "60ms", Some(31))], each: 2 }))
-}
-
-fn window() -> Campaign {
-    campaign(Kind::FindWindow(WindowAsked {
-        range: range("0ms", "100ms", None),
-        resolution: Span::millis(2),
-        credibility: share(0.95),
-        narrowest: Span::millis(10),
-        weakest: share(0.5),
-        confidence: share(0.95),
-    }))
-}
-
-fn proof(strata: Strata) -> Campaign {
-    let asked = Asked { good: share(0.01), bad: share(0.1), alpha: share(0.05), beta: share(0.05), cap: 200 };
-    campaign(Kind::Prove(ProveSettings { asked, ranges: vec![range("0ms", "60ms", None)], strata }))
-}
+use questions::{campaign, proof, sweep, window};
 
 fn soak(wear: Option<Wear>, boards: Option<SoakBoards>) -> Campaign {
     campaign(Kind::Soak(SoakSettings { cycles: 100, stop_at_failures: None, wear, boards }))

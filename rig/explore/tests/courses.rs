@@ -3,46 +3,15 @@
 use std::collections::VecDeque;
 
 use brickproof_explore::{
-    Answer, Arm, Ask, Budget, Campaign, Class, Conclusion, Course, Erased, Finding, Kind, ProveSettings, Range,
-    Repeats, Seen, Shot, SoakSettings, Stopped, Strata, SweepSettings, Wear, WindowAsked, journal,
+    Answer, Arm, Ask, Campaign, Class, Conclusion, Course, Erased, Finding, Kind, ProveSettings, Repeats, Seen, Shot,
+    SoakSettings, Stopped, Strata, Wear, journal,
 };
-use brickproof_scenario::{Knob, Setting};
-use brickproof_statistics::{Asked, Probability};
-use brickproof_units::Span;
 use proptest::prelude::*;
 
-fn range(from: &str, to: &str, points: Option<u32>) -> Range {
-    let setting = |text| Setting::of(Knob::After, text).expect("it is one");
-    Range::new(setting(from), setting(to), points).expect("it holds something")
-}
+#[path = "common/questions.rs"]
+mod questions;
 
-fn share(value: f64) -> Probability {
-    Probability::new(value).expect("it is one")
-}
-
-fn campaign(kind: Kind) -> Campaign {
-    Campaign { title: "T".to_owned(), kind, seed: 1, budget: Budget::default() }
-}
-
-fn sweep() -> Campaign {
-    campaign(Kind::Sweep(SweepSettings::Ranges { ranges: vec![range("0ms", "60ms", Some(31))], each: 2 }))
-}
-
-fn window() -> Campaign {
-    campaign(Kind::FindWindow(WindowAsked {
-        range: range("0ms", "100ms", None),
-        resolution: Span::millis(2),
-        credibility: share(0.95),
-        narrowest: Span::millis(10),
-        weakest: share(0.5),
-        confidence: share(0.95),
-    }))
-}
-
-fn proof() -> Campaign {
-    let asked = Asked { good: share(0.01), bad: share(0.1), alpha: share(0.05), beta: share(0.05), cap: 200 };
-    campaign(Kind::Prove(ProveSettings { asked, ranges: vec![range("0ms", "60ms", None)], strata: Strata::bands(3) }))
-}
+use questions::{campaign, proof, range, sweep, window};
 
 fn soak(stop_at_failures: Option<u64>, wear: Option<Wear>) -> Campaign {
     campaign(Kind::Soak(SoakSettings { cycles: 100, stop_at_failures, wear, boards: None }))
@@ -100,12 +69,12 @@ fn whole(campaign: &Campaign, at_a_time: usize) -> (String, Answer) {
 
 /// A proof whose baseline goes on alone: neither firmware fails where the faults are.
 fn idle_proof() -> Campaign {
-    let Kind::Prove(settings) = proof().kind else { unreachable!("it is one") };
+    let Kind::Prove(settings) = proof(Strata::bands(3)).kind else { unreachable!("it is one") };
     campaign(Kind::Prove(ProveSettings { ranges: vec![range("0ms", "10ms", None)], ..settings }))
 }
 
 fn campaigns() -> [Campaign; 5] {
-    [sweep(), window(), proof(), idle_proof(), soak(Some(3), None)]
+    [sweep(), window(), proof(Strata::bands(3)), idle_proof(), soak(Some(3), None)]
 }
 
 #[test]
@@ -228,10 +197,10 @@ fn said(campaign: &Campaign, board: impl FnMut(&Shot) -> Class) -> Answer {
 
 #[test]
 fn a_proof_says_what_its_counts_allow_and_no_more() {
-    let fixed = said(&proof(), board);
-    let not_fixed = said(&proof(), |shot| board(&Shot { arm: Arm::Only, ..shot.clone() }));
-    let nothing_to_fix = said(&proof(), |_| Class::Survived);
-    let rare = said(&proof(), |shot| match shot.arm {
+    let fixed = said(&proof(Strata::bands(3)), board);
+    let not_fixed = said(&proof(Strata::bands(3)), |shot| board(&Shot { arm: Arm::Only, ..shot.clone() }));
+    let nothing_to_fix = said(&proof(Strata::bands(3)), |_| Class::Survived);
+    let rare = said(&proof(Strata::bands(3)), |shot| match shot.arm {
         Arm::Baseline if shot.number == 10 => Class::Silent,
         _ => Class::Survived,
     });
@@ -245,7 +214,7 @@ fn a_proof_says_what_its_counts_allow_and_no_more() {
 
 #[test]
 fn baseline_and_candidate_take_turns_and_meet_the_same_faults_with_the_same_luck() {
-    let mut course = Course::new(proof(), Repeats::Roughly).expect("it can be asked");
+    let mut course = Course::new(proof(Strata::bands(3)), Repeats::Roughly).expect("it can be asked");
     let mut asked = Vec::new();
     run(&mut course, 1, &mut String::new(), 40, |shot| {
         asked.push((shot.arm, (shot.settings.clone(), shot.seed)));

@@ -1,28 +1,18 @@
 //! Trials that nobody judged: no answer passes over them, however often a campaign is begun again.
 
 use brickproof_explore::{
-    Ask, Budget, Campaign, Class, Conclusion, Course, Erased, Finding, Kind, ProveSettings, Range, Repeats, Seen,
-    SoakBoards, SoakSettings, Stopped, Strata, SweepSettings, Wear, WindowAsked, journal,
+    Ask, Campaign, Class, Conclusion, Course, Erased, Finding, Kind, Repeats, Seen, SoakBoards, SoakSettings, Stopped,
+    Strata, SweepSettings, Wear, journal,
 };
-use brickproof_scenario::{Knob, Setting};
-use brickproof_statistics::{Asked, Probability};
-use brickproof_units::Span;
 
-fn range(points: Option<u32>) -> Range {
-    let setting = |text| Setting::of(Knob::After, text).expect("it is one");
-    Range::new(setting("0ms"), setting("60ms"), points).expect("it holds something")
-}
+#[path = "common/questions.rs"]
+#[expect(dead_code, reason = "shared with tests that use the rest")]
+mod questions;
 
-fn share(value: f64) -> Probability {
-    Probability::new(value).expect("it is one")
-}
-
-fn campaign(kind: Kind) -> Campaign {
-    Campaign { title: "T".to_owned(), kind, seed: 1, budget: Budget::default() }
-}
+use questions::{campaign, proof, range, window};
 
 fn sweep() -> Campaign {
-    campaign(Kind::Sweep(SweepSettings::Ranges { ranges: vec![range(Some(5))], each: 1 }))
+    campaign(Kind::Sweep(SweepSettings::Ranges { ranges: vec![range("0ms", "60ms", Some(5))], each: 1 }))
 }
 
 fn soak(cycles: u64, endurance: Option<u64>, boards: Option<SoakBoards>) -> Campaign {
@@ -82,26 +72,10 @@ fn a_soak_that_wear_ends_among_passes_is_looked_at() {
     assert_eq!(course.answer().conclusion, Conclusion::Looked, "{}", course.answer().text);
 }
 
-fn window() -> Campaign {
-    campaign(Kind::FindWindow(WindowAsked {
-        range: range(None),
-        resolution: Span::millis(2),
-        credibility: share(0.95),
-        narrowest: Span::millis(10),
-        weakest: share(0.5),
-        confidence: share(0.95),
-    }))
-}
-
-fn proof() -> Campaign {
-    let asked = Asked { good: share(0.01), bad: share(0.1), alpha: share(0.05), beta: share(0.05), cap: 200 };
-    campaign(Kind::Prove(ProveSettings { asked, ranges: vec![range(None)], strata: Strata::bands(3) }))
-}
-
 /// As if the trigger never came, and somebody began it again and again.
 #[test]
 fn a_campaign_whose_trials_told_nothing_says_why_it_stopped_however_often_it_is_begun_again() {
-    for campaign in [soak(3, None, Some(SoakBoards::New)), window(), proof()] {
+    for campaign in [soak(3, None, Some(SoakBoards::New)), window(), proof(Strata::bands(3))] {
         let name = campaign.kind.name();
         let mut kept = String::new();
         for start in 1..=6 {
