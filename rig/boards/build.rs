@@ -7,7 +7,8 @@ use std::{env, fs};
 const FOLDERS: [&str; 2] = ["hardware/families", "hardware/boards"];
 
 fn main() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    // Asked when it runs: a checkout that was moved, or whose build folder is shared, has another.
+    let root = Path::new(&env::var("CARGO_MANIFEST_DIR").expect("cargo sets it")).join("../..");
     let mut list = String::from("[\n");
     for folder in FOLDERS {
         println!("cargo::rerun-if-changed={}", root.join(folder).display());

@@ -221,7 +221,14 @@ pub struct Written {
 /// Another board sits there: nothing is written. Or the probe's.
 pub async fn flash(station: &OpenStation, firmware: &Firmware, keys: Keys) -> Result<Written, Failure> {
     provision::right_board(station).await.map_err(provision::Unready::into_failure)?;
-    let store = KeyStore::of(station.board(), firmware);
+    let Some(store) = KeyStore::of(station.board(), firmware) else {
+        let why = format!("a {}, whose profile has no key areas that the rig knows", station.board().name);
+        return Err(Failure::new(
+            format!("station {}", station.name()),
+            "write firmware and keys",
+            FailureKind::Unsupported(why),
+        ));
+    };
     if keys == Keys::Genuine {
         provision::keep_strange_keys(station, store).await?;
     }

@@ -103,10 +103,13 @@ pub async fn run(station: &Arc<OpenStation>, job: &Job, stop: watch::Receiver<St
 /// # Errors
 /// Why it cannot be brought back, or that the station is not known to be safe.
 pub async fn recover(station: &Arc<OpenStation>, firmware: &Firmware) -> Result<String, String> {
+    let Some(keys) = KeyStore::of(station.board(), firmware) else {
+        return Err(format!("firmware and keys of a {} cannot be written yet", station.board().name));
+    };
     station.leave_safe_state("recover its board").map_err(|error| error.to_string())?;
     // A board that hangs is not woken by being written to alone.
     let provisioned = match power_cycle(station).await {
-        Ok(()) => provision(station, firmware, KeyStore::of(station.board(), firmware)).await.map_err(|it| it.0),
+        Ok(()) => provision(station, firmware, keys).await.map_err(|it| it.0),
         Err(failure) => Err(told(&failure).into()),
     };
     let safe = station.make_safe().await.map_err(|failures| {

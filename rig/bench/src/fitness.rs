@@ -4,6 +4,7 @@
 
 use std::fmt;
 
+use brickproof_firmware::KeyStore;
 use brickproof_instruments::{Capabilities, Kind, Settings};
 use brickproof_scenario::plan::{
     Cause, CloudBehaviour, CloudSetting, Condition, Fault, Need, Plan, StepAction, SupplySetting, Trigger,
@@ -102,6 +103,10 @@ impl Found<'_> {
 
     /// What a trial takes whatever its plan says: a board with known content, and power that is watched.
     fn every_trial(&mut self) {
+        if !KeyStore::is_known_for(&self.station.board) {
+            let board = &self.station.board.name;
+            self.report(None, format!("firmware and keys of a {board} cannot be written yet: its profile has no key areas that the rig knows"));
+        }
         if !self.station.instruments.contains_key(&Kind::Probe) {
             self.report(None, "it has no `probe`: firmware and keys are written through one before each trial");
         }

@@ -109,7 +109,8 @@ impl Hands {
         news: mpsc::UnboundedSender<News>,
     ) -> Self {
         Self {
-            keys: KeyStore::of(&plan.board, firmware),
+            // Whether a station can run a plan is asked first, and this is part of it.
+            keys: KeyStore::of(&plan.board, firmware).expect("its board keeps its keys where the rig may write"),
             minimum: plan.board.rails.first().map(|rail| rail.minimum).unwrap_or_default(),
             station,
             clock,

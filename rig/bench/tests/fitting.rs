@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use brickproof_bench::file::{self, Driver};
+use brickproof_bench::file::{self, Driver, Station};
 use brickproof_bench::fitness::unfit;
 use brickproof_instruments::{DRIVERS, Kind, Settings, Value};
 use brickproof_scenario::plan::CellModel;
@@ -65,6 +66,28 @@ fn what_a_station_cannot_run_is_known_before_anything_is_driven() {
         }
     }
     insta::assert_snapshot!(table);
+}
+
+/// Writing lantern's image and keys over another product's memory could leave it without its bootloader.
+#[test]
+fn boards_whose_key_areas_are_not_lanterns_are_not_written_to() {
+    let library = Library::built_in();
+    let text = std::fs::read_to_string(root().join("hardware/benches/pi-one.yaml")).unwrap();
+    let station = file::load("pi-one.yaml", text, &library).unwrap().stations.remove(0);
+    let mut asked = Vec::new();
+    for board in library.boards() {
+        let station = Station { board: Arc::clone(board), ..station.clone() };
+        let text = format!(
+            "scenario: T\nboard: {}\nfirmware: lantern-heal-full\nsteps:\n  - supply: {{ usb: 5V }}\n",
+            board.name
+        );
+        let Ok(scenario) = load("t.yaml", text, &library) else { continue };
+        let why: Vec<String> = unfit(&scenario.cells[0], &station).iter().map(ToString::to_string).collect();
+        let is_refused = why.iter().any(|it| it.contains("has no key areas that the rig knows"));
+        assert_eq!(is_refused, !board.name.starts_with("lantern-"), "{}: {why:?}", board.name);
+        asked.push(board.name.as_str());
+    }
+    assert!(asked.contains(&"argon") && asked.contains(&"lantern-nrf52840"), "{asked:?}");
 }
 
 /// The same station with every driver of a supply.

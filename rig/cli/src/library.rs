@@ -7,6 +7,7 @@ use std::sync::OnceLock;
 use std::{fs, io};
 
 use brickproof_boards::BoardProfile;
+use brickproof_firmware::KeyStore;
 use brickproof_scenario::{Diagnostics, Library, suggestion};
 
 use crate::exit::Problem;
@@ -96,7 +97,7 @@ pub(crate) fn board(name: &str) -> Result<&'static std::sync::Arc<BoardProfile>,
 
 /// Refuses to run a board's scenario without the board when nobody has emulated it: another one's firmware would say nothing about it.
 pub(crate) fn check_emulated(board: &BoardProfile) -> Result<(), Problem> {
-    if board.virtual_chip.is_some() {
+    if board.virtual_chip.is_some() && KeyStore::is_known_for(board) {
         return Ok(());
     }
     let emulated: Vec<&str> =

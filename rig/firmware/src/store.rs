@@ -76,10 +76,15 @@ pub struct KeyStore {
 }
 
 impl KeyStore {
-    /// How that image keeps its keys on that board.
-    pub fn of(board: &BoardProfile, firmware: &Firmware) -> Self {
-        let chip = if board.mcu == "nRF52840" { Chip::Nrf52840 } else { Chip::Nrf51822 };
-        Self { chip, store: firmware.store() }
+    /// How that image keeps its keys on that board. `None` if its profile does not name lantern's two key areas: somewhere else, writing there
+    /// could destroy what is needed to start.
+    pub fn of(board: &BoardProfile, firmware: &Firmware) -> Option<Self> {
+        Some(Self { chip: chip_with_areas_of(board)?, store: firmware.store() })
+    }
+
+    /// Whether the rig knows where to write on boards of that kind.
+    pub fn is_known_for(board: &BoardProfile) -> bool {
+        chip_with_areas_of(board).is_some()
     }
 
     /// Whether the address lies in that area.
@@ -203,6 +208,13 @@ fn alternates(slot: Slot) -> Alternates {
 
 fn write<M: Memory>(memory: &mut M, address: u32, bytes: &[u8]) -> Result<(), StoreError> {
     memory.write(address, bytes).map_err(|error| failed("write flash", &error))
+}
+
+/// The chip on which lantern's key areas lie where those of the profile do.
+fn chip_with_areas_of(board: &BoardProfile) -> Option<Chip> {
+    let areas: Vec<u32> = board.keys.iter().flat_map(|keys| &keys.areas).map(|area| area.0).collect();
+    let chips = [Chip::Nrf51822, Chip::Nrf52840];
+    chips.into_iter().find(|chip| areas == [Area::A, Area::B].map(|area| area.address(*chip)))
 }
 
 fn failed(asked: &'static str, error: &dyn std::fmt::Display) -> StoreError {

@@ -60,6 +60,9 @@ pub enum FactoryError {
     /// The image is larger than its flash.
     #[error(transparent)]
     Image(#[from] OutsideFlash),
+    /// Its profile names no key areas of lantern's.
+    #[error("its profile does not name the key areas that the rig writes to")]
+    NoKeyAreas,
     /// It has no room for keys.
     #[error(transparent)]
     Keys(#[from] StoreError),
@@ -72,6 +75,7 @@ pub enum FactoryError {
 pub fn factory_board(profile: &BoardProfile, firmware: &Firmware, seed: u64) -> Result<(Board, Wiring), FactoryError> {
     let (config, wiring) = config_of(profile, WorldConfig::new(seed));
     let mut board = board_with(firmware, config)?;
-    KeyStore::of(profile, firmware).provision(&mut InFlash(&mut board))?;
+    let store = KeyStore::of(profile, firmware).ok_or(FactoryError::NoKeyAreas)?;
+    store.provision(&mut InFlash(&mut board))?;
     Ok((board, wiring))
 }

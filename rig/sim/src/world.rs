@@ -161,7 +161,7 @@ impl World {
         Self {
             now: Instant::START,
             board,
-            store: KeyStore::of(profile, firmware),
+            store: KeyStore::of(profile, firmware).expect("a board that is emulated keeps its keys as lantern does"),
             seed: config.seed,
             usual_cells,
             reseeded: false,

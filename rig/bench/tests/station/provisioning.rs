@@ -119,7 +119,7 @@ async fn a_probe_that_hangs_while_provisioning_retires_the_station_within_its_bo
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn keys_that_are_somebodys_are_kept_before_they_are_written_over() {
     let image = Firmware::shipped("lantern-heal-full").unwrap();
-    let keys = |rig: &Rig| KeyStore::of(&rig.file.board, &image);
+    let keys = |rig: &Rig| KeyStore::of(&rig.file.board, &image).expect("it is lantern's");
     let theirs = device_key_from_seed(77);
     let kept = |rig: &Rig| {
         let files = std::fs::read_dir(&rig.folder).unwrap().map(|entry| entry.unwrap().path());
