@@ -13,7 +13,7 @@ use brickproof_trial::Stamp;
 use brickproof_units::{Instant, Span, Voltage};
 
 use crate::asking::ask;
-use crate::driver::calibrate;
+use crate::eyes;
 use crate::file;
 use crate::provision::{self, feed_with, usual_output};
 use crate::senses;
@@ -269,11 +269,7 @@ impl<'a> Conversation<'a> {
     /// # Errors
     /// The sensor's.
     pub async fn open_eyes(&self) -> Result<(), Failure> {
-        let Some(phase) = self.station.board().fastest_phase() else { return Ok(()) };
-        let light = self.station.light()?;
-        ask(light, "choose its integration time", ACTION, move |light, deadline| light.watch_for(phase, deadline))
-            .await
-            .map(drop)
+        eyes::open(self.station).await
     }
 
     /// Looks at the dark of a board without power, so that its light is told from the room's; chooses how it is looked at, too.
@@ -281,7 +277,7 @@ impl<'a> Conversation<'a> {
     /// # Errors
     /// The sensor's.
     pub async fn see_the_dark(&self) -> Result<Calibration, Failure> {
-        calibrate(self.station).await
+        eyes::calibrate(self.station).await
     }
 
     /// What its light is like next; its instant counts from the beginning.

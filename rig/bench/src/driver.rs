@@ -9,26 +9,22 @@ use std::sync::Arc;
 use brickproof_cloud::{Behaviour, Cloud, CloudConfig, CloudEvent};
 use brickproof_console::Lines;
 use brickproof_firmware::{Firmware, KeyStore, PUBLISHED};
-use brickproof_instruments::Failure;
-use brickproof_light::Calibration;
 use brickproof_scenario::plan::{CloudBehaviour, Plan};
 use brickproof_trial::{Achieved, ActionId, Command, CommandError, Observation, Stamp, Trial};
 use brickproof_units::{Instant, Span};
 use tokio::sync::{mpsc, watch};
 use tokio::task::AbortHandle;
 
-use crate::asking::ask;
 use crate::clock::Clock;
+use crate::eyes;
 use crate::hands::{Hands, News, Ready, Unready, in_words};
 use crate::provision::{Retired, power_cycle, provision};
-use crate::senses::{self, Sense, Senses};
+use crate::senses::{Sense, Senses};
 use crate::state::StateError;
-use crate::station::{ACTION, OpenStation, told};
+use crate::station::{OpenStation, told};
 
 /// How late an observation may be told, at the most, by a host that is not overloaded: a look at the console, and a turn of the tasks. Assumed.
 const LATE: Span = Span::millis(25);
-/// How many readings of the dark tell a sensor's own noise: a second at 41 ms each.
-const DARK_READINGS: usize = 24;
 
 /// What a trial is run with.
 #[derive(Clone, Debug)]
@@ -71,7 +67,7 @@ pub struct Outcome {
 pub async fn run(station: &Arc<OpenStation>, job: &Job, stop: watch::Receiver<Stop>) -> Result<Outcome, StateError> {
     station.leave_safe_state(&job.name)?;
     let (news, inbox) = mpsc::unbounded_channel();
-    let calibration = calibrate(station).await;
+    let calibration = eyes::calibrate(station).await;
     let clock = Clock::begin();
     let hands = Hands::new(Arc::clone(station), &job.plan, &job.firmware, job.seed, clock, news);
     let mut trial = Trial::new(Arc::clone(&job.plan), calibration.as_ref().cloned().unwrap_or_default());
@@ -121,27 +117,6 @@ pub async fn recover(station: &Arc<OpenStation>, firmware: &Firmware) -> Result<
         (Ok(done), Ok(())) => Ok(done.to_string()),
         (Err(why), Ok(())) => Err(why.to_string()),
     }
-}
-
-/// What the sensor sees of a board without power. What its filters let through nobody has measured here.
-pub(crate) async fn calibrate(station: &OpenStation) -> Result<Calibration, Failure> {
-    let Some(light) = &station.light else { return Ok(Calibration::typical()) };
-    let mut dark = Vec::new();
-    if let Some(phase) = station.board().fastest_phase() {
-        ask(light, "choose its integration time", ACTION, move |light, deadline| light.watch_for(phase, deadline))
-            .await?;
-    }
-    for _ in 0..DARK_READINGS {
-        let exposure = ask(light, "see the dark", ACTION, |light, deadline| light.sample(deadline)).await?;
-        // Only the distances between them count.
-        let at = Instant::START + exposure.end.at.since(Instant::START);
-        dark.push(senses::sample(Stamp::exact(at), &exposure));
-    }
-    Calibration::typical().with_dark(&dark).map_err(|error| {
-        let kind = brickproof_instruments::FailureKind::Answer(error.to_string());
-        Failure::new(light.device(), "see the dark", kind)
-            .with_help("the board is off: shield the sensor from other light")
-    })
 }
 
 struct Run {

@@ -12,6 +12,7 @@ mod cut;
 pub mod desk;
 pub mod discover;
 pub mod driver;
+mod eyes;
 pub mod file;
 pub mod fitness;
 mod hands;

@@ -11,14 +11,13 @@ use brickproof_units::{Instant, Span};
 
 use super::{BOOT, Check};
 use crate::asking::ask;
+use crate::eyes::{self, DARK_READINGS};
 use crate::station::ACTION;
 
 /// One look at the console: short, so that an end is noticed.
 const LOOK: Span = Span::millis(20);
 /// How long a board that has begun to speak is listened to.
 const SPEECH: Span = Span::secs(1);
-/// Readings of the dark: a second at 41 ms each.
-const DARK_READINGS: usize = 24;
 /// How long the light of a board is looked at: some patterns are dark for more than a second.
 const LIT: Span = Span::secs(4);
 /// Light is light if it is this many counts above the dark, and more than the dark itself moves; assumed.
@@ -141,11 +140,7 @@ impl Check<'_> {
     }
 
     pub(super) async fn look_at_the_dark(&self) -> Result<Brightness, Failure> {
-        if let Some(phase) = self.station.board().fastest_phase() {
-            let light = self.station.light()?;
-            ask(light, "choose its integration time", ACTION, move |light, deadline| light.watch_for(phase, deadline))
-                .await?;
-        }
+        eyes::open(self.station).await?;
         self.look_while(|readings| readings < DARK_READINGS).await
     }
 

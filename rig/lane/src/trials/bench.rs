@@ -22,6 +22,7 @@ use crate::{Mishap, eventually, note, same};
 const PATIENCE: Duration = Duration::from_secs(240);
 /// What a station whose supply is a load switch is made of.
 const DEVICES: [&str; 4] = ["lines", "bus", "console", "probe"];
+/// Files that these trials make lie in the guest's own memory: `guest/init` mounts it at `/tmp`, whatever computer boots the guest.
 const BENCH: &str = "/tmp/lane.yaml";
 /// A rail below this is off, in microvolts.
 const DARK: i64 = 500_000;
