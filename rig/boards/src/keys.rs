@@ -2,21 +2,12 @@
 //!
 //! Boundary: places. What is in them, and how it can be damaged, is `brickproof-keys`'.
 
-use brickproof_keys::Slot;
+use brickproof_keys::{Algorithm, Slot, SlotShape};
 use brickproof_yaml::decode::Decoder;
 use brickproof_yaml::tree::{Entry, Node};
 use brickproof_yaml::{Mistake, MistakeKind, Place, suggest};
 
 use crate::memory::{Address, Bytes, addresses, size, some_bytes};
-
-/// What a board's keys are made for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Algorithm {
-    /// Elliptic curve P-256: the private key as SEC1 DER, public ones as SPKI DER.
-    P256,
-    /// RSA: the device's own of 1024 bits as PKCS#1 DER, the server's of 2048 bits as SPKI DER.
-    Rsa,
-}
 
 /// Where a key slot lies inside a key area.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,11 +49,17 @@ impl Keys {
     pub fn slot(&self, slot: Slot) -> Option<&KeySlot> {
         self.slots.iter().find(|known| known.slot == slot)
     }
+
+    /// What a slot is like, if the board has it.
+    pub fn shape(&self, slot: Slot) -> Option<SlotShape> {
+        let place = self.slot(slot)?;
+        Some(SlotShape { slot, algorithm: self.algorithm, length: place.length.0 as usize })
+    }
 }
 
 pub(crate) fn keys(decoder: &mut Decoder<'_>, node: &Node) -> Option<Keys> {
     let fields = decoder.fields(node, "`keys`", &["algorithm", "areas", "through", "slots"])?;
-    let algorithms = [("p256", Algorithm::P256), ("rsa", Algorithm::Rsa)];
+    let algorithms = Algorithm::ALL.map(|algorithm| (algorithm.name(), algorithm));
     let algorithm = fields.required(decoder, "algorithm");
     let algorithm = algorithm.and_then(|node| decoder.choice(node, "an algorithm", &algorithms));
     let areas = fields.get("areas").map_or(Some(Vec::new()), |node| addresses(decoder, node));

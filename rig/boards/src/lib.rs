@@ -17,8 +17,9 @@ mod ports;
 mod profile;
 mod shelf;
 
+pub use brickproof_keys::Algorithm;
 pub use describe::describe;
-pub use keys::{Algorithm, KeySlot, Keys, slot_named};
+pub use keys::{KeySlot, Keys, slot_named};
 pub use led::{Led, Primary};
 pub use look::{LightStatus, Look, OFF, Shade, Shown, look};
 pub use memory::{Address, Bytes, FlashMap, IdentityPlace, Part, Sectors};

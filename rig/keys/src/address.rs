@@ -7,7 +7,8 @@
 use core::net::Ipv4Addr;
 use std::fmt;
 
-use crate::{Slot, SlotContent};
+use crate::slot::ERASED;
+use crate::{Slot, SlotContent, SlotShape};
 
 const TYPE_IPV4: u8 = 0;
 const TYPE_DOMAIN: u8 = 1;
@@ -94,11 +95,19 @@ impl ServerAddress {
         Ok(Self { host, port })
     }
 
-    /// The slot that holds this address.
+    /// The slot of a UDP device that holds this address.
     ///
     /// # Errors
     /// If the domain does not fit or is no host name.
     pub fn encode(&self) -> Result<SlotContent, ServerAddressError> {
+        self.encode_in(Slot::ServerAddress.shape())
+    }
+
+    /// The slot of that shape with this address in it.
+    ///
+    /// # Errors
+    /// If the domain does not fit or is no host name, or the slot is too short for any address.
+    pub fn encode_in(&self, shape: SlotShape) -> Result<SlotContent, ServerAddressError> {
         let octets;
         let (kind, data) = match &self.host {
             Host::Ipv4(address) => {
@@ -113,12 +122,12 @@ impl ServerAddress {
         if data.is_empty() || data.len() > LONGEST_DOMAIN {
             return Err(ServerAddressError::Length(u8::try_from(data.len()).unwrap_or(u8::MAX)));
         }
-        Ok(SlotContent::blank(Slot::ServerAddress).map(|bytes| {
-            bytes[0] = kind;
-            bytes[1] = data.len() as u8;
-            bytes[DATA..DATA + data.len()].copy_from_slice(data);
-            bytes[PORT..PORT + 2].copy_from_slice(&self.port.unwrap_or(0xffff).to_be_bytes());
-        }))
+        let mut bytes = [ERASED; PORT + 2];
+        bytes[0] = kind;
+        bytes[1] = data.len() as u8;
+        bytes[DATA..DATA + data.len()].copy_from_slice(data);
+        bytes[PORT..].copy_from_slice(&self.port.unwrap_or(0xffff).to_be_bytes());
+        SlotContent::shaped(shape, &bytes).map_err(|_| ServerAddressError::TooShort(shape.length))
     }
 }
 

@@ -4,10 +4,11 @@
 //! is another question, and on real devices another fault: a raw flip also breaks the checksum of the layer that stores the slot.
 
 use std::fmt;
+use std::ops::Range;
 
 use crate::slot::ERASED;
 use crate::state::Flip;
-use crate::{Fingerprint, Slot, SlotContent, SplitMix64};
+use crate::{Fingerprint, Part, Slot, SlotContent, SplitMix64};
 
 /// A way to damage a slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -114,6 +115,17 @@ pub enum CorruptionError {
     /// There is nothing to put in its place.
     #[error("`{0}` needs another content to put in place of the right one")]
     NoAlternate(Corruption),
+    /// The key that is there has no such part.
+    #[error("what is in slot {slot} has no {part} part that could be damaged")]
+    NoPart {
+        /// The part.
+        part: Part,
+        /// The slot.
+        slot: Slot,
+    },
+    /// It damages the whole slot and no part of it.
+    #[error("`{0}` damages the whole slot, not a part of it")]
+    NotInAPart(Corruption),
     /// It is meant for another slot.
     #[error("`{corruption}` is for slot {wanted}, not for {found}")]
     WrongSlot {
@@ -176,37 +188,59 @@ impl Corruption {
         seed: u64,
         alternates: &Alternates,
     ) -> Result<Corrupted, CorruptionError> {
+        self.apply_in(None, content, seed, alternates)
+    }
+
+    /// Whether it can be kept to a part of a key.
+    pub const fn can_aim(self) -> bool {
+        matches!(self, Self::OneBitCleared | Self::OneBitSet)
+    }
+
+    /// The same, kept to a part of the key that is there; `None` for wherever it falls.
+    ///
+    /// # Errors
+    /// Also if the key has no such part, or the corruption damages more than a part.
+    pub fn apply_in(
+        self,
+        part: Option<Part>,
+        content: &SlotContent,
+        seed: u64,
+        alternates: &Alternates,
+    ) -> Result<Corrupted, CorruptionError> {
+        let slot = content.slot();
+        let within = match part {
+            None => 0..content.used(),
+            Some(_) if !self.can_aim() => return Err(CorruptionError::NotInAPart(self)),
+            Some(part) => part.place(content).ok_or(CorruptionError::NoPart { part, slot })?,
+        };
         let mut random = SplitMix64::new(seed);
-        let change =
-            match self {
-                Self::Blank => Some(Change::Blanked),
-                Self::Zeroed => Some(Change::Zeroed),
-                Self::FirstByte => Some(Change::FirstByteErased),
-                Self::TornTail => {
-                    let places: Vec<usize> = (1..content.used()).collect();
-                    random.pick(&places).map(|from| Change::TailErased { from })
-                }
-                Self::OneBitCleared => random
-                    .pick(&bits(content, Flip::Cleared))
-                    .map(|(offset, bit)| Change::BitFlipped { offset, bit, flip: Flip::Cleared }),
-                Self::OneBitSet => random.pick(&bits(content, Flip::Set)).map(|(offset, bit)| Change::BitFlipped {
-                    offset,
-                    bit,
-                    flip: Flip::Set,
-                }),
-                Self::StaleCopy => return self.replace(content, alternates.stale.as_ref()),
-                Self::ValidButWrong => return self.replace(content, alternates.other.as_ref()),
-                Self::Address if content.slot() == Slot::ServerAddress => {
-                    return self.replace(content, alternates.wrong_address.as_ref());
-                }
-                Self::Address => {
-                    return Err(CorruptionError::WrongSlot {
-                        corruption: self,
-                        wanted: Slot::ServerAddress,
-                        found: content.slot(),
-                    });
-                }
-            };
+        let change = match self {
+            Self::Blank => Some(Change::Blanked),
+            Self::Zeroed => Some(Change::Zeroed),
+            Self::FirstByte => Some(Change::FirstByteErased),
+            Self::TornTail => {
+                let places: Vec<usize> = (1..content.used()).collect();
+                random.pick(&places).map(|from| Change::TailErased { from })
+            }
+            Self::OneBitCleared => random
+                .pick(&bits(content, &within, Flip::Cleared))
+                .map(|(offset, bit)| Change::BitFlipped { offset, bit, flip: Flip::Cleared }),
+            Self::OneBitSet => random
+                .pick(&bits(content, &within, Flip::Set))
+                .map(|(offset, bit)| Change::BitFlipped { offset, bit, flip: Flip::Set }),
+            Self::StaleCopy => return self.replace(content, alternates.stale.as_ref()),
+            Self::ValidButWrong => return self.replace(content, alternates.other.as_ref()),
+            Self::Address if content.slot() == Slot::ServerAddress => {
+                return self.replace(content, alternates.wrong_address.as_ref());
+            }
+            Self::Address => {
+                return Err(CorruptionError::WrongSlot {
+                    corruption: self,
+                    wanted: Slot::ServerAddress,
+                    found: content.slot(),
+                });
+            }
+        };
         let damaged = change.map(|change| Corrupted { content: content.map(|bytes| carry_out(change, bytes)), change });
         damaged
             .filter(|damaged| damaged.content != *content)
@@ -230,8 +264,8 @@ impl Corruption {
     }
 }
 
-/// The bits of the used part that `flip` can turn over, except the one that would make byte 0 look erased.
-fn bits(content: &SlotContent, flip: Flip) -> Vec<(usize, u32)> {
+/// The bits in that place that `flip` can turn over, except the one that would make byte 0 look erased.
+fn bits(content: &SlotContent, within: &Range<usize>, flip: Flip) -> Vec<(usize, u32)> {
     let value_before = match flip {
         Flip::Set => 0,
         Flip::Cleared => 1,
@@ -240,6 +274,7 @@ fn bits(content: &SlotContent, flip: Flip) -> Vec<(usize, u32)> {
         content.expose_used().iter().enumerate().flat_map(|(offset, byte)| (0..8).map(move |bit| (offset, bit, *byte)));
     all.filter(|(offset, bit, byte)| byte >> bit & 1 == value_before && !(*offset == 0 && byte ^ (1 << bit) == ERASED))
         .map(|(offset, bit, _)| (offset, bit))
+        .filter(|(offset, _)| within.contains(offset))
         .collect()
 }
 
@@ -256,10 +291,36 @@ fn carry_out(change: Change, bytes: &mut [u8]) {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::LazyLock;
+
     use proptest::prelude::*;
 
     use super::*;
     use crate::{check, fixtures};
+
+    fn alternates_of(content: &SlotContent) -> Alternates {
+        match content.shape().algorithm {
+            crate::Algorithm::P256 => alternates(content.slot()),
+            crate::Algorithm::Rsa => {
+                let wrong = fixtures::address().map(|bytes| bytes[2] ^= 1);
+                let address = SlotContent::shaped(fixtures::on_photon(Slot::ServerAddress), wrong.expose()).unwrap();
+                let other = match content.slot() {
+                    Slot::DevicePrivate => RSA_OTHER.clone(),
+                    Slot::ServerPublic => fixtures::rsa_server_other(),
+                    Slot::ServerAddress => address.clone(),
+                };
+                Alternates { stale: Some(other.clone()), other: Some(other), wrong_address: Some(address) }
+            }
+        }
+    }
+
+    /// Making one takes a while.
+    static RSA_OTHER: LazyLock<SlotContent> =
+        LazyLock::new(|| crate::seeded_device_key(fixtures::on_photon(Slot::DevicePrivate), 1).unwrap());
+
+    fn rsa_address() -> SlotContent {
+        SlotContent::shaped(fixtures::on_photon(Slot::ServerAddress), fixtures::address().expose()).unwrap()
+    }
 
     fn alternates(slot: Slot) -> Alternates {
         let wrong_address = SlotContent::new(Slot::ServerAddress, b"\x01\x07example").unwrap();
@@ -272,7 +333,14 @@ mod tests {
     }
 
     fn content() -> impl Strategy<Value = SlotContent> {
-        let real = prop::sample::select(vec![fixtures::device_old(), fixtures::server(), fixtures::address()]);
+        let real = prop::sample::select(vec![
+            fixtures::device_old(),
+            fixtures::server(),
+            fixtures::address(),
+            fixtures::rsa_device(),
+            fixtures::rsa_server(),
+            rsa_address(),
+        ]);
         let any = (prop::sample::select(Slot::ALL.to_vec()), prop::collection::vec(any::<u8>(), 1..128))
             .prop_map(|(slot, bytes)| SlotContent::new(slot, &bytes).unwrap());
         prop_oneof![real, any]
@@ -342,12 +410,12 @@ mod tests {
     proptest! {
         #[test]
         fn each_corruption_changes_exactly_what_it_says(content in content(), seed in any::<u64>(), corruption in prop::sample::select(Corruption::ALL.to_vec())) {
-            let alternates = alternates(content.slot());
+            let alternates = alternates_of(&content);
             let Ok(damaged) = corruption.apply(&content, seed, &alternates) else { return Ok(()) };
             let (before, after) = (content.expose(), damaged.content.expose());
             let differences = differing_bits(&content, &damaged.content);
             prop_assert!(!differences.is_empty());
-            prop_assert_eq!(damaged.content.slot(), content.slot());
+            prop_assert_eq!(damaged.content.shape(), content.shape());
             match damaged.change {
                 Change::Blanked => prop_assert!(after.iter().all(|byte| *byte == 0xff)),
                 Change::Zeroed => prop_assert!(after.iter().all(|byte| *byte == 0)),
@@ -372,9 +440,43 @@ mod tests {
 
         #[test]
         fn the_seed_alone_decides(content in content(), seed in any::<u64>(), corruption in prop::sample::select(Corruption::ALL.to_vec())) {
-            let alternates = alternates(content.slot());
+            let alternates = alternates_of(&content);
             prop_assert_eq!(corruption.apply(&content, seed, &alternates), corruption.apply(&content, seed, &alternates));
         }
+    }
+
+    #[test]
+    fn a_damage_stays_in_the_part_it_is_aimed_at() {
+        let none = Alternates::default();
+        for content in [fixtures::rsa_device(), fixtures::rsa_server(), fixtures::device_old(), fixtures::server()] {
+            for (part, place) in Part::ALL.into_iter().filter_map(|part| Some((part, part.place(&content)?))) {
+                for seed in 0..50 {
+                    let damaged = Corruption::OneBitSet.apply_in(Some(part), &content, seed, &none).unwrap();
+                    let [(offset, _)] = differing_bits(&content, &damaged.content)[..] else {
+                        panic!("more than a bit")
+                    };
+                    assert!(place.contains(&offset), "{part} of {content:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_has_no_parts_is_not_aimed_at() {
+        let refused = |corruption: Corruption, part, content: SlotContent| {
+            corruption.apply_in(Some(part), &content, 1, &Alternates::default()).unwrap_err().to_string()
+        };
+        insta::assert_snapshot!([
+            refused(Corruption::OneBitSet, Part::Private, fixtures::server()),
+            refused(Corruption::OneBitSet, Part::Public, fixtures::address()),
+            refused(Corruption::OneBitSet, Part::Public, SlotContent::blank(Slot::DevicePrivate)),
+            refused(Corruption::Blank, Part::Public, fixtures::device_old()),
+        ].join("\n"), @r"
+        what is in slot server_public has no private part that could be damaged
+        what is in slot server_address has no public part that could be damaged
+        what is in slot device_private has no public part that could be damaged
+        `blank` damages the whole slot, not a part of it
+        ");
     }
 
     /// Over the seeds, every byte of a key can be hit: no byte of the key is out of the campaign's reach.

@@ -1,4 +1,4 @@
-//! Where keys are kept: the three slots of Device OS's UDP devices.
+//! Where keys are kept: three slots, of whatever length and kind a board has them; by themselves those of Device OS's UDP devices.
 //!
 //! Boundary: offsets, sizes and padding. What the bytes mean is [`check`](crate::check)'s and [`ServerAddress`](crate::ServerAddress)'s.
 //!
@@ -12,12 +12,50 @@ use crate::{Fingerprint, Secret};
 /// What an erased flash byte reads as, and what slots are padded with.
 pub(crate) const ERASED: u8 = 0xff;
 
+/// What a board's keys are made for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Algorithm {
+    /// Elliptic curve P-256: the private key as SEC1 DER (RFC 5915), public ones as SPKI DER.
+    P256,
+    /// RSA: the device's own of 1024 bits as PKCS#1 DER (RFC 8017), the server's of 2048 bits as SPKI DER.
+    Rsa,
+}
+
+impl Algorithm {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::P256, Self::Rsa];
+
+    /// The name in profiles and key files.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::P256 => "p256",
+            Self::Rsa => "rsa",
+        }
+    }
+
+    /// The algorithm of this name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|algorithm| algorithm.name() == name)
+    }
+}
+
+/// What a slot of a board is like: which one, how long, and what kind of key it is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SlotShape {
+    /// Which slot.
+    pub slot: Slot,
+    /// The kind of key; of no account for an address.
+    pub algorithm: Algorithm,
+    /// All of its bytes, what no key fills among them.
+    pub length: usize,
+}
+
 /// A key slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Slot {
-    /// The device's private key: P-256, SEC1 DER (RFC 5915). Holds the device's identity.
+    /// The device's private key. Holds the device's identity.
     DevicePrivate,
-    /// The server's public key: P-256, SPKI DER.
+    /// The server's public key.
     ServerPublic,
     /// The server's address: type, length, data, port.
     ServerAddress,
@@ -27,7 +65,7 @@ impl Slot {
     /// All slots, in the order of their offsets.
     pub const ALL: [Self; 3] = [Self::DevicePrivate, Self::ServerPublic, Self::ServerAddress];
 
-    /// Offset in the device configuration table (DCT), in bytes. It is also the offset for DFU alternate setting 1.
+    /// Offset in the device configuration table (DCT) of a UDP device, in bytes. It is also the offset for DFU alternate setting 1.
     pub const fn dct_offset(self) -> u32 {
         match self {
             Self::DevicePrivate => 3106,
@@ -36,7 +74,12 @@ impl Slot {
         }
     }
 
-    /// Size in bytes.
+    /// What it is like on a UDP device.
+    pub const fn shape(self) -> SlotShape {
+        SlotShape { slot: self, algorithm: Algorithm::P256, length: self.size() }
+    }
+
+    /// Size in bytes on a UDP device.
     pub const fn size(self) -> usize {
         match self {
             Self::DevicePrivate | Self::ServerPublic => 192,
@@ -99,46 +142,63 @@ impl SlotMap {
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct SlotContent {
     slot: Slot,
+    algorithm: Algorithm,
     bytes: Secret,
 }
 
 /// Too many bytes for a slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{length} bytes do not fit into slot {slot} of {} bytes", slot.size())]
+#[error("{length} bytes do not fit into slot {slot} of {room} bytes")]
 pub struct SlotTooLong {
     slot: Slot,
     length: usize,
+    room: usize,
 }
 
 impl SlotContent {
-    /// `bytes` at the beginning of `slot`, padded with 0xFF.
+    /// `bytes` at the beginning of `slot` of a UDP device, padded with 0xFF.
     ///
     /// # Errors
     /// If there are more bytes than the slot has.
     pub fn new(slot: Slot, bytes: &[u8]) -> Result<Self, SlotTooLong> {
-        if bytes.len() > slot.size() {
-            return Err(SlotTooLong { slot, length: bytes.len() });
+        Self::shaped(slot.shape(), bytes)
+    }
+
+    /// `bytes` at the beginning of a slot of that shape, padded with 0xFF.
+    ///
+    /// # Errors
+    /// If there are more bytes than the slot has.
+    pub fn shaped(shape: SlotShape, bytes: &[u8]) -> Result<Self, SlotTooLong> {
+        let SlotShape { slot, algorithm, length: room } = shape;
+        if bytes.len() > room {
+            return Err(SlotTooLong { slot, length: bytes.len(), room });
         }
         let mut padded = bytes.to_vec();
-        padded.resize(slot.size(), ERASED);
-        Ok(Self { slot, bytes: Secret::new(padded) })
+        padded.resize(room, ERASED);
+        Ok(Self { slot, algorithm, bytes: Secret::new(padded) })
     }
 
-    /// An erased slot.
+    /// An erased slot of a UDP device.
     pub fn blank(slot: Slot) -> Self {
-        Self { slot, bytes: Secret::new(vec![ERASED; slot.size()]) }
+        Self { slot, algorithm: Algorithm::P256, bytes: Secret::new(vec![ERASED; slot.size()]) }
     }
 
-    /// The bytes that `dct`, a whole DCT, has in `slot`. `None` if it ends before the slot does.
+    /// The bytes that `dct`, a whole DCT of a UDP device, has in `slot`. `None` if it ends before the slot does.
     pub fn from_dct(slot: Slot, dct: &[u8]) -> Option<Self> {
-        dct.get(slot.dct_range()).map(|bytes| Self { slot, bytes: Secret::new(bytes) })
+        let bytes = dct.get(slot.dct_range())?;
+        Some(Self { slot, algorithm: Algorithm::P256, bytes: Secret::new(bytes) })
     }
 
     /// A changed content of the same slot. The length must stay.
     pub(crate) fn map(&self, change: impl FnOnce(&mut [u8])) -> Self {
         let mut bytes = self.expose().to_vec();
         change(&mut bytes);
-        Self { slot: self.slot, bytes: Secret::new(bytes) }
+        Self { bytes: Secret::new(bytes), ..*self }
+    }
+
+    /// What the slot is like.
+    pub fn shape(&self) -> SlotShape {
+        SlotShape { slot: self.slot, algorithm: self.algorithm, length: self.expose().len() }
     }
 
     /// Which slot.
