@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use brickproof_boards::{BoardProfile, InputLimits};
-use brickproof_firmware::{Firmware, KeyStore, Memory, ReadMemory, StoreError, UICR};
+use brickproof_firmware::{Firmware, KeyStore, Memory, ReadMemory, StoreError};
 use brickproof_instruments::{Deadline, Drive, Failure, FailureKind, Kind, Output, Probe, Region};
 use brickproof_keys::lantern_layout::Area;
 use brickproof_units::{Current, Span, Voltage};
@@ -237,10 +237,10 @@ async fn attempt(station: &OpenStation, firmware: &Firmware, keys: KeyStore) -> 
     feed(station).await?;
     right_board(station).await?;
     keep_strange_keys(station, keys).await?;
-    let contents: Vec<(u32, Vec<u8>)> = [(0, firmware.image().to_vec()), (UICR, firmware.uicr().to_vec())]
-        .into_iter()
-        .chain(keys.factory_content().map(|content| (content.address, content.bytes)))
-        .filter(|(_, bytes)| !bytes.is_empty())
+    let contents: Vec<(u32, Vec<u8>)> = firmware
+        .pieces()
+        .map(|(address, bytes)| (address, bytes.to_vec()))
+        .chain(keys.written_first().into_iter().map(|content| (content.address, content.bytes)))
         .collect();
     let written = ask(station.probe()?, "write firmware and keys", WRITING, move |probe, deadline| {
         let mut memory = Probed { probe, deadline };

@@ -19,6 +19,7 @@ use brickproof_explore::{
     SoakSettings, Stopped, SweepSettings, undisturbed,
 };
 use brickproof_firmware::Firmware;
+use brickproof_report::Secrets;
 use brickproof_report::results::World;
 use brickproof_scenario::plan::Plan;
 use brickproof_trial::{Trial, TrialId};
@@ -27,7 +28,7 @@ use sha2::{Digest, Sha256};
 
 use crate::arguments::{Conduct, Format};
 use crate::commands::campaign::{as_duration, refused};
-use crate::commands::run::{FirmwareFrom, replay_command};
+use crate::commands::run::{FirmwareFrom, replay_command, secrets_of};
 use crate::exit::{Exit, Problem};
 use crate::files::{self, Source};
 use crate::stations::{Chosen, Interrupted};
@@ -74,6 +75,11 @@ impl Prepared {
             }
         }
         Ok(())
+    }
+
+    /// The private keys that may turn up in its trials.
+    fn secrets(&self) -> Secrets {
+        secrets_of(self.subjects.iter().map(|subject| (&subject.plan, &subject.firmware)))
     }
 
     /// What the boards are called that the campaign asks for one by one.
@@ -290,7 +296,12 @@ pub(crate) fn conduct(prepared: Prepared, conduct: &Conduct) -> Result<Exit, Pro
     let showing = Showing::new(conduct.format, &prepared.campaign.title, world, &course);
     let deadline = prepared.campaign.budget.time.map(|time| Instant::now() + as_duration(time));
     let evidence = match prepared.campaign.kind {
-        Kind::Soak(_) => Some(Evidence::open(journal.folder(), prepared.campaign.budget.evidence, conduct.fresh)?),
+        Kind::Soak(_) => Some(Evidence::open(
+            journal.folder(),
+            prepared.campaign.budget.evidence,
+            prepared.secrets(),
+            conduct.fresh,
+        )?),
         _ => None,
     };
     let mut desk = Desk { prepared: &prepared, course, journal, evidence, showing, world, deadline, trouble: None };

@@ -7,8 +7,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use brickproof_boards::BoardProfile;
-use brickproof_firmware::Firmware;
-use brickproof_scenario::plan::{FirmwareName, Plan};
+use brickproof_firmware::{Firmware, State};
+use brickproof_scenario::plan::{FirmwareName, Plan, StateName};
 use brickproof_scenario::{Knob, Library, Override, Scenario, Setting, suggestion};
 
 use crate::arguments::Selection;
@@ -41,7 +41,8 @@ pub(crate) fn load(selection: &Selection) -> Result<Vec<(Source, Scenario)>, Pro
     let library = match &selection.firmware {
         Some(_) => library().clone(),
         None => library().clone().with_firmware_files(judge_firmware_file),
-    };
+    }
+    .with_states(judge_state);
     let sources = read(&selection.paths)?;
     let (axes, settings) = told_apart(&selection.set)?;
     note_tried_values(&axes, &sources)?;
@@ -89,7 +90,7 @@ pub(crate) fn turned(plan: &Plan, settings: &[Setting]) -> Result<Plan, Problem>
 
 /// Reads every scenario below `paths` and looks at the firmware files that they name.
 pub(crate) fn load_all(paths: &[PathBuf]) -> Result<Vec<Scenario>, Problem> {
-    let library = library().clone().with_firmware_files(judge_firmware_file);
+    let library = library().clone().with_firmware_files(judge_firmware_file).with_states(judge_state);
     let scenarios = understand(read(paths)?, &[], &library)?;
     Ok(scenarios.into_iter().map(|(_, scenario)| scenario).collect())
 }
@@ -256,9 +257,32 @@ pub(crate) fn is_campaign(path: &Path) -> Result<bool, Problem> {
     Ok(bytes.split(|byte| *byte == b'\n').any(|line| line.starts_with(b"campaign:")))
 }
 
-/// The image that `plan` names, if its board has room for it.
+/// What the board of `plan` holds as its trial begins: the image that it names, if its board has room for it, or a state, with another image
+/// over it if it names one.
 pub(crate) fn firmware_of(plan: &Plan) -> Result<Firmware, Problem> {
-    firmware_called(&plan.firmware.0, &plan.board)
+    let Some(StateName(path)) = &plan.state else { return firmware_called(&plan.firmware.0, &plan.board) };
+    let refused = |what| Problem::Selection {
+        what,
+        help: "`brickproof autopsy` writes such folders; `brickproof lint` checks that they are whole".to_owned(),
+    };
+    let state = state(path, &plan.board).map_err(refused)?;
+    if plan.firmware.is_as_found() {
+        return Ok(state.as_firmware(FirmwareName::AS_FOUND));
+    }
+    let firmware = firmware_called(&plan.firmware.0, &plan.board)?;
+    state.with(&firmware).map_err(|error| refused(error.to_string()))
+}
+
+/// For the reader of scenarios: whether that folder holds the state of such a board.
+fn judge_state(path: &str, board: &BoardProfile) -> Result<(), String> {
+    state(path, board).map(drop)
+}
+
+/// The state in that folder, or why there is none of such a board.
+fn state(path: &str, board: &BoardProfile) -> Result<State, String> {
+    let folder = Path::new(path);
+    State::read(board, |name| fs::read(folder.join(name)))
+        .map_err(|error| format!("{path} is no state of a board: {error}"))
 }
 
 /// The image of that name, a shipped one or a file, if that board has room for it.

@@ -17,6 +17,15 @@ pub struct Firmware {
     image: Arc<[u8]>,
     uicr: Arc<[u8]>,
     sha256: Arc<str>,
+    keys: WithKeys,
+}
+
+/// Whether keys are written with an image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum WithKeys {
+    Factory,
+    /// The image is the whole of a flash that was read out: its keys are in it.
+    AsFound,
 }
 
 /// The images of the reference firmware, as committed under `fixtures/firmware/images`.
@@ -34,6 +43,8 @@ pub const UICR: u32 = 0x1000_1000;
 const LARGEST_IMAGE: usize = 1 << 20;
 /// Bytes from the beginning of UICR that a file may fill: more than any part implements.
 const LARGEST_UICR: usize = 1 << 12;
+/// No part that is supported has larger pages, except those that erase by the sector.
+const PIECE: usize = 4096;
 /// What erased flash reads.
 const ERASED: u8 = 0xFF;
 
@@ -108,6 +119,12 @@ impl Firmware {
         Ok(Self::new(name, &content))
     }
 
+    /// Everything that a board held: the whole of its flash, keys and all, and of its user configuration registers.
+    pub(crate) fn as_found(name: &str, flash: &[u8], uicr: &[u8]) -> Self {
+        let whole = Self::new(name, &Content { image: flash.to_vec(), uicr: uicr.to_vec() });
+        Self { keys: WithKeys::AsFound, ..whole }
+    }
+
     fn new(name: &str, Content { image, uicr }: &Content) -> Self {
         let mut digest = Sha256::new_with_prefix(image);
         if !uicr.is_empty() {
@@ -116,7 +133,8 @@ impl Firmware {
             digest.update(uicr);
         }
         let sha256: String = digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-        Self { name: name.into(), image: image[..].into(), uicr: uicr[..].into(), sha256: sha256.into() }
+        let keys = WithKeys::Factory;
+        Self { name: name.into(), image: image[..].into(), uicr: uicr[..].into(), sha256: sha256.into(), keys }
     }
 
     /// Its name in scenarios, or the path it came from.
@@ -137,8 +155,37 @@ impl Firmware {
     /// How the image expects its keys, by what it is and not by what it is called. `heal-full` also adopts a single copy, so that is
     /// right for every other image.
     pub fn store(&self) -> Store {
-        let is_this = |(name, image): &(&str, &[u8])| *name == "lantern-heal-full" && **image == *self.image;
-        if SHIPPED.iter().any(is_this) { Store::TwoCopies } else { Store::SingleCopy }
+        let is_this = |image: &[u8]| match self.keys {
+            WithKeys::Factory => *image == *self.image,
+            WithKeys::AsFound => self.image.starts_with(image),
+        };
+        if SHIPPED.iter().any(|(name, image)| *name == "lantern-heal-full" && is_this(image)) {
+            Store::TwoCopies
+        } else {
+            Store::SingleCopy
+        }
+    }
+
+    /// The shipped image at the beginning of a flash.
+    pub fn recognised(flash: &[u8]) -> Option<Self> {
+        // Of images of which one begins with another, the longer one.
+        let (name, _) = SHIPPED.iter().filter(|(_, image)| flash.starts_with(image)).max_by_key(|(_, it)| it.len())?;
+        Self::shipped(name)
+    }
+
+    /// Whether it is all that a board held, so that no keys are written with it.
+    pub fn is_as_found(&self) -> bool {
+        self.keys == WithKeys::AsFound
+    }
+
+    /// What is written where, in the pieces that are compared with what is there and written only if they differ: a whole flash by the page.
+    pub fn pieces(&self) -> impl Iterator<Item = (u32, &[u8])> {
+        let length = match self.keys {
+            WithKeys::Factory => self.image.len(),
+            WithKeys::AsFound => PIECE,
+        };
+        let image = self.image.chunks(length.max(1)).enumerate().map(move |(index, it)| ((index * length) as u32, it));
+        image.chain([(UICR, &self.uicr[..])]).filter(|(_, bytes)| !bytes.is_empty())
     }
 
     /// SHA-256 of [`Self::image`], followed, if the file has any, by the address and content of [`Self::uicr`]; lower-case hex.

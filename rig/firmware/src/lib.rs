@@ -4,8 +4,10 @@
 
 mod image;
 mod memory;
+mod state;
 mod store;
 
 pub use image::{Firmware, FirmwareError, UICR};
 pub use memory::{Memory, ReadMemory};
-pub use store::{KeyStore, PUBLISHED, Published, StoreError, private_keys};
+pub use state::{FLASH_FILE, MANIFEST, State, StateError, UICR_FILE};
+pub use store::{KeyStore, PUBLISHED, Published, StoreError, private_keys, private_keys_of};

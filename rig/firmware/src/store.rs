@@ -2,6 +2,7 @@
 //!
 //! Boundary: the published test keys of `fixtures/keys` and lantern's layout, in whatever [`Memory`] the board has.
 
+use std::ops::Range;
 use std::sync::{Arc, LazyLock};
 
 use brickproof_boards::BoardProfile;
@@ -73,13 +74,28 @@ pub struct KeyStore {
     pub chip: Chip,
     /// One copy or two.
     pub store: Store,
+    /// The fingerprints of what the slots hold at the beginning, if that is not what a factory writes.
+    pub found: Option<[Fingerprint; 3]>,
 }
 
 impl KeyStore {
     /// How that image keeps its keys on that board. `None` if its profile does not name lantern's two key areas: somewhere else, writing there
     /// could destroy what is needed to start.
     pub fn of(board: &BoardProfile, firmware: &Firmware) -> Option<Self> {
-        Some(Self { chip: chip_with_areas_of(board)?, store: firmware.store() })
+        let fresh = Self { chip: chip_with_areas_of(board)?, store: firmware.store(), found: None };
+        let found = firmware.is_as_found().then(|| fresh.found_in(firmware));
+        Some(Self { found, ..fresh })
+    }
+
+    fn found_in(self, firmware: &Firmware) -> [Fingerprint; 3] {
+        let area = |area| firmware.image().get(area_range(self.chip, area)).unwrap_or_default();
+        let areas = [Area::A, Area::B].map(area);
+        let current = match self.store {
+            Store::SingleCopy => Area::A,
+            Store::TwoCopies => current_of(areas.map(CopyState::read)),
+        };
+        let bytes = areas[current as usize];
+        Slot::ALL.map(|slot| slot_in(slot, bytes).fingerprint())
     }
 
     /// Whether the rig knows where to write on boards of that kind.
@@ -98,12 +114,17 @@ impl KeyStore {
         lantern_layout::factory_content(self.chip, self.store, &PUBLISHED.set)
     }
 
-    /// Writes the genuine keys as a factory would.
+    /// The keys that are written before a trial: those of a factory, or none if the board begins as another one was found.
+    pub fn written_first(self) -> Vec<FlashContent> {
+        if self.found.is_some() { Vec::new() } else { self.factory_content().into() }
+    }
+
+    /// Writes the genuine keys as a factory would; nothing if the board begins as another one was found.
     ///
     /// # Errors
     /// What the memory says.
     pub fn provision<M: Memory>(self, memory: &mut M) -> Result<(), StoreError> {
-        self.factory_content().iter().try_for_each(|content| write(memory, content.address, &content.bytes))
+        self.written_first().iter().try_for_each(|content| write(memory, content.address, &content.bytes))
     }
 
     /// The area that counts: with two copies the current one, and the first if neither is valid.
@@ -115,8 +136,7 @@ impl KeyStore {
             return Ok(Area::A);
         }
         let states = [self.read_area(memory, Area::A)?, self.read_area(memory, Area::B)?];
-        let [a, b] = states.map(|it| CopyState::read(&it));
-        Ok(lantern_layout::current_copy(a, b).unwrap_or(Area::A))
+        Ok(current_of(states.map(|it| CopyState::read(&it))))
     }
 
     /// All of an area.
@@ -132,8 +152,7 @@ impl KeyStore {
     fn slot<M: ReadMemory>(self, memory: &mut M, slot: Slot) -> Result<(Area, SlotContent), StoreError> {
         let area = self.current_area(memory)?;
         let bytes = self.read_area(memory, area)?;
-        let content = SlotContent::from_dct(slot, &bytes).unwrap_or_else(|| SlotContent::blank(slot));
-        Ok((area, content))
+        Ok((area, slot_in(slot, &bytes)))
     }
 
     /// The fingerprint of the device key in an area, if it is whole and none of those that the rig writes or hands out: somebody's identity,
@@ -144,7 +163,7 @@ impl KeyStore {
         (check(&key).is_ok() && !is_ours).then(|| key.fingerprint())
     }
 
-    /// What the slot holds, compared with what it was provisioned with and with what the cloud issued.
+    /// What the slot holds, compared with the genuine content, with what the cloud issued and with what was found.
     ///
     /// # Errors
     /// What the memory says.
@@ -161,6 +180,8 @@ impl KeyStore {
             plan::SlotContent::New
         } else if content.used() == 0 {
             plan::SlotContent::Blank
+        } else if self.found.is_some_and(|found| found[slot as usize] == content.fingerprint()) {
+            plan::SlotContent::AsFound
         } else {
             plan::SlotContent::Torn
         })
@@ -190,6 +211,13 @@ pub fn private_keys() -> [SlotContent; 3] {
     [PUBLISHED.device_old.clone(), PUBLISHED.device_new.clone(), stale_key()]
 }
 
+/// The device keys that a board of that kind has in its flash as it begins a trial, and that may not be shown either.
+pub fn private_keys_of(board: &BoardProfile, firmware: &Firmware) -> Vec<SlotContent> {
+    let Some(chip) = chip_with_areas_of(board).filter(|_| firmware.is_as_found()) else { return Vec::new() };
+    let areas = [Area::A, Area::B].map(|area| firmware.image().get(area_range(chip, area)).unwrap_or_default());
+    areas.iter().filter_map(|area| SlotContent::from_dct(Slot::DevicePrivate, area)).collect()
+}
+
 /// A device key that the cloud no longer knows.
 fn stale_key() -> SlotContent {
     device_key_from_seed(1)
@@ -204,6 +232,21 @@ fn alternates(slot: Slot) -> Alternates {
         Slot::ServerAddress => (keys.wrong_address.clone(), keys.wrong_address.clone()),
     };
     Alternates { stale: Some(stale), other: Some(other), wrong_address: Some(keys.wrong_address.clone()) }
+}
+
+/// The copy that counts: the current one, and the first if neither is valid.
+fn current_of([a, b]: [CopyState; 2]) -> Area {
+    lantern_layout::current_copy(a, b).unwrap_or(Area::A)
+}
+
+fn slot_in(slot: Slot, area: &[u8]) -> SlotContent {
+    SlotContent::from_dct(slot, area).unwrap_or_else(|| SlotContent::blank(slot))
+}
+
+/// Where an area lies in a flash that begins at address 0.
+fn area_range(chip: Chip, area: Area) -> Range<usize> {
+    let start = area.address(chip) as usize;
+    start..start + lantern_layout::AREA_SIZE
 }
 
 fn write<M: Memory>(memory: &mut M, address: u32, bytes: &[u8]) -> Result<(), StoreError> {

@@ -9,7 +9,7 @@ use brickproof_yaml::tree::{Node, Value};
 use brickproof_yaml::{Mistake, MistakeKind};
 
 use crate::lights;
-use crate::plan::{Condition, Expectation, Identity, Level, SlotContent};
+use crate::plan::{Condition, Expectation, FirmwareName, Identity, Level, SlotContent};
 use crate::reader::Reader;
 
 /// The keys with which a condition can be written.
@@ -121,10 +121,17 @@ impl Reader<'_, '_> {
             ("new", SlotContent::New),
             ("blank", SlotContent::Blank),
             ("torn", SlotContent::Torn),
+            (FirmwareName::AS_FOUND, SlotContent::AsFound),
         ];
         let slot = self.slot(node);
         let is = fields.required(&mut self.decoder, "is");
         let accepts = is.and_then(|node| self.accepts(node, "what a slot can hold", &contents));
+        if let (Some(accepts), Some(node), false) = (&accepts, is, self.has_state)
+            && accepts.contains(&SlotContent::AsFound)
+        {
+            let unfounded = Mistake::new(MistakeKind::Misplaced, node.place, "nothing is `as_found` without `state`");
+            self.decoder.report(unfounded.help("a board that is provisioned anew begins with the `old` keys"));
+        }
         Some(fact(Condition::Slot { slot: slot?, accepts: accepts? }))
     }
 

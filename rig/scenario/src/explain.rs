@@ -6,7 +6,7 @@ use std::fmt::Write;
 
 use brickproof_yaml::printable;
 
-use crate::plan::{Expected, Plan, Step};
+use crate::plan::{Expected, FirmwareName, Plan, StateName, Step};
 use crate::sentence;
 
 /// The plan in words, one line for every step, ending with a line break.
@@ -28,10 +28,10 @@ fn write_plan(text: &mut String, plan: &Plan) -> std::fmt::Result {
     }
     writeln!(
         text,
-        "\nOn a {} ({}) that runs {}; {}.",
+        "\nOn a {} ({}) that {}; {}.",
         plan.board.name,
         plan.board.mcu,
-        printable(&plan.firmware.0),
+        printable(&runs(plan)),
         sentence::cloud(&plan.cloud)
     )?;
     write_throughout(text, plan)?;
@@ -47,6 +47,17 @@ fn write_plan(text: &mut String, plan: &Plan) -> std::fmt::Result {
         writeln!(text, "  - {}", sentence::need(*need))?;
     }
     Ok(())
+}
+
+fn runs(plan: &Plan) -> String {
+    let FirmwareName(firmware) = &plan.firmware;
+    match &plan.state {
+        None => format!("runs {firmware}"),
+        Some(StateName(path)) if plan.firmware.is_as_found() => {
+            format!("starts from the state in {path} and runs the firmware found there")
+        }
+        Some(StateName(path)) => format!("starts from the state in {path}, with {firmware} written over its firmware"),
+    }
 }
 
 fn write_throughout(text: &mut String, plan: &Plan) -> std::fmt::Result {

@@ -26,6 +26,6 @@ pub use brickproof_yaml::suggest::help as suggestion;
 pub use brickproof_yaml::{Diagnostics, Mistake, MistakeKind, counted, printable};
 pub use explain::explain;
 pub use knob::{Knob, ParseSettingError, Setting, TurnError};
-pub use library::{FirmwareFiles, Library};
+pub use library::{FirmwareFiles, Library, StateFolders};
 pub use matrix::{Override, ParseOverrideError};
 pub use scenario::{Scenario, axes, load, load_with};

@@ -14,12 +14,16 @@ const FIRMWARES: [&str; 4] = ["lantern-no-heal", "lantern-heal-blank", "lantern-
 /// Says whether the file at a path is an image for a board, or in one sentence why not.
 pub type FirmwareFiles = fn(path: &str, board: &BoardProfile) -> Result<(), String>;
 
+/// Says whether the folder at a path holds the state of such a board, whole and unaltered, or in one sentence why not.
+pub type StateFolders = fn(path: &str, board: &BoardProfile) -> Result<(), String>;
+
 /// What scenarios may name.
 #[derive(Clone, Debug, Default)]
 pub struct Library {
     shelf: Shelf,
     firmwares: BTreeSet<String>,
     files: Option<FirmwareFiles>,
+    states: Option<StateFolders>,
 }
 
 impl Library {
@@ -60,6 +64,17 @@ impl Library {
     #[must_use]
     pub fn with_firmware_files(self, files: FirmwareFiles) -> Self {
         Self { files: Some(files), ..self }
+    }
+
+    /// From now on paths to states are looked at by `states`, as those to images by [`Self::with_firmware_files`].
+    #[must_use]
+    pub fn with_states(self, states: StateFolders) -> Self {
+        Self { states: Some(states), ..self }
+    }
+
+    /// Whether the state at `path` is one of such a board, as far as that can be known.
+    pub(crate) fn state(&self, path: &str, board: &BoardProfile) -> Result<(), String> {
+        self.states.map_or(Ok(()), |states| states(path, board))
     }
 
     /// Whether the image at `path` will do for `board`, as far as that can be known.

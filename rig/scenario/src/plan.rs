@@ -22,6 +22,8 @@ pub struct Plan {
     pub board: Arc<BoardProfile>,
     /// The firmware to flash before the first step.
     pub firmware: FirmwareName,
+    /// What the board's flash holds at the beginning, if that is not what a factory writes.
+    pub state: Option<StateName>,
     /// Words to select scenarios by.
     pub tags: Vec<String>,
     /// What a station must offer to run this plan.
@@ -62,6 +64,20 @@ pub struct ScenarioId {
 /// The name of a shipped image (`lantern-heal-full`) or a path to one.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct FirmwareName(pub String);
+
+impl FirmwareName {
+    /// What stands for the firmware that a state has.
+    pub const AS_FOUND: &str = "as_found";
+
+    /// Whether the firmware is that of the state.
+    pub fn is_as_found(&self) -> bool {
+        self.0 == Self::AS_FOUND
+    }
+}
+
+/// The path to the folder with the state of a board that was read out, `/` between the parts; relative ones count from where the rig was called.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct StateName(pub String);
 
 /// Something a station has or has not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -323,7 +339,9 @@ pub enum SlotContent {
     New,
     /// Nothing: all ones.
     Blank,
-    /// Neither: damaged.
+    /// None of these, and exactly what it held at the beginning, which was a state that was read out of a board.
+    AsFound,
+    /// None of these: damaged.
     Torn,
 }
 

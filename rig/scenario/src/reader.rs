@@ -21,6 +21,8 @@ pub(crate) struct Reader<'r, 'm> {
     pub(crate) decoder: Decoder<'m>,
     pub(crate) board: Option<&'r BoardProfile>,
     pub(crate) lines: &'r LineIndex,
+    /// Whether the board begins in a state that was read out.
+    pub(crate) has_state: bool,
     pub(crate) patterns: &'r mut PatternCache,
     /// How many steps and conditions were read so far, those of all cells together.
     pub(crate) read: &'r mut usize,

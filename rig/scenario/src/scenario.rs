@@ -16,7 +16,7 @@ use crate::library::Library;
 use crate::matrix::{Cell, Matrix, Override};
 use crate::needs;
 use crate::outcome::Outcome;
-use crate::plan::{FirmwareName, Plan, ScenarioId};
+use crate::plan::{FirmwareName, Plan, ScenarioId, StateName};
 use crate::reader::{PatternCache, Reader};
 use crate::steps::{GENUINE, Room};
 
@@ -101,13 +101,14 @@ pub fn load_with(
 /// The most steps and conditions of all cells together, repetitions written out: a small file must not become gigabytes of plan.
 const MOST_STEPS_OF_ALL_CELLS: usize = 100_000;
 
-const KEYS: [&str; 11] = [
+const KEYS: [&str; 12] = [
     "scenario",
     "board",
     "tags",
     "matrix",
     "exclude",
     "firmware",
+    "state",
     "cloud",
     "throughout",
     "steps",
@@ -137,7 +138,10 @@ impl File<'_> {
         let title = fields.required(&mut decoder, "scenario");
         let title = title.and_then(|node| decoder.raw_text(node, TITLE));
         for key in ["board", "firmware", "steps"] {
-            fields.required(&mut decoder, key);
+            // A state has its own.
+            if key != "firmware" || fields.get("state").is_none() {
+                fields.required(&mut decoder, key);
+            }
         }
         let matrix = Matrix::read(fields.get("matrix"), fields.get("exclude"), mistakes);
         matrix.check_references(root, mistakes);
@@ -208,12 +212,14 @@ impl CellReader<'_, '_> {
         let mut decoder = Decoder::new(&parameters, mistakes);
         let (board, spelling) = self.board(&mut decoder).unzip();
         let firmware = self.firmware(&mut decoder, board.as_deref());
+        let state = self.state(&mut decoder, board.as_deref());
         let title = self.fields.get("scenario").and_then(|node| decoder.text(node, TITLE));
         let tags = self.fields.get("tags").map_or(Some(Vec::new()), |node| tags(&mut decoder, node));
         let mut reader = Reader {
             decoder,
             board: board.as_deref(),
             lines: &self.file.lines,
+            has_state: self.fields.get("state").is_some(),
             patterns: self.patterns,
             read: self.read,
             measured: BTreeMap::new(),
@@ -230,6 +236,7 @@ impl CellReader<'_, '_> {
             parameters,
             board: board.filter(|_| spelling == Some(Spelling::Right))?,
             firmware: firmware?,
+            state: state?,
             tags: tags?,
             cloud,
             throughout,
@@ -256,8 +263,14 @@ impl CellReader<'_, '_> {
 
     /// The name of an image, or a path to one.
     fn firmware(&self, decoder: &mut Decoder<'_>, board: Option<&BoardProfile>) -> Option<FirmwareName> {
-        let node = self.fields.get("firmware")?;
+        let has_state = self.fields.get("state").is_some();
+        let Some(node) = self.fields.get("firmware") else {
+            return has_state.then(|| FirmwareName(FirmwareName::AS_FOUND.to_owned()));
+        };
         let text = decoder.text(node, "a firmware")?;
+        if has_state && text == FirmwareName::AS_FOUND {
+            return Some(FirmwareName(text.into_owned()));
+        }
         if is_path(&text) {
             if let Err(why) = self.file.library.firmware_file(&text, board?) {
                 decoder.report(Mistake::new(MistakeKind::BadFirmware, node.place, why));
@@ -267,6 +280,30 @@ impl CellReader<'_, '_> {
         }
         let name = decoder.name(node, FIRMWARE, self.file.library.firmware_names())?;
         Some(FirmwareName(name.into_owned()))
+    }
+
+    /// The state that is named, if one is; a path from the scenario's own folder.
+    fn state(&self, decoder: &mut Decoder<'_>, board: Option<&BoardProfile>) -> Option<Option<StateName>> {
+        let Some(node) = self.fields.get("state") else { return Some(None) };
+        let text = decoder.text(node, "a folder with the state of a board")?;
+        let path = beside(self.file.path, &text);
+        if let Err(why) = self.file.library.state(&path, board?) {
+            let bad = Mistake::new(MistakeKind::BadState, node.place, why);
+            decoder.report(
+                bad.help("`brickproof autopsy` writes such folders; the path counts from the scenario's own folder"),
+            );
+            return None;
+        }
+        Some(Some(StateName(path)))
+    }
+}
+
+/// Where a path of a scenario leads, if it counts from the folder of the scenario's own file.
+fn beside(scenario: &str, path: &str) -> String {
+    let path = path.trim_start_matches("./").trim_end_matches('/');
+    match scenario.rsplit_once('/') {
+        Some((folder, _)) if !path.starts_with('/') => format!("{folder}/{path}"),
+        _ => path.to_owned(),
     }
 }
 

@@ -127,6 +127,7 @@ fn content(content: SlotContent) -> &'static str {
         SlotContent::Old => "old",
         SlotContent::New => "new",
         SlotContent::Blank => "blank",
+        SlotContent::AsFound => "as found",
         SlotContent::Torn => "torn",
     }
 }

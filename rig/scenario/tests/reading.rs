@@ -168,6 +168,44 @@ fn a_firmware_file_is_judged_by_whoever_can_read_files() {
 }
 
 #[test]
+fn a_state_is_looked_for_beside_its_scenario_and_brings_its_own_firmware() {
+    let library = Library::built_in().with_states(|path, board| match path {
+        "desk/unit-0042/state" | "/kept/unit" => Ok(()),
+        _ => Err(format!("{path} is no state of a {}", board.name)),
+    });
+    let with = |lines: &str| {
+        load("desk/unit-0042/s.yaml", MINIMAL.replace("firmware: lantern-no-heal", lines), &library)
+            .map(|scenario| (scenario.cells[0].firmware.0.clone(), scenario.cells[0].state.clone().map(|it| it.0)))
+    };
+    let found = |firmware: &str, state: &str| (firmware.to_owned(), Some(state.to_owned()));
+    assert_eq!(with("state: state/").unwrap(), found("as_found", "desk/unit-0042/state"));
+    assert_eq!(with("state: ./state\nfirmware: as_found").unwrap(), found("as_found", "desk/unit-0042/state"));
+    assert_eq!(with("state: /kept/unit").unwrap(), found("as_found", "/kept/unit"));
+    let over = with("state: state\nfirmware: lantern-heal-full").unwrap();
+    assert_eq!(over, found("lantern-heal-full", "desk/unit-0042/state"));
+    let wrong = with("state: elsewhere").unwrap_err();
+    let wrong = &wrong.mistakes()[0];
+    assert_eq!((wrong.kind(), wrong.line()), (MistakeKind::BadState, 3));
+    assert_eq!(wrong.to_string(), "desk/unit-0042/elsewhere is no state of a lantern-nrf51");
+    let named = with("state: state\nfirmware: as_fuond").unwrap_err();
+    assert_eq!(named.mistakes()[0].kind(), MistakeKind::UnknownName);
+}
+
+#[test]
+fn another_firmware_is_asked_of_the_same_state() {
+    let text = MINIMAL.replace("firmware: lantern-no-heal", "state: unit");
+    let plan = read(&text).with_firmware(&FirmwareName("lantern-heal-full".into())).cells.remove(0);
+    assert_eq!((plan.firmware.0.as_str(), plan.state.map(|it| it.0)), ("lantern-heal-full", Some("unit".into())));
+}
+
+#[test]
+fn only_what_begins_in_a_state_can_be_as_it_was_found() {
+    let step = "  - expect: { slot: server_public, is: [old, as_found] }\n";
+    assert_eq!(kinds(&with_steps(step)), [MistakeKind::Misplaced]);
+    read(&with_steps(step).replace("firmware: lantern-no-heal", "state: unit"));
+}
+
+#[test]
 fn a_small_file_cannot_ask_for_a_mountain_of_steps() {
     let values: Vec<String> = (0..2_000).map(|value| format!("a{value}")).collect();
     let steps = "  - repeat: { times: 999, steps: [{ send: \"${axis}\" }, { send: a }] }\n";

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use brickproof_boards::ActiveLevel;
 use brickproof_cloud::{Behaviour, Cloud, CloudConfig, CloudEvent};
 use brickproof_console::Lines;
-use brickproof_firmware::{Firmware, KeyStore, Memory as _, PUBLISHED, UICR};
+use brickproof_firmware::{Firmware, KeyStore, Memory as _, PUBLISHED};
 use brickproof_keys::Fingerprint;
 use brickproof_scenario::plan::{
     CellCondition, CellModel, CloudBehaviour, CloudSetting, Edge, Fault, Plan, SupplySetting,
@@ -196,7 +196,7 @@ impl World {
         let mut world = Self::new(plan, firmware, config);
         world.board.take_flash(flash);
         let mut memory = WhatDiffers(&mut world.board);
-        let written = memory.write(0, firmware.image()).and_then(|()| memory.write(UICR, firmware.uicr()));
+        let written = firmware.pieces().try_for_each(|(address, bytes)| memory.write(address, bytes));
         written.expect("the caller has checked that the image fits");
         world
     }

@@ -386,6 +386,7 @@ fn content_in_words(content: SlotContent) -> &'static str {
         SlotContent::New => "the new key",
         SlotContent::Blank => "nothing",
         SlotContent::Torn => "a torn key",
+        SlotContent::AsFound => "a damaged key as it was found",
     }
 }
 

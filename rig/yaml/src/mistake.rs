@@ -60,6 +60,8 @@ pub enum MistakeKind {
     UnknownName,
     /// A firmware file that cannot be read, is no image, or does not fit the board.
     BadFirmware,
+    /// The state of a board that cannot be read, was altered, or is another board's.
+    BadState,
     /// A value that is not one of the few that are possible.
     UnknownValue,
     /// `${name}` without such an axis.
@@ -90,7 +92,7 @@ pub enum MistakeKind {
 
 impl MistakeKind {
     /// All of them.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 27] = [
         Self::Syntax,
         Self::Encoding,
         Self::TooLarge,
@@ -104,6 +106,7 @@ impl MistakeKind {
         Self::WrongQuantity,
         Self::UnknownName,
         Self::BadFirmware,
+        Self::BadState,
         Self::UnknownValue,
         Self::UnknownAxis,
         Self::UnusedAxis,
@@ -135,6 +138,7 @@ impl MistakeKind {
             Self::WrongQuantity => "wrong-quantity",
             Self::UnknownName => "unknown-name",
             Self::BadFirmware => "bad-firmware",
+            Self::BadState => "bad-state",
             Self::UnknownValue => "unknown-value",
             Self::UnknownAxis => "unknown-axis",
             Self::UnusedAxis => "unused-axis",

@@ -61,9 +61,8 @@ pub(super) struct Evidence {
 
 impl Evidence {
     /// In the folder of a campaign, with what an earlier process left there.
-    pub(super) fn open(campaign: &Path, most: Option<Size>, fresh: bool) -> Result<Self, Problem> {
+    pub(super) fn open(campaign: &Path, most: Option<Size>, secrets: Secrets, fresh: bool) -> Result<Self, Problem> {
         let folder = campaign.join(FOLDER);
-        let secrets = Secrets::new(&brickproof_firmware::private_keys());
         let mut evidence = Self { folder, most: most.unwrap_or(USUAL), secrets, kept: BTreeMap::new(), taken: 0 };
         let found = evidence.found().map_err(|error| evidence.trouble(error))?;
         for (key, bytes) in found {

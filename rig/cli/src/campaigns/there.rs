@@ -18,7 +18,7 @@ use crate::output;
 use crate::stations::{self, Chosen, Interrupted};
 
 pub(super) fn make(desk: &mut Desk<'_>, chosen: &Chosen, conduct: &Conduct) -> Result<Interrupted, Problem> {
-    let secrets = Secrets::new(&brickproof_firmware::private_keys());
+    let secrets = desk.prepared.secrets();
     while !desk.is_over() {
         let (shots, interrupted) = next_round(desk, chosen)?;
         if interrupted == Interrupted::Yes {

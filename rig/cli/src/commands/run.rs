@@ -8,7 +8,7 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Instant;
 
-use brickproof_firmware::Firmware;
+use brickproof_firmware::{Firmware, private_keys, private_keys_of};
 use brickproof_report::results::{Finished, FirmwareRef, Results, TrialResult, World};
 use brickproof_report::terminal;
 use brickproof_report::{Secrets, evidence};
@@ -140,7 +140,7 @@ pub(crate) fn execute(mut jobs: Vec<Job>, at_once: usize, execution: &Execution)
         None => evidence::Folder::numbered(Path::new(evidence::DEFAULT_FOLDER))?,
     };
     let jobs: Vec<Arc<Job>> = jobs.into_iter().map(Arc::new).collect();
-    let secrets = Secrets::new(&brickproof_firmware::private_keys());
+    let secrets = secrets_of(jobs.iter().map(|job| (&job.plan, &job.firmware)));
     let began = Instant::now();
     let (sender, receiver) = mpsc::channel();
     let (finished, outcome) = thread::scope(|scope| {
@@ -168,6 +168,13 @@ pub(crate) fn execute(mut jobs: Vec<Job>, at_once: usize, execution: &Execution)
         output::line(&format!("evidence: {}", folder.path().display()));
     }
     Ok(came_to)
+}
+
+/// The private keys that may turn up where boards begin with these images: the rig's own, and those of a board that was read out.
+pub(crate) fn secrets_of<'j>(boards: impl Iterator<Item = (&'j Arc<Plan>, &'j Firmware)>) -> Secrets {
+    let found = boards.flat_map(|(plan, firmware)| private_keys_of(&plan.board, firmware));
+    let keys: Vec<_> = private_keys().into_iter().chain(found).collect();
+    Secrets::new(&keys)
 }
 
 /// Runs the jobs on virtual boards, each handed over with its position as it ends. After an interruption those that were not begun are left
