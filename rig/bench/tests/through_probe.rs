@@ -15,7 +15,7 @@ use brickproof_paced::serve::{ServeOptions, Served, serve};
 use brickproof_scenario::{Diagnostics, Library};
 use brickproof_units::{Span, Voltage};
 use brickproof_virtual_board::board::{Board, BoardConfig, BoardState};
-use brickproof_virtual_board::nrf::{Chip, Pin};
+use brickproof_virtual_board::chip::{Chip, Pin};
 use brickproof_virtual_board::supply::Source;
 use brickproof_virtual_board::wiring::Wiring;
 

@@ -256,7 +256,7 @@ fn write<M: Memory>(memory: &mut M, address: u32, bytes: &[u8]) -> Result<(), St
 /// The chip on which lantern's key areas lie where those of the profile do.
 fn chip_with_areas_of(board: &BoardProfile) -> Option<Chip> {
     let areas: Vec<u32> = board.keys.iter().flat_map(|keys| &keys.areas).map(|area| area.0).collect();
-    let chips = [Chip::Nrf51822, Chip::Nrf52840];
+    let chips = [Chip::Nrf51822, Chip::Nrf52840, Chip::Stm32f205];
     chips.into_iter().find(|chip| areas == [Area::A, Area::B].map(|area| area.address(*chip)))
 }
 

@@ -14,8 +14,8 @@ use std::time::Duration;
 
 use brickproof_units::Span;
 use brickproof_virtual_board::board::{Board, BoardConfig, LifeEvent, ResetCause};
+use brickproof_virtual_board::chip::Chip;
 use brickproof_virtual_board::debug::BlackMagic;
-use brickproof_virtual_board::nrf::Chip;
 use cable::Bench;
 use probe_rs::config::TargetSelector;
 use probe_rs::flashing::{DownloadOptions, FlashProgress, erase_all};
@@ -54,10 +54,10 @@ fn console(board: &mut Board) -> String {
 }
 
 /// Flashes a blank board, lets it run, and looks at what it then is.
-fn flash_and_run(session: &mut Session, device_id: [u32; 2]) {
-    let mut read = [0; 2];
-    session.core(0).unwrap().read_32(0x1000_0060, &mut read).unwrap();
-    assert_eq!(read, device_id);
+fn flash_and_run(session: &mut Session, device_id: Vec<u8>) {
+    let mut read = [0; 8];
+    session.core(0).unwrap().read_8(0x1000_0060, &mut read).unwrap();
+    assert_eq!(read.to_vec(), device_id);
     flash(session, LANTERN);
     session.core(0).unwrap().reset().unwrap();
 }
@@ -74,7 +74,7 @@ fn a_blank_board_is_flashed_and_boots() {
     for (chip, name) in CHIPS {
         let bench = Bench::new(blank(chip), PER_TRANSFER);
         let mut session = bench.probe().attach(name, Permissions::default()).unwrap();
-        let device_id = bench.board(|board| board.soc().device_id());
+        let device_id = bench.board(|board| board.soc().unique_id());
         flash_and_run(&mut session, device_id);
         bench.board(assert_boots);
     }
@@ -84,7 +84,7 @@ fn a_blank_board_is_flashed_and_boots() {
 fn black_magic_over_tcp_flashes_a_blank_board() {
     for (chip, name) in CHIPS {
         let bench = Bench::new(blank(chip), PER_TRANSFER);
-        let device_id = bench.board(|board| board.soc().device_id());
+        let device_id = bench.board(|board| board.soc().unique_id());
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let place = listener.local_addr().unwrap();
         std::thread::scope(|scope| {

@@ -1,4 +1,4 @@
-//! The two key areas at the end of lantern's flash: to provision a board, and to read back what became of it.
+//! The two key areas in lantern's flash: to provision a board, and to read back what became of it.
 //!
 //! Boundary: bytes and addresses, after `fixtures/firmware/PROTOCOL.md` section 4. Whether a copy is the right one is for
 //! [`SlotState`](crate::SlotState) and the scenario to say.
@@ -8,7 +8,7 @@ use std::fmt;
 use crate::slot::ERASED;
 use crate::{Fingerprint, Slot, SlotContent};
 
-/// Size of an area in bytes, on both chips: its window of 1 KiB is at its end.
+/// Size of an area in bytes, on every chip: its window of 1 KiB is at its end.
 pub const AREA_SIZE: usize = 4096;
 
 /// DCT offset of the header of `heal-full`.
@@ -18,13 +18,15 @@ const MAGIC: u32 = 0x314b_4e4c;
 const VERIFIED: u32 = 0x4b4f_4b4f;
 const ERASED_WORD: u32 = u32::MAX;
 
-/// The chips lantern runs on, which differ in where their flash ends.
+/// The chips lantern runs on, which differ in where the areas are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Chip {
     /// nRF51822: 256 KiB in pages of 1 KiB.
     Nrf51822,
     /// nRF52840: 1 MiB in pages of 4 KiB.
     Nrf52840,
+    /// STM32F205: 1 MiB in uneven sectors, of which two of 16 KiB begin with an area each, as a Photon's two DCT pages do.
+    Stm32f205,
 }
 
 /// One of the two areas.
@@ -39,13 +41,14 @@ pub enum Area {
 impl Area {
     /// The address of DCT offset 0 of the area.
     pub const fn address(self, chip: Chip) -> u32 {
-        let flash_end = match chip {
-            Chip::Nrf51822 => 0x0004_0000,
-            Chip::Nrf52840 => 0x0010_0000,
+        let (a, b) = match chip {
+            Chip::Nrf51822 => (0x0003_E000, 0x0003_F000),
+            Chip::Nrf52840 => (0x000F_E000, 0x000F_F000),
+            Chip::Stm32f205 => (0x0800_4000, 0x0800_8000),
         };
         match self {
-            Self::A => flash_end - 2 * AREA_SIZE as u32,
-            Self::B => flash_end - AREA_SIZE as u32,
+            Self::A => a,
+            Self::B => b,
         }
     }
 }
@@ -281,9 +284,10 @@ mod tests {
     }
 
     #[test]
-    fn the_areas_are_at_the_end_of_flash() {
-        let addresses = [Chip::Nrf51822, Chip::Nrf52840].map(|chip| (Area::A.address(chip), Area::B.address(chip)));
-        assert_eq!(addresses, [(0x0003_e000, 0x0003_f000), (0x000f_e000, 0x000f_f000)]);
+    fn the_areas_are_where_the_protocol_says() {
+        let addresses = [Chip::Nrf51822, Chip::Nrf52840, Chip::Stm32f205]
+            .map(|chip| (Area::A.address(chip), Area::B.address(chip)));
+        assert_eq!(addresses, [(0x0003_e000, 0x0003_f000), (0x000f_e000, 0x000f_f000), (0x0800_4000, 0x0800_8000)]);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use brickproof_paced::board::PacedBoard;
 use brickproof_paced::far_side;
 use brickproof_paced::station::{StationConfig, devices};
 use brickproof_virtual_board::board::{Board, BoardConfig};
-use brickproof_virtual_board::nrf::{Chip, Pin};
+use brickproof_virtual_board::chip::{Chip, Pin};
 use brickproof_virtual_board::supply::Source;
 use brickproof_virtual_board::wiring::Wiring;
 

@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use brickproof_units::{Current, Instant, Span, Voltage};
 use brickproof_virtual_board::board::{Board, BoardState, Pause};
+use brickproof_virtual_board::chip::{ConsoleByte, Drive, Level, Pin};
 use brickproof_virtual_board::led::Led;
-use brickproof_virtual_board::nrf::{ConsoleByte, Drive, Level, Pin};
 use brickproof_virtual_board::sensor::{Optics, SensorPart};
 use brickproof_virtual_board::supply::Source;
 use brickproof_virtual_board::wiring::{CABLE, Wiring};

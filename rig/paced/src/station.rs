@@ -13,8 +13,8 @@ mod wires;
 use std::sync::{Arc, Mutex};
 
 use brickproof_units::{Resistance, Voltage};
+use brickproof_virtual_board::chip::Pin;
 use brickproof_virtual_board::debug;
-use brickproof_virtual_board::nrf::Pin;
 
 use crate::board::Hand;
 use crate::devices::cmsis_dap::CmsisDap;

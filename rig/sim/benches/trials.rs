@@ -20,8 +20,8 @@ use brickproof_sim::{Simulation, WorldConfig};
 use brickproof_trial::{Happening, VerdictKind};
 use brickproof_units::{Instant, Span};
 use brickproof_virtual_board::board::{Board, BoardConfig, Pause, PauseOn};
+use brickproof_virtual_board::chip::{Chip, UartTiming};
 use brickproof_virtual_board::flash::{Cells, CutPoint, FlashCut};
-use brickproof_virtual_board::nrf::{Chip, UartTiming};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 
 const KEY_OLD: &[u8] = include_bytes!("../../../fixtures/keys/device-old.sec1.der");
@@ -78,6 +78,7 @@ fn layout(chip: Chip) -> lantern_layout::Chip {
     match chip {
         Chip::Nrf51822 => lantern_layout::Chip::Nrf51822,
         Chip::Nrf52840 => lantern_layout::Chip::Nrf52840,
+        Chip::Stm32f205 => lantern_layout::Chip::Stm32f205,
     }
 }
 

@@ -15,8 +15,8 @@ use std::time::Instant;
 
 use brickproof_sim::cuts::keys::{self, Release, Tally};
 use brickproof_sim::cuts::{self, CutsError};
+use brickproof_virtual_board::chip::Chip;
 use brickproof_virtual_board::flash::Cells;
-use brickproof_virtual_board::nrf::Chip;
 use options::{Given, print};
 use report::Report;
 

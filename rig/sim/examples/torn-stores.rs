@@ -16,8 +16,8 @@ use std::time::Instant;
 
 use brickproof_sim::cuts::stores::{self, Id, IdError, Store, Tally, Updates};
 use brickproof_sim::cuts::{self, CutsError, Sweep, Trial};
+use brickproof_virtual_board::chip::Chip;
 use brickproof_virtual_board::flash::{Cells, CutPoint, FlashOperation};
-use brickproof_virtual_board::nrf::Chip;
 use options::{Given, print};
 use report::Report;
 

@@ -5,8 +5,8 @@
 use brickproof_boards::{BoardProfile, Primary, VirtualChip};
 use brickproof_firmware::{Firmware, KeyStore, StoreError};
 use brickproof_virtual_board::board::{Board, BoardConfig};
+use brickproof_virtual_board::chip::{Chip, Pin};
 use brickproof_virtual_board::flash::OutsideFlash;
-use brickproof_virtual_board::nrf::{Chip, Pin};
 use brickproof_virtual_board::supply::Source;
 use brickproof_virtual_board::wiring::Wiring;
 

@@ -43,6 +43,9 @@ pub enum CutsError {
         /// How long it was waited for.
         within: Span,
     },
+    /// The stores were not built for the part.
+    #[error("no store is built for that part")]
+    NoStore,
     /// The key area could not be read, or holds no slots.
     #[error("the key area cannot be read")]
     KeyArea,

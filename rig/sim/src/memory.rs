@@ -8,8 +8,8 @@ use brickproof_firmware::{Firmware, Memory, ReadMemory, StoreError, UICR};
 use brickproof_keys::lantern_layout;
 use brickproof_trial::CommandError;
 use brickproof_virtual_board::board::{Board, BoardConfig};
+use brickproof_virtual_board::chip::Chip;
 use brickproof_virtual_board::flash::OutsideFlash;
-use brickproof_virtual_board::nrf::Chip;
 
 const PROBE: &str = "the probe";
 
@@ -64,6 +64,7 @@ pub(crate) const fn layout(chip: Chip) -> lantern_layout::Chip {
     match chip {
         Chip::Nrf51822 => lantern_layout::Chip::Nrf51822,
         Chip::Nrf52840 => lantern_layout::Chip::Nrf52840,
+        Chip::Stm32f205 => lantern_layout::Chip::Stm32f205,
     }
 }
 

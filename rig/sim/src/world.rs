@@ -20,14 +20,14 @@ use brickproof_scenario::plan::{
 use brickproof_trial::{Achieved, Action, ActionId, Command, CommandError, Injection, Observation, ShapeAchieved};
 use brickproof_units::{Instant, Span, Voltage};
 use brickproof_virtual_board::board::{Board, BoardState, Pause, PauseOn, Records};
+use brickproof_virtual_board::chip::{Drive, Level, Pin};
 use brickproof_virtual_board::flash::{Cells, Flash};
 use brickproof_virtual_board::led::Led;
-use brickproof_virtual_board::nrf::{Drive, Level, Pin};
 use brickproof_virtual_board::sensor::SensorHead;
 use brickproof_virtual_board::supply::{self, Battery, BrownOut, FaultId, Passage, Source};
 use brickproof_virtual_board::wiring::{CABLE, Wiring};
 
-pub use brickproof_virtual_board::nrf::UartTiming;
+pub use brickproof_virtual_board::chip::UartTiming;
 pub use story::Story;
 
 use crate::board::config_of;

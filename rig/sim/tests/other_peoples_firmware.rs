@@ -8,7 +8,7 @@ use brickproof_firmware::Firmware;
 use brickproof_sim::board_with;
 use brickproof_units::{Instant, Span};
 use brickproof_virtual_board::board::{Board, BoardConfig};
-use brickproof_virtual_board::nrf::Chip;
+use brickproof_virtual_board::chip::Chip;
 
 /// Lets `board` run for `time` and returns what its console printed meanwhile.
 fn console_for(board: &mut Board, time: Span) -> String {

@@ -6,8 +6,8 @@ use std::num::NonZero;
 
 use brickproof_sim::cuts::keys::{self, Release, Survival, Tally, Updates};
 use brickproof_sim::cuts::{self, SecondCuts, Sweep};
+use brickproof_virtual_board::chip::Chip;
 use brickproof_virtual_board::flash::{Cells, CutPoint, FlashOperation};
-use brickproof_virtual_board::nrf::Chip;
 
 const TWO: NonZero<usize> = NonZero::<usize>::MIN.saturating_add(1);
 const CHIPS: [Chip; 2] = [Chip::Nrf51822, Chip::Nrf52840];

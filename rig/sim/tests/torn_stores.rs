@@ -7,8 +7,8 @@ use std::num::NonZero;
 
 use brickproof_sim::cuts::stores::{self, Fate, Finding, Found, Id, Store, Tally, Updates};
 use brickproof_sim::cuts::{self, CHIPS, Row, Step, Sweep, Tally as _};
+use brickproof_virtual_board::chip::Chip;
 use brickproof_virtual_board::flash::{Cells, CutPoint, FlashOperation};
-use brickproof_virtual_board::nrf::Chip;
 
 const TWO: NonZero<usize> = NonZero::<usize>::MIN.saturating_add(1);
 

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use brickproof_units::{Instant, Span};
 use brickproof_virtual_board::board::{Board, BoardConfig};
+use brickproof_virtual_board::chip::{Chip, UartTiming};
 use brickproof_virtual_board::flash::Cells;
-use brickproof_virtual_board::nrf::{Chip, UartTiming};
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 
 const LANTERN: &[u8] = include_bytes!("../../../fixtures/firmware/images/lantern-no-heal.bin");

@@ -98,8 +98,8 @@ impl Bus for Chip {
         self.due = clock.cycle + self.period;
     }
 
-    fn interrupt_lines(&self) -> u32 {
-        u32::from(self.line)
+    fn interrupt_lines(&self) -> u64 {
+        u64::from(self.line)
     }
 
     fn halt(&self) -> Option<Halt> {

@@ -12,15 +12,15 @@ mod tests;
 use brickproof_units::{Baud, Current, Instant, Ratio, Span, Voltage};
 
 use crate::bus::{Bus, Halt};
+use crate::chip::{
+    Chip, ConsoleByte, ConsoleWatch, Drive, Level, Pin, PinEdge, RamAtPowerUp, Soc, SocOptions, UartTiming, Watch,
+};
 use crate::core::{Core, CoreOptions, Stop};
 use crate::flash::{COMPLETE, Cells, CutPoint, Flash, FlashCut, FlashRecord, OutsideFlash};
-use crate::nrf::{
-    Chip, ConsoleByte, ConsoleWatch, Drive, Level, Pin, PinEdge, RamAtPowerUp, Soc, SocOptions, TwoWireDevice,
-    UartTiming, Watch,
-};
-use crate::supply::{Achieved, Fault, FaultId, Passage, Source, Supply, SupplyEvent, SupplyProfile};
+use crate::nrf::TwoWireDevice;
+use crate::supply::{Achieved, Fault, FaultId, FlashRange, Passage, Source, Supply, SupplyEvent, SupplyProfile};
 
-pub use crate::nrf::ResetCause;
+pub use crate::chip::ResetCause;
 pub(crate) use debugged::Refused;
 pub use life::{BoardState, LifeEvent, LifeRecord};
 pub use load::{Consumption, WiredPin};
@@ -68,12 +68,14 @@ pub enum Records {
 }
 
 impl BoardConfig {
-    /// A board with a red, green and blue LED on P0.13 to P0.15 (5 mA each, assumed), fed from USB, its console at 115200 baud.
+    /// A board with a red, green and blue LED on P0.13 to P0.15, of an STM32 PA1 to PA3 (5 mA each, assumed), fed from USB, its console at
+    /// 115200 baud.
     pub fn new(chip: Chip) -> Self {
-        let led = |number| WiredPin { pin: Pin::p0(number), when_high: Current::new(5_000) };
-        let supply = match chip {
-            Chip::Nrf51822 => SupplyProfile::nrf51822(),
-            Chip::Nrf52840 => SupplyProfile::nrf52840(),
+        let led = |pin| WiredPin { pin, when_high: Current::new(5_000) };
+        let (supply, leds) = match chip {
+            Chip::Nrf51822 => (SupplyProfile::nrf51822(), [13, 14, 15].map(Pin::p0)),
+            Chip::Nrf52840 => (SupplyProfile::nrf52840(), [13, 14, 15].map(Pin::p0)),
+            Chip::Stm32f205 => (SupplyProfile::stm32f205(), [1, 2, 3].map(Pin::pa)),
         };
         Self {
             chip,
@@ -84,7 +86,7 @@ impl BoardConfig {
             supply,
             source: Source::Usb { voltage: Voltage::new(5_000_000), cable: brickproof_units::Resistance::new(200_000) },
             consumption: Consumption::of(chip),
-            pins: [13, 14, 15].map(led).to_vec(),
+            pins: leds.map(led).to_vec(),
             console_rate: Baud::new(115_200),
             records: Records::default(),
         }
@@ -163,7 +165,8 @@ impl Board {
         let BoardConfig { consumption, pins, console_rate, records, .. } = config;
         let watched = pins.iter().map(|wired| wired.pin).collect();
         let mut soc = Soc::new(chip, SocOptions { cells, uart, ram, seed, watched });
-        soc.flash_mut().write_raw(0, image)?;
+        let first = soc.flash().geometry().base;
+        soc.flash_mut().write_raw(first, image)?;
         // The wired pins may draw more than the supply was laid out for; it must know, to feel it.
         let heaviest_load = profile.heaviest_load.max(load::heaviest(consumption, &pins));
         let mut supply = Supply::new(SupplyProfile { heaviest_load, ..profile });
@@ -179,7 +182,7 @@ impl Board {
             pause_on: PauseOn::Nothing,
             aim: None,
             cut_unseen: false,
-            ride: FlashRide::default(),
+            ride: FlashRide::begin(Instant::START, Instant::START, profile.flash),
             consumption,
             pins,
             load: Current::new(0),
@@ -458,7 +461,7 @@ impl Board {
             self.ride_flash(bound);
             None
         } else {
-            let stop = self.core.run(&mut self.soc, bound);
+            let stop = self.soc.run(&mut self.core, bound);
             // Every store of ARMv6-M is one halfword long.
             self.begin_ride(self.core.pc().wrapping_sub(2));
             Some(self.act_on(stop, bound))
@@ -476,7 +479,9 @@ impl Board {
             Stop::Halted(Halt::Paused) => self.look(),
             Stop::Halted(Halt::Reset) => self.begin_reset(ResetCause::Watchdog),
             Stop::Halted(Halt::PowerLost) => self.life = Life::Off,
-            Stop::Lockup { .. } if self.debugger.is_present() => return self.stay_locked_up(bound),
+            Stop::Lockup { .. } if self.debugger.is_present() || !self.soc.chip().lockup_resets() => {
+                return self.stay_locked_up(bound);
+            }
             Stop::Lockup { .. } => self.begin_reset(ResetCause::Lockup),
             Stop::ResetRequested => self.begin_reset(ResetCause::Software),
             // For ever, if no end was asked for: then time stands still, so that whoever wakes the core finds it now and not never.
@@ -497,6 +502,7 @@ impl Board {
             self.soc.power_failure_cleared();
             self.supply.set_power_fail(self.now(), power_fail);
         }
+        self.follow_brown_out();
         if self.soc.is_off_requested() {
             self.life = Life::SystemOff;
             self.record(LifeEvent::SystemOff);
@@ -504,11 +510,20 @@ impl Board {
         }
     }
 
+    /// The chip says itself at which rail it is reset, if it is one that does.
+    fn follow_brown_out(&mut self) {
+        if let Some(brown_out) = self.soc.brown_out() {
+            self.follow_ride(self.now());
+            self.supply.set_brown_out(self.now(), brown_out);
+        }
+    }
+
     /// Follows the flash operation that the instruction at `pc` has just begun, if it has.
     fn begin_ride(&mut self, pc: u32) {
         if let Some(under_way) = self.soc.flash().under_way() {
             self.soc.flash_mut().attribute(pc);
-            self.ride = FlashRide::begin(under_way.start, self.now());
+            let range = under_way.rail.map_or(self.supply.flash_range(), FlashRange::of_minimum);
+            self.ride = FlashRide::begin(under_way.start, self.now(), range);
         }
     }
 

@@ -28,7 +28,7 @@ pub struct Clock {
     /// Up to here the core may execute without looking at the chip.
     horizon: u64,
     /// Lines that fell since the core last sampled them.
-    fallen: u32,
+    fallen: u64,
 }
 
 impl Clock {
@@ -47,7 +47,7 @@ impl Clock {
     /// The interrupt lines in `lines` fell. That stops nothing, so the core need not look at once; but it has to know when it looks,
     /// because a line that rises again asks again.
     #[inline]
-    pub fn lines_fell(&mut self, lines: u32) {
+    pub fn lines_fell(&mut self, lines: u64) {
         self.fallen |= lines;
     }
 
@@ -64,7 +64,7 @@ impl Clock {
     }
 
     #[inline]
-    pub(crate) fn take_fallen_lines(&mut self) -> u32 {
+    pub(crate) fn take_fallen_lines(&mut self) -> u64 {
         std::mem::take(&mut self.fallen)
     }
 }
@@ -118,8 +118,8 @@ pub trait Bus {
     fn next_event(&self) -> u64;
     /// Lets every device catch up with `clock.cycle`.
     fn tick(&mut self, clock: &mut Clock);
-    /// The interrupt lines 0 to 31, as levels.
-    fn interrupt_lines(&self) -> u32;
+    /// The interrupt lines 0 to 47, as levels. Those that the core does not have stay low.
+    fn interrupt_lines(&self) -> u64;
     /// Whether the chip stopped executing, and why.
     fn halt(&self) -> Option<Halt>;
 

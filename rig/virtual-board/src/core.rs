@@ -2,10 +2,11 @@
 //! Reference Manual (ARM DDI 0419) says, at several hundred million instructions per second.
 //!
 //! Boundary: everything outside the core is behind [`Bus`]. Where the manual says UNPREDICTABLE the core faults or does the
-//! obvious; where it says IMPLEMENTATION DEFINED it follows the Cortex-M0 (DDI 0432). On an nRF52840 (a Cortex-M4) the same code
-//! runs, with the cycle counts of a Cortex-M0 and without what ARMv6-M lacks: its other instructions, the FPU, the MPU, interrupts
-//! from 32 on, BASEPRI, FAULTMASK and the configurable faults. Also there CPUID says Cortex-M0, a priority has two bits (three on
-//! silicon, so levels that differ only in the third are one here), and unaligned accesses fault.
+//! obvious; where it says IMPLEMENTATION DEFINED it follows the Cortex-M0 (DDI 0432). On an nRF52840 (a Cortex-M4) and an STM32F205
+//! (a Cortex-M3) the same code runs, with the cycle counts of a Cortex-M0 and without what ARMv6-M lacks: their other instructions, the
+//! FPU, the MPU, interrupts from 32 on (of the STM32F205 from 48 on), BASEPRI, FAULTMASK and the configurable faults. Also there CPUID
+//! says Cortex-M0, a priority has two bits (three and four on silicon, so levels that differ only in the others are one here), and
+//! unaligned accesses fault.
 
 mod code;
 mod debug;
@@ -44,6 +45,8 @@ pub struct CoreOptions {
     pub vtor: bool,
     /// Whether CONTROL.nPRIV can be written. On a Cortex-M0 all code is privileged.
     pub unprivileged: bool,
+    /// Whether the NVIC has the interrupts 32 to 47 as well. ARMv6-M has none of them, a Cortex-M3 up to 240.
+    pub further_interrupts: bool,
     /// Whether a debugger has enabled halting (DHCSR.C_DEBUGEN), so that BKPT is [`Stop::Breakpoint`]. Without one it is a
     /// HardFault.
     pub halting_debug: bool,
@@ -51,11 +54,18 @@ pub struct CoreOptions {
 
 impl CoreOptions {
     /// The Cortex-M0 of the nRF51, with a debugger attached.
-    pub const NRF51: CoreOptions =
-        CoreOptions { systick: false, vtor: false, unprivileged: false, halting_debug: true };
+    pub const NRF51: CoreOptions = CoreOptions {
+        systick: false,
+        vtor: false,
+        unprivileged: false,
+        further_interrupts: false,
+        halting_debug: true,
+    };
     /// The ARMv6-M part of the Cortex-M4 of the nRF52840, with a debugger attached.
     pub const NRF52840: CoreOptions =
-        CoreOptions { systick: true, vtor: true, unprivileged: true, halting_debug: true };
+        CoreOptions { systick: true, vtor: true, unprivileged: true, further_interrupts: false, halting_debug: true };
+    /// The ARMv6-M part of the Cortex-M3 of the STM32F205, with a debugger attached. Of its 81 interrupts the first 48 exist.
+    pub const STM32F205: CoreOptions = CoreOptions { further_interrupts: true, ..Self::NRF52840 };
 }
 
 /// Why [`Core::run`] returned.

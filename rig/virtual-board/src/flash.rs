@@ -15,10 +15,10 @@ mod wear;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use brickproof_units::{Instant, Ratio, Span};
+use brickproof_units::{Instant, Ratio, Span, Voltage};
 
 pub use cells::Cells;
-pub use geometry::FlashGeometry;
+pub use geometry::{FlashGeometry, Sector, Sectors};
 pub(crate) use operation::COMPLETE;
 pub use operation::{CutPoint, FlashCut, FlashOperation, FlashRecord};
 
@@ -30,6 +30,9 @@ use wear::Wear;
 pub const UICR: u32 = 0x1000_1000;
 /// Bytes of UICR that are modelled: one leaf, more than any part implements.
 const UICR_SIZE: u32 = 4096;
+
+/// What an STM32F205 keeps beside its array, in the layout of FLASH_OPTCR, as ST delivers it: no brown-out reset, no protection.
+const OPTION_BYTES_AS_DELIVERED: u32 = 0x0FFF_AAEC;
 
 /// The address range is not flash, or not all of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -46,7 +49,18 @@ pub(crate) struct UnderWay {
     pub(crate) index: u64,
     pub(crate) start: Instant,
     pub(crate) needed: Span,
+    /// The rail that it takes for full strength, if it was asked for in a way that takes another than the part's lowest.
+    pub(crate) rail: Option<Voltage>,
     pub(crate) pc: u32,
+}
+
+/// How an operation is asked for, where the controller leaves that to its user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Manner {
+    /// The time that it takes.
+    pub(crate) needed: Span,
+    /// The rail that it takes for full strength.
+    pub(crate) rail: Voltage,
 }
 
 /// The flash of one part: code memory and UICR. Clones share what neither changes.
@@ -62,11 +76,12 @@ pub struct Flash {
     waiting: VecDeque<FlashOperation>,
     operations: u64,
     log: Vec<FlashRecord>,
-    /// Writes per word since its last erase, by page; only pages that were programmed since the board was made.
+    /// Writes per word since its last erase, by sector; only sectors that were programmed since the board was made.
     writes: BTreeMap<u32, Arc<[u8]>>,
     excess_writes: u64,
     epoch: u64,
     wear: Wear,
+    option_bytes: u32,
 }
 
 impl Flash {
@@ -86,6 +101,7 @@ impl Flash {
             excess_writes: 0,
             epoch: 0,
             wear: Wear::default(),
+            option_bytes: OPTION_BYTES_AS_DELIVERED,
         }
     }
 
@@ -144,6 +160,15 @@ impl Flash {
         self.wear.erases()
     }
 
+    /// The option bytes of an STM32, in the layout of FLASH_OPTCR.
+    pub(crate) fn option_bytes(&self) -> u32 {
+        self.option_bytes
+    }
+
+    pub(crate) fn set_option_bytes(&mut self, bytes: u32) {
+        self.option_bytes = bytes;
+    }
+
     /// Cells that a cut left near the read threshold, in code memory and UICR.
     pub fn weak_cells(&self) -> usize {
         self.code.weak_cells() + self.uicr.weak_cells()
@@ -168,10 +193,10 @@ impl Flash {
         self.uicr.power_up(self.epoch);
     }
 
-    /// `N` bytes of code memory at `address`, a multiple of `N`.
+    /// `N` bytes of code memory from `offset` on, a multiple of `N`.
     #[inline]
-    pub(crate) fn read_code<const N: usize>(&mut self, address: u32) -> Option<[u8; N]> {
-        self.code.read(address)
+    pub(crate) fn read_code<const N: usize>(&mut self, offset: u32) -> Option<[u8; N]> {
+        self.code.read(offset)
     }
 
     /// The word of UICR at `offset`.
@@ -179,9 +204,9 @@ impl Flash {
         self.uicr.read(offset & !3).map_or(u32::MAX, u32::from_le_bytes)
     }
 
-    /// The leaf of code memory that holds `address`, and the leaf's address; none if weak cells make each read of it another.
-    pub(crate) fn code_leaf(&self, address: u32) -> Option<(u32, &Arc<[u8]>)> {
-        self.code.stable_leaf(address).map(|leaf| (address & !(array::LEAF as u32 - 1), leaf))
+    /// The leaf of code memory that holds `offset`, and the leaf's offset; none if weak cells make each read of it another.
+    pub(crate) fn code_leaf(&self, offset: u32) -> Option<(u32, &Arc<[u8]>)> {
+        self.code.stable_leaf(offset).map(|leaf| (offset & !(array::LEAF as u32 - 1), leaf))
     }
 
     /// Begins an operation, or lets it wait for those before it: a store that comes while the controller works stalls until it has
@@ -191,15 +216,22 @@ impl Flash {
         if self.under_way.is_some() {
             self.waiting.push_back(operation);
         } else {
-            self.start(operation, start);
+            self.start(operation, start, None);
         }
+        self.under_way
+    }
+
+    /// Begins an operation in a manner of its own. One that comes while the controller works is none.
+    pub(crate) fn begin_as(&mut self, operation: FlashOperation, manner: Manner, start: Instant) -> Option<UnderWay> {
+        let operation = self.normalised(operation).filter(|_| self.under_way.is_none())?;
+        self.start(operation, start, Some(manner));
         self.under_way
     }
 
     /// Begins the operation that has waited longest, if one waits. Answers what is under way now.
     pub(crate) fn begin_waiting(&mut self, start: Instant) -> Option<UnderWay> {
         if let Some(operation) = self.waiting.pop_front() {
-            self.start(operation, start);
+            self.start(operation, start, None);
         }
         self.under_way
     }
@@ -209,14 +241,17 @@ impl Flash {
         self.waiting.clear();
     }
 
-    fn start(&mut self, operation: FlashOperation, start: Instant) {
-        let needed = match operation {
+    fn start(&mut self, operation: FlashOperation, start: Instant, manner: Option<Manner>) {
+        let usual = match operation {
             FlashOperation::Program { .. } => self.geometry.program,
-            FlashOperation::ErasePage { .. } | FlashOperation::EraseUicr => self.geometry.erase_page,
+            FlashOperation::ErasePage { address } => self.sector(address).erase,
+            FlashOperation::EraseUicr => self.geometry.erase_user,
             FlashOperation::EraseAll => self.geometry.erase_all,
         };
         self.count_erases_of(operation);
-        let under_way = UnderWay { operation, index: self.operations, start, needed, pc: 0 };
+        let needed = manner.map_or(usual, |manner| manner.needed);
+        let rail = manner.map(|manner| manner.rail);
+        let under_way = UnderWay { operation, index: self.operations, start, needed, rail, pc: 0 };
         self.operations += 1;
         self.under_way = Some(under_way);
     }
@@ -243,8 +278,9 @@ impl Flash {
                 array.clear_bits(offset, value);
             }
             FlashOperation::ErasePage { address } => {
-                self.forget_writes(address, self.geometry.page);
-                self.code.erase(address, self.geometry.page);
+                let size = self.sector(address).size;
+                self.forget_writes(address, size);
+                self.code.erase(address - self.geometry.base, size);
             }
             FlashOperation::EraseAll => {
                 self.writes.clear();
@@ -273,7 +309,6 @@ impl Flash {
 
     fn leave_torn(&mut self, torn: UnderWay, share: Ratio) {
         let model = self.cells.model();
-        let page = self.geometry.page;
         let cut = |seed| Cut { share, seed, operation: torn.index };
         match torn.operation {
             FlashOperation::Program { address, value } => {
@@ -284,7 +319,8 @@ impl Flash {
             }
             FlashOperation::ErasePage { address } => {
                 let cut = cut(self.seed);
-                self.code.disturb(address, page, |bytes, weak, place| model.cut_erase(bytes, weak, place, cut));
+                let (offset, size) = (address - self.geometry.base, self.sector(address).size);
+                self.code.disturb(offset, size, |bytes, weak, place| model.cut_erase(bytes, weak, place, cut));
             }
             FlashOperation::EraseAll => {
                 let (code, uicr) = (cut(self.seed), cut(!self.seed));
@@ -313,16 +349,23 @@ impl Flash {
                 Some(FlashOperation::Program { address, value })
             }
             FlashOperation::ErasePage { address } => {
-                let address = address - address % self.geometry.page;
-                (address < self.geometry.size).then_some(FlashOperation::ErasePage { address })
+                let Sector { address, .. } = self.geometry.sector_at(address)?;
+                Some(FlashOperation::ErasePage { address })
             }
             whole => Some(whole),
         }
     }
 
+    /// The sector of an operation, which [`Flash::normalised`] has placed inside.
+    fn sector(&self, address: u32) -> Sector {
+        let geometry = &self.geometry;
+        let none = Sector { address, size: 0, erase: geometry.erase_user };
+        geometry.sector_at(address).unwrap_or(none)
+    }
+
     /// Code memory and UICR are different silicon: a cell's place alone does not tell them apart.
     fn seed_at(&self, address: u32) -> u64 {
-        if address < self.geometry.size { self.seed } else { !self.seed }
+        if self.geometry.contains(address) { self.seed } else { !self.seed }
     }
 
     fn locate(&self, address: u32, len: usize) -> Result<(&FlashArray, u32), OutsideFlash> {
@@ -330,34 +373,39 @@ impl Flash {
             let offset = address.checked_sub(base)?;
             (u64::from(offset) + len as u64 <= u64::from(size)).then_some(offset)
         };
-        let code = fits(0, self.geometry.size).map(|offset| (&self.code, offset));
+        let code = fits(self.geometry.base, self.geometry.size).map(|offset| (&self.code, offset));
         let uicr = || fits(UICR, UICR_SIZE).map(|offset| (&self.uicr, offset));
         code.or_else(uicr).ok_or(OutsideFlash { address, len })
     }
 
     /// The array of an address that [`Flash::locate`] found.
     fn locate_mut(&mut self, address: u32) -> (&mut FlashArray, u32) {
-        if address < self.geometry.size { (&mut self.code, address) } else { (&mut self.uicr, address - UICR) }
+        if self.geometry.contains(address) {
+            (&mut self.code, address - self.geometry.base)
+        } else {
+            (&mut self.uicr, address - UICR)
+        }
     }
 
     fn count_erases_of(&mut self, operation: FlashOperation) {
-        let FlashGeometry { size, page, .. } = self.geometry;
         match operation {
             FlashOperation::Program { .. } => {}
             FlashOperation::ErasePage { address } => self.wear.erased(address),
             FlashOperation::EraseAll => {
-                (0..size).step_by(page as usize).chain([UICR]).for_each(|it| self.wear.erased(it));
+                let sectors = self.geometry.each_sector().map(|sector| sector.address);
+                sectors.chain([UICR]).for_each(|it| self.wear.erased(it));
             }
             FlashOperation::EraseUicr => self.wear.erased(UICR),
         }
     }
 
     fn count_erases_to_write(&mut self, address: u32, bytes: &[u8]) {
-        let page = if address < self.geometry.size { self.geometry.page } else { UICR_SIZE };
+        let geometry = self.geometry;
+        let sector = |at| geometry.sector_at(at).map_or(UICR, |sector| sector.address);
         let mut there = vec![0; bytes.len()];
         // The caller has located it.
         let _ = self.read_raw(address, &mut there);
-        let sets = |(at, (new, old)): (u32, (&u8, &u8))| (new & !old != 0).then_some(at - at % page);
+        let sets = |(at, (new, old)): (u32, (&u8, &u8))| (new & !old != 0).then(|| sector(at));
         let mut pages: Vec<u32> = (address..).zip(bytes.iter().zip(&there)).filter_map(sets).collect();
         pages.dedup();
         pages.into_iter().for_each(|it| self.wear.erased(it));
@@ -365,17 +413,16 @@ impl Flash {
 
     fn count_write(&mut self, address: u32) {
         let Some(limit) = self.geometry.writes_per_word else { return };
-        let page = self.geometry.page;
-        let words = || vec![0; page as usize / 4].into();
-        let counts = self.writes.entry(address / page).or_insert_with(words);
-        if let Some(count) = Arc::make_mut(counts).get_mut((address % page / 4) as usize) {
+        let (first, size) = self.geometry.sector_at(address).map_or((UICR, UICR_SIZE), |it| (it.address, it.size));
+        let words = || vec![0; size as usize / 4].into();
+        let counts = self.writes.entry(first).or_insert_with(words);
+        if let Some(count) = Arc::make_mut(counts).get_mut(((address - first) / 4) as usize) {
             *count = count.saturating_add(1);
             self.excess_writes += u64::from(*count > limit);
         }
     }
 
     fn forget_writes(&mut self, address: u32, len: u32) {
-        let page = self.geometry.page;
-        self.writes.retain(|index, _| !(address..address + len).contains(&(index * page)));
+        self.writes.retain(|sector, _| !(address..address + len).contains(sector));
     }
 }

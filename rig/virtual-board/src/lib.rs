@@ -6,12 +6,14 @@
 
 pub mod board;
 pub mod bus;
+pub mod chip;
 pub mod core;
 pub mod debug;
 pub mod flash;
 pub mod led;
 pub mod nrf;
 pub mod sensor;
+pub mod stm32;
 pub mod supply;
 pub mod wiring;
 

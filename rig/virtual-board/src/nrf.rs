@@ -16,41 +16,34 @@ mod peripheral;
 mod pins;
 mod power;
 mod ppi;
-mod ram;
 mod resources;
 mod rtc;
 mod soc;
 mod thermometer;
-mod time;
 mod timer;
 mod twi;
 mod uart;
 mod watchdog;
 
-pub use pins::{Drive, Level, NoPin, Pin, PinEdge, PinSet};
-pub use power::ResetCause;
-pub use ram::RamAtPowerUp;
+pub use soc::Soc;
 #[cfg(test)]
 pub(crate) use soc::tests::{addresses, values};
-pub(crate) use soc::{ConsoleWatch, Watch};
-pub use soc::{Soc, SocOptions};
-pub use time::CoreRate;
 pub use twi::{Acknowledge, Direction, TwoWireDevice};
-pub use uart::{ConsoleByte, UartTiming};
 
+use crate::chip::CoreRate;
 use crate::core::CoreOptions;
 use crate::flash::FlashGeometry;
 
 /// A part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Chip {
+pub enum Part {
     /// Cortex-M0 at 16 MHz, 256 KiB of flash, 16 KiB of RAM (nRF51822-QFAA): the micro:bit v1.
     Nrf51822,
     /// The nRF52840 with the ARMv6-M subset of its core at 64 MHz, 1 MiB of flash, 256 KiB of RAM.
     Nrf52840,
 }
 
-impl Chip {
+impl Part {
     /// Its flash.
     pub const fn flash(self) -> FlashGeometry {
         match self {

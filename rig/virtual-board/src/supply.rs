@@ -157,6 +157,18 @@ impl Supply {
         self.change(at, |supply| supply.power_fail = threshold.map_or(PowerFail::Disabled, armed));
     }
 
+    /// Gives the chip another brown-out reset than the profile's. One that trips above the present rail trips at once.
+    pub fn set_brown_out(&mut self, at: Instant, brown_out: Hysteresis) {
+        if brown_out != self.profile.brown_out {
+            self.change(at, |supply| supply.profile.brown_out = brown_out);
+        }
+    }
+
+    /// Where flash works, if nobody asks it for more.
+    pub fn flash_range(&self) -> FlashRange {
+        self.profile.flash
+    }
+
     /// Schedules a fault for `at`, now or later. What it did can be taken from [`Self::take_achieved`] when it is over.
     pub fn inject(&mut self, at: Instant, fault: Fault) -> FaultId {
         let id = FaultId(self.next_fault);

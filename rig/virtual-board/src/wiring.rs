@@ -5,8 +5,8 @@
 use brickproof_units::{Current, Resistance};
 
 use crate::board::WiredPin;
+use crate::chip::{Drive, Pin, PinEdge};
 use crate::led::{Colour, Die, Led};
-use crate::nrf::{Drive, Pin, PinEdge};
 
 /// An LED of a status light at full duty; assumed.
 const LED_CURRENT: Current = Current::new(5_000);

@@ -116,7 +116,7 @@ impl Bus for Memory {
         u64::MAX
     }
     fn tick(&mut self, _: &mut Clock) {}
-    fn interrupt_lines(&self) -> u32 {
+    fn interrupt_lines(&self) -> u64 {
         0
     }
     fn halt(&self) -> Option<Halt> {

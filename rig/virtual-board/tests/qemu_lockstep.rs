@@ -26,10 +26,11 @@ use brickproof_oracle::qemu::{self, Event, Qemu, State};
 use brickproof_oracle::{FLASH_BYTES, RAM_BYTES, RAM_START, torture};
 use brickproof_units::Ratio;
 use brickproof_virtual_board::bus::{Activity, Bus, BusFault, Clock, CodePage, Halt, Width};
+use brickproof_virtual_board::chip::{PinSet, RamAtPowerUp, ResetCause, SocOptions, UartTiming};
 use brickproof_virtual_board::core::encoding::{Class, classify};
 use brickproof_virtual_board::core::{Core, CoreOptions, Register, Stop};
 use brickproof_virtual_board::flash::Cells;
-use brickproof_virtual_board::nrf::{Chip, PinSet, RamAtPowerUp, ResetCause, Soc, SocOptions, UartTiming};
+use brickproof_virtual_board::nrf::{Part, Soc};
 use sha2::{Digest, Sha256};
 
 const IMAGE: &[u8] = include_bytes!("../../../fixtures/oracle/torture/torture.bin");
@@ -51,11 +52,11 @@ const MOST_EVENTS: usize = 10_000;
 #[derive(Clone)]
 struct GatedChip {
     soc: Soc,
-    open: u32,
+    open: u64,
 }
 
 impl GatedChip {
-    const TIMERS: u32 = {
+    const TIMERS: u64 = {
         let lines = torture::TIMER_LINES;
         1 << lines[0] | 1 << lines[1] | 1 << lines[2]
     };
@@ -68,7 +69,7 @@ impl GatedChip {
             seed: 0,
             watched: PinSet::default(),
         };
-        let mut soc = Soc::new(Chip::Nrf51822, options);
+        let mut soc = Soc::new(Part::Nrf51822, options);
         soc.flash_mut().write_raw(0, image).expect("the image fits, or QEMU would have refused it");
         Self { soc, open: 0 }
     }
@@ -110,7 +111,7 @@ impl Bus for GatedChip {
         self.soc.plain_memory(address, len)
     }
 
-    fn interrupt_lines(&self) -> u32 {
+    fn interrupt_lines(&self) -> u64 {
         self.soc.interrupt_lines() & (self.open | !Self::TIMERS)
     }
     fn halt(&self) -> Option<Halt> {
@@ -184,7 +185,7 @@ struct Follower {
 impl Follower {
     fn new(image: &[u8], first: &State) -> Self {
         let mut chip = GatedChip::new(image);
-        let mut core = Core::new(CoreOptions { halting_debug: false, ..Chip::Nrf51822.core() });
+        let mut core = Core::new(CoreOptions { halting_debug: false, ..Part::Nrf51822.core() });
         chip.soc.reset(ResetCause::PowerOn, &mut core.clock);
         core.reset(&mut chip);
         // R0 to R12 and the flags are UNKNOWN after reset (DDI 0419 B1.5.5).

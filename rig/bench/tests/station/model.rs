@@ -24,7 +24,7 @@ use brickproof_scenario::plan::Plan;
 use brickproof_scenario::{Library, load};
 use brickproof_units::{Current, Instant, Span, Voltage};
 use brickproof_virtual_board::board::{Board, BoardConfig, Records};
-use brickproof_virtual_board::nrf::{self, Chip, Pin};
+use brickproof_virtual_board::chip::{self, Chip, Pin};
 use brickproof_virtual_board::supply::Source;
 use brickproof_virtual_board::wiring::Wiring;
 use embedded_hal::i2c::{ErrorKind, ErrorType, I2c, Operation};
@@ -291,7 +291,7 @@ impl Factory for Bay {
             Kind::Lines => {
                 model.state().asserted.clear();
                 hand.reset(Holder::Lines, Button::Released);
-                hand.set_pin(MODE, nrf::Level::Floating);
+                hand.set_pin(MODE, chip::Level::Floating);
                 Instrument::Lines(Box::new(ModelLines { model, edges: Some(()) }))
             }
             Kind::Console => {
@@ -334,8 +334,8 @@ impl ModelLines {
                 drop(state);
                 hand.reset(Holder::Lines, Button::Released);
             }
-            (_, Drive::Asserted) => hand.set_pin(MODE, nrf::Level::Low),
-            (_, Drive::Released) => hand.set_pin(MODE, nrf::Level::Floating),
+            (_, Drive::Asserted) => hand.set_pin(MODE, chip::Level::Low),
+            (_, Drive::Released) => hand.set_pin(MODE, chip::Level::Floating),
         }
         let mut state = self.model.state();
         match drive {
@@ -382,7 +382,7 @@ impl Lines for ModelLines {
 
 struct ModelEdges {
     model: Arc<Model>,
-    last: Option<nrf::Drive>,
+    last: Option<chip::Drive>,
 }
 
 impl Edges for ModelEdges {
@@ -391,8 +391,8 @@ impl Edges for ModelEdges {
         loop {
             self.model.obey(Kind::Lines, "wait for an edge")?;
             let drive = self.model.hand().drive(RADIO);
-            let is_high = drive == nrf::Drive::High;
-            let was_high = self.last.replace(drive) == Some(nrf::Drive::High);
+            let is_high = drive == chip::Drive::High;
+            let was_high = self.last.replace(drive) == Some(chip::Drive::High);
             if is_high != was_high {
                 let kind = if is_high { EdgeKind::Activated } else { EdgeKind::Deactivated };
                 let moment = Moment::between(before, now());

@@ -40,7 +40,7 @@ fn start(wanted: &VirtualBoard) -> Result<Alive, Problem> {
     let firmware = files::firmware_called(&wanted.firmware, &profile)?;
     let failed = |what: String| Problem::Bench(vec![what]);
     let (board, wiring) = factory_board(&profile, &firmware, wanted.seed).map_err(|error| failed(error.to_string()))?;
-    let serial = serial(board.soc().device_id());
+    let serial = serial(&board.soc().unique_id());
     let board = PacedBoard::start(board, wiring, wanted.seed)
         .map_err(|error| failed(format!("the board cannot be given a thread: {error}")))?;
     let shown = format!("{} with {}, seed {}, serial {serial}", wanted.board, wanted.firmware, wanted.seed);
@@ -89,8 +89,8 @@ fn attach_one(arguments: &VirtualAttach) -> Result<Exit, Problem> {
 }
 
 /// The unique id as a bench file has it.
-fn serial(device_id: [u32; 2]) -> String {
-    format!("{:016x}", u64::from(device_id[0].swap_bytes()) << 32 | u64::from(device_id[1].swap_bytes()))
+fn serial(unique_id: &[u8]) -> String {
+    unique_id.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Why the kernel does not take the station, and what to do about it.
@@ -126,7 +126,7 @@ mod tests {
 
     #[test]
     fn a_serial_number_is_the_ids_bytes_as_they_lie_in_memory() {
-        assert_eq!(serial([0x6745_2301, 0xEFCD_AB89]), "0123456789abcdef");
+        assert_eq!(serial(&[0x01, 0x23, 0x45, 0x67, 0x89, 0xAB, 0xCD, 0xEF]), "0123456789abcdef");
     }
 
     #[test]

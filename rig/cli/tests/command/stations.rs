@@ -85,8 +85,7 @@ impl Station {
         let profile = Arc::clone(Library::built_in().board("lantern-nrf51").expect("it ships"));
         let firmware = Firmware::shipped("lantern-heal-full").expect("it ships");
         let (board, wiring) = factory_board(&profile, &firmware, seed).expect("it fits");
-        let [low, high] = board.soc().device_id();
-        let serial = format!("{:08x}{:08x}", low.swap_bytes(), high.swap_bytes());
+        let serial = board.soc().unique_id().iter().map(|byte| format!("{byte:02x}")).collect();
         let board = PacedBoard::start(board, wiring, seed).expect("there is a thread");
         let served = serve(&board.hand(), ServeOptions::default()).expect("there is a port");
         let listener = TcpListener::bind("127.0.0.1:0").expect("there is a port");

@@ -10,7 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use brickproof_virtual_board::board::{Board, BoardConfig};
-use brickproof_virtual_board::nrf::Chip;
+use brickproof_virtual_board::chip::Chip;
 use libtest_mimic::Trial;
 use serde_json::Value;
 
@@ -56,7 +56,7 @@ enum Fed {
 
 fn device_id() -> Result<String, Mishap> {
     let board = Board::new(BoardConfig::new(Chip::Nrf51822), &[])?;
-    let bytes = board.soc().device_id().into_iter().flat_map(u32::to_le_bytes);
+    let bytes = board.soc().unique_id().into_iter();
     Ok(bytes.fold(String::new(), |mut text, byte| {
         // Writing to a `String` cannot fail.
         let _ = write!(text, "{byte:02x}");

@@ -16,7 +16,7 @@ use brickproof_paced::devices::dfuse;
 use brickproof_paced::station::{StationConfig, devices};
 use brickproof_units::{Current, Span, Voltage};
 use brickproof_virtual_board::board::{Board, BoardConfig};
-use brickproof_virtual_board::nrf::{Chip, Pin};
+use brickproof_virtual_board::chip::{Chip, Pin};
 use brickproof_virtual_board::supply::Source;
 use brickproof_virtual_board::wiring::Wiring;
 use libtest_mimic::Trial;

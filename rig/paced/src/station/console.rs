@@ -2,7 +2,7 @@
 //!
 //! Boundary: bytes. The converter between the board's UART and USB is taken to be set to the board's rate, whatever rate the host sets.
 
-use brickproof_virtual_board::nrf::ConsoleByte;
+use brickproof_virtual_board::chip::ConsoleByte;
 
 use crate::board::{Ear, Hand};
 use crate::devices::cdc_acm::CdcAcm;

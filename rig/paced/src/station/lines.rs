@@ -3,7 +3,7 @@
 //! Boundary: which pin is what.
 
 use brickproof_units::Voltage;
-use brickproof_virtual_board::nrf::{self, Drive, Pin};
+use brickproof_virtual_board::chip::{self, Drive, Pin};
 
 use super::StationConfig;
 use crate::board::{Button, Hand, Holder};
@@ -45,9 +45,9 @@ impl FarSide for BoardLines {
             MODE => self.hand.set_pin(
                 self.mode,
                 match level {
-                    Some(Level::Low) => nrf::Level::Low,
-                    Some(Level::High) => nrf::Level::High,
-                    None => nrf::Level::Floating,
+                    Some(Level::Low) => chip::Level::Low,
+                    Some(Level::High) => chip::Level::High,
+                    None => chip::Level::Floating,
                 },
             ),
             POWER => self.hand.feed_from_usb((level == Some(Level::High)).then_some(self.usb)),

@@ -9,7 +9,7 @@ use std::time::Duration;
 use brickproof_paced::board::PacedBoard;
 use brickproof_units::Voltage;
 use brickproof_virtual_board::board::{Board, BoardConfig};
-use brickproof_virtual_board::nrf::{Chip, Pin};
+use brickproof_virtual_board::chip::{Chip, Pin};
 use brickproof_virtual_board::supply::Source;
 use brickproof_virtual_board::wiring::Wiring;
 

@@ -3,8 +3,8 @@
 //! Boundary: words.
 
 use brickproof_scenario::plan::CellModel;
+use brickproof_virtual_board::chip::Chip;
 use brickproof_virtual_board::flash::Cells;
-use brickproof_virtual_board::nrf::Chip;
 
 /// The parts that are swept.
 pub const CHIPS: [Chip; 2] = [Chip::Nrf51822, Chip::Nrf52840];
@@ -19,6 +19,7 @@ pub const fn name_of_chip(chip: Chip) -> &'static str {
     match chip {
         Chip::Nrf51822 => "nrf51",
         Chip::Nrf52840 => "nrf52840",
+        Chip::Stm32f205 => "stm32f205",
     }
 }
 

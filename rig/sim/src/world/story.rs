@@ -9,7 +9,7 @@ use brickproof_cloud::CloudEvent;
 use brickproof_keys::Fingerprint;
 use brickproof_trial::Observation;
 use brickproof_units::{Instant, Span};
-use brickproof_virtual_board::nrf::Drive;
+use brickproof_virtual_board::chip::Drive;
 
 use super::World;
 

@@ -134,18 +134,22 @@ impl Board {
         self.soc.flash().under_way().is_some()
     }
 
-    /// Lets time pass for a core that is locked up and not reset, because a debugger is there.
+    /// Lets time pass for a core that is locked up and not reset, because a debugger is there or the part leaves that to its watchdog.
     pub(super) fn stay_locked_up(&mut self, bound: u64) -> Stop {
         let due = bound.min(self.soc.next_event());
         if due == u64::MAX {
             return Stop::Asleep;
         }
         self.core.clock.cycle = self.core.clock.cycle.max(due);
+        self.soc.tick(&mut self.core.clock);
+        if self.soc.halt() == Some(Halt::Reset) {
+            self.begin_reset(ResetCause::Watchdog);
+        }
         Stop::Reached
     }
 
     fn let_debugger_in(&self, address: u32) -> Result<(), Refused> {
-        let is_flash = address < self.soc.flash().geometry().size || (UICR..UICR + 0x1000).contains(&address);
+        let is_flash = self.soc.flash().geometry().contains(address) || (UICR..UICR + 0x1000).contains(&address);
         match self.life {
             Life::Off | Life::Cut => Err(Refused::Fault),
             Life::Starting { .. } | Life::Held { .. } if !PRIVATE.contains(&address) => Err(Refused::Fault),

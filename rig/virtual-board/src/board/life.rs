@@ -5,7 +5,7 @@
 use brickproof_units::{Instant, Span};
 
 use crate::board::{Board, Records};
-use crate::nrf::ResetCause;
+use crate::chip::ResetCause;
 use crate::supply::ChipPower;
 
 /// From the end of a reset other than by power to the first instruction. An assumption for both parts; it also keeps a chip with
@@ -209,6 +209,7 @@ impl Board {
             self.soc.reset(cause, &mut self.core.clock);
             self.latch_protection();
             self.follow_reset();
+            self.follow_brown_out();
         }
         self.boots += 1;
         self.record(LifeEvent::Boot(cause));

@@ -5,9 +5,9 @@
 use brickproof_units::{Current, Instant, Ratio, Span};
 
 use crate::bus::Activity;
+use crate::chip::{Chip, Pin};
 use crate::flash::COMPLETE;
-use crate::nrf::{Chip, Pin};
-use crate::supply::Supply;
+use crate::supply::{FlashRange, Supply};
 
 /// What the chip draws by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,14 +23,21 @@ pub struct Consumption {
 }
 
 impl Consumption {
-    /// Typical figures: 4.4 mA (nRF51822) and 6.3 mA (nRF52840) executing are recalled from the product specifications; the rest is
+    /// Typical figures: 4.4 mA (nRF51822) and 6.3 mA (nRF52840) executing are recalled from the product specifications; 9 mA and 4 mA
+    /// (STM32F205 at 16 MHz, executing and asleep with its peripherals on) are of the data sheet's order and not looked up; the rest is
     /// assumed.
     pub const fn of(chip: Chip) -> Self {
-        let awake = match chip {
-            Chip::Nrf51822 => 4_400,
-            Chip::Nrf52840 => 6_300,
+        let (awake, asleep) = match chip {
+            Chip::Nrf51822 => (4_400, 600),
+            Chip::Nrf52840 => (6_300, 600),
+            Chip::Stm32f205 => (9_000, 4_000),
         };
-        Self { awake: Current::new(awake), asleep: Current::new(600), off: Current::new(1), flash: Current::new(5_000) }
+        Self {
+            awake: Current::new(awake),
+            asleep: Current::new(asleep),
+            off: Current::new(1),
+            flash: Current::new(5_000),
+        }
     }
 
     pub(super) const fn core(&self, activity: Activity) -> Current {
@@ -58,8 +65,9 @@ pub(super) fn heaviest(consumption: Consumption, pins: &[WiredPin]) -> Current {
 }
 
 /// How much of its effective time a flash operation has got.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct FlashRide {
+    range: FlashRange,
     reached: Instant,
     effective: Span,
     stretches: u64,
@@ -67,14 +75,14 @@ pub(super) struct FlashRide {
 
 impl FlashRide {
     /// The operation began at `start` and is first looked at `now`, a few cycles later; until then the core executed at full strength.
-    pub(super) fn begin(start: Instant, now: Instant) -> Self {
-        Self { reached: now, effective: now.since(start), stretches: 0 }
+    pub(super) fn begin(start: Instant, now: Instant, range: FlashRange) -> Self {
+        Self { range, reached: now, effective: now.since(start), stretches: 0 }
     }
 
     /// Counts the stretch up to `at`, over which the supply did not change.
     pub(super) fn go_on(&mut self, supply: &Supply, at: Instant) {
         if at > self.reached {
-            self.effective = self.effective + supply.flash_time(self.reached, at);
+            self.effective = self.effective + supply.flash_time(self.reached, at, self.range);
             self.stretches += 1;
             self.reached = at;
         }

@@ -13,6 +13,14 @@ use crate::bus::{Bus, CodePage};
 const SLOT_SHIFT: u32 = 10;
 /// Code above 16 MiB is fetched instead, so that a strange address cannot make the table large.
 const MAX_SLOTS: usize = 16 << (20 - SLOT_SHIFT);
+/// An STM32 has its flash here and once more at 0: both are found under the same numbers.
+const SECOND_PLACE: u32 = 0x0800_0000;
+
+/// The number under which the page that holds `address` is found.
+#[inline(always)]
+const fn slot_of(address: u32) -> usize {
+    ((address & !SECOND_PLACE) >> SLOT_SHIFT) as usize
+}
 
 /// A page, decoded.
 pub(super) struct DecodedPage {
@@ -60,7 +68,7 @@ impl CodeCache {
     #[inline]
     pub(super) fn page<B: Bus>(&mut self, bus: &B, address: u32) -> Option<&DecodedPage> {
         let offered = bus.code_page(address)?;
-        let slot = (address >> SLOT_SHIFT) as usize;
+        let slot = slot_of(address);
         let is_current = matches!(self.slots.get(slot), Some(Some(page)) if page.is_of(offered));
         if !is_current {
             self.decode(slot, offered)?;
@@ -74,7 +82,7 @@ impl CodeCache {
             return None;
         }
         // A larger page may have been decoded already, for another of its slots.
-        let first = (page.base >> SLOT_SHIFT) as usize;
+        let first = slot_of(page.base);
         let known = self.slots.iter().take(slot).skip(first).flatten().find(|known| known.is_of(page)).cloned();
         let slots = Arc::make_mut(&mut self.slots);
         if slots.len() <= slot {

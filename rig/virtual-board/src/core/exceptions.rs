@@ -3,7 +3,7 @@
 //! Boundary: bookkeeping on bit masks, one bit per exception number, after DDI 0419 B1.5 and B3.4. Stacking and vectors are in
 //! `execute`; the registers through which a program sees this are in `processor`.
 
-/// An exception number: 1 to 15 are the system's, 16 to 47 the interrupts 0 to 31.
+/// An exception number: 1 to 15 are the system's, 16 to 63 the interrupts 0 to 47, of which ARMv6-M has 0 to 31.
 pub(super) type Number = u8;
 
 pub(super) const NMI: Number = 2;
@@ -23,7 +23,7 @@ const LEVELS: usize = 4;
 const IDLE_PRIORITY: Priority = LEVELS as Priority;
 
 /// Bits of the mask of exceptions that the NVIC owns.
-const INTERRUPTS: u64 = 0xFFFF_FFFF << FIRST_INTERRUPT;
+const INTERRUPTS: u64 = u64::MAX << FIRST_INTERRUPT;
 
 pub(super) const fn bit(number: Number) -> u64 {
     1 << number
@@ -40,7 +40,7 @@ pub(super) struct Exceptions {
     /// The exceptions at each configurable level. Every configurable exception is in exactly one.
     levels: [u64; LEVELS],
     /// The interrupt lines when last looked at.
-    lines: u32,
+    lines: u64,
 }
 
 impl Exceptions {
@@ -60,10 +60,10 @@ impl Exceptions {
     /// Takes in the interrupt lines, and those that fell since the last time even if they are high again. A line that rose pends its
     /// interrupt; one that fell changes nothing. Returns the exceptions that became pending.
     #[inline]
-    pub(super) fn sample_lines(&mut self, lines: u32, fallen: u32) -> u64 {
+    pub(super) fn sample_lines(&mut self, lines: u64, fallen: u64) -> u64 {
         let risen = lines & !(self.lines & !fallen);
         self.lines = lines;
-        self.pend(u64::from(risen) << FIRST_INTERRUPT)
+        self.pend(risen << FIRST_INTERRUPT)
     }
 
     /// Pends the exceptions in `mask` and returns those that were not pending before.
@@ -75,7 +75,7 @@ impl Exceptions {
 
     /// Withdraws the exceptions in `mask`. An interrupt whose line is still high stays pending.
     pub(super) fn withdraw(&mut self, mask: u64) {
-        self.pending &= !(mask & !(u64::from(self.lines) << FIRST_INTERRUPT));
+        self.pending &= !(mask & !(self.lines << FIRST_INTERRUPT));
     }
 
     pub(super) fn is_pending(&self, number: Number) -> bool {
@@ -100,7 +100,7 @@ impl Exceptions {
     /// transitions).
     pub(super) fn deactivate(&mut self, number: Number) {
         self.active &= !bit(number);
-        self.pending |= u64::from(self.lines) << FIRST_INTERRUPT & bit(number);
+        self.pending |= self.lines << FIRST_INTERRUPT & bit(number);
     }
 
     /// The enabled exception that would be taken first, whether or not it may be now. Of equals, the lowest number.
@@ -166,23 +166,23 @@ impl Exceptions {
     }
 
     /// The enabled interrupts, bit 0 for interrupt 0.
-    pub(super) fn enabled_interrupts(&self) -> u32 {
-        (self.enabled >> FIRST_INTERRUPT) as u32
+    pub(super) fn enabled_interrupts(&self) -> u64 {
+        self.enabled >> FIRST_INTERRUPT
     }
 
-    pub(super) fn enable_interrupts(&mut self, mask: u32) {
-        self.enabled |= u64::from(mask) << FIRST_INTERRUPT;
+    pub(super) fn enable_interrupts(&mut self, mask: u64) {
+        self.enabled |= mask << FIRST_INTERRUPT;
         self.admit();
     }
 
-    pub(super) fn disable_interrupts(&mut self, mask: u32) {
-        self.enabled &= !(u64::from(mask) << FIRST_INTERRUPT);
+    pub(super) fn disable_interrupts(&mut self, mask: u64) {
+        self.enabled &= !(mask << FIRST_INTERRUPT);
         self.admit();
     }
 
     /// The pending interrupts, bit 0 for interrupt 0.
-    pub(super) fn pending_interrupts(&self) -> u32 {
-        (self.pending >> FIRST_INTERRUPT) as u32
+    pub(super) fn pending_interrupts(&self) -> u64 {
+        self.pending >> FIRST_INTERRUPT
     }
 }
 
@@ -286,7 +286,7 @@ mod tests {
                 exceptions.set_level(number, *level);
                 prop_assert_eq!(exceptions.level(number), *level);
             }
-            exceptions.enable_interrupts(enabled);
+            exceptions.enable_interrupts(u64::from(enabled));
             exceptions.pend(u64::from(pending) << FIRST_INTERRUPT);
             let expected = (0..32u8)
                 .filter(|line| enabled & pending & 1 << line != 0)

@@ -25,7 +25,9 @@ const NVIC_ICER: u32 = 0x180;
 const NVIC_ISPR: u32 = 0x200;
 const NVIC_ICPR: u32 = 0x280;
 const NVIC_IPR0: u32 = 0x400;
-const NVIC_IPR7: u32 = 0x41C;
+const NVIC_IPR11: u32 = 0x42C;
+/// The second word of ISER, ICER, ISPR and ICPR lies behind the first; ARMv6-M has none.
+const SECOND_WORD: u32 = 4;
 const CPUID: u32 = 0xD00;
 const ICSR: u32 = 0xD04;
 const VTOR: u32 = 0xD08;
@@ -119,7 +121,7 @@ impl Processor {
     }
 
     #[inline]
-    pub(super) fn sample_lines(&mut self, lines: u32, fallen: u32) {
+    pub(super) fn sample_lines(&mut self, lines: u64, fallen: u64) {
         let fresh = self.exceptions.sample_lines(lines, fallen);
         self.note_pended(fresh);
     }
@@ -163,9 +165,12 @@ impl Processor {
         self.advance_systick(clock.cycle);
         match address & 0xFFF {
             offset @ (SYST_CSR | SYST_RVR | SYST_CVR | SYST_CALIB) => self.read_systick(offset, clock.cycle),
-            NVIC_ISER | NVIC_ICER => self.exceptions.enabled_interrupts(),
-            NVIC_ISPR | NVIC_ICPR => self.exceptions.pending_interrupts(),
-            offset @ NVIC_IPR0..=NVIC_IPR7 => self.read_levels(first_of_level_word(offset), 0b1111),
+            NVIC_ISER | NVIC_ICER => self.exceptions.enabled_interrupts() as u32,
+            NVIC_ISPR | NVIC_ICPR => self.exceptions.pending_interrupts() as u32,
+            offset @ NVIC_IPR0..=NVIC_IPR11 if self.has_levels(offset) => {
+                self.read_levels(first_of_level_word(offset), 0b1111)
+            }
+            offset if self.options.further_interrupts => self.read_further(offset),
             CPUID => CPUID_CORTEX_M0,
             ICSR => self.read_icsr(),
             VTOR => self.vector_table,
@@ -194,11 +199,13 @@ impl Processor {
         clock.call_attention();
         match address & 0xFFF {
             offset @ (SYST_CSR | SYST_RVR | SYST_CVR) => self.write_systick(offset, value, clock.cycle),
-            NVIC_ISER => self.exceptions.enable_interrupts(value),
-            NVIC_ICER => self.exceptions.disable_interrupts(value),
+            NVIC_ISER => self.exceptions.enable_interrupts(u64::from(value)),
+            NVIC_ICER => self.exceptions.disable_interrupts(u64::from(value)),
             NVIC_ISPR => self.pend(u64::from(value) << FIRST_INTERRUPT),
             NVIC_ICPR => self.exceptions.withdraw(u64::from(value) << FIRST_INTERRUPT),
-            offset @ NVIC_IPR0..=NVIC_IPR7 => self.write_levels(first_of_level_word(offset), 0b1111, value),
+            offset @ NVIC_IPR0..=NVIC_IPR11 if self.has_levels(offset) => {
+                self.write_levels(first_of_level_word(offset), 0b1111, value);
+            }
             ICSR => self.write_icsr(value),
             VTOR if self.options.vtor => self.vector_table = value & VTOR_MASK,
             AIRCR if value >> 16 == AIRCR_KEY => self.reset_requested |= value & AIRCR_SYSRESETREQ != 0,
@@ -207,6 +214,32 @@ impl Processor {
             SHPR3 => self.write_levels(PEND_SV - 2, 0b1100, value),
             SHCSR if value & SHCSR_SVCALLPENDED != 0 => self.pend(bit(SV_CALL)),
             SHCSR => self.exceptions.withdraw(bit(SV_CALL)),
+            offset if self.options.further_interrupts => self.write_further(offset, value),
+            _ => {}
+        }
+    }
+
+    fn has_levels(&self, offset: u32) -> bool {
+        self.options.further_interrupts || offset < NVIC_IPR0 + 32
+    }
+
+    /// The NVIC's words for the interrupts from 32 on.
+    fn read_further(&self, offset: u32) -> u32 {
+        match offset.wrapping_sub(SECOND_WORD) {
+            NVIC_ISER | NVIC_ICER => (self.exceptions.enabled_interrupts() >> 32) as u32,
+            NVIC_ISPR | NVIC_ICPR => (self.exceptions.pending_interrupts() >> 32) as u32,
+            _ => 0,
+        }
+    }
+
+    fn write_further(&mut self, offset: u32, value: u32) {
+        // Of the second word there are 16 bits: shifted to their exceptions, the others fall out.
+        let interrupts = u64::from(value) << 32;
+        match offset.wrapping_sub(SECOND_WORD) {
+            NVIC_ISER => self.exceptions.enable_interrupts(interrupts),
+            NVIC_ICER => self.exceptions.disable_interrupts(interrupts),
+            NVIC_ISPR => self.pend(interrupts << FIRST_INTERRUPT),
+            NVIC_ICPR => self.exceptions.withdraw(interrupts << FIRST_INTERRUPT),
             _ => {}
         }
     }
@@ -285,5 +318,5 @@ fn present_bytes(present: u32) -> impl Iterator<Item = u8> {
 
 /// The exception whose priority is the lowest byte of the NVIC_IPR word at `offset`.
 fn first_of_level_word(offset: u32) -> Number {
-    FIRST_INTERRUPT + (offset & 0x1C) as Number
+    FIRST_INTERRUPT + (offset & 0x3C) as Number
 }

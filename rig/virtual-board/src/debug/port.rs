@@ -6,7 +6,7 @@
 use super::{Bank, Refusal, Request};
 use crate::board::{Board, Refused};
 use crate::bus::Width;
-use crate::nrf::Chip;
+use crate::chip::Chip;
 
 const ABORT: u8 = 0x0;
 const DPIDR: u8 = 0x0;
@@ -170,7 +170,7 @@ impl DebugPort {
             (DPIDR, _) => Ok(match board.soc().chip() {
                 // Minimal debug port, version 1; version 1 (designer ARM).
                 Chip::Nrf51822 => 0x0BB1_1477,
-                Chip::Nrf52840 => 0x2BA0_1477,
+                Chip::Nrf52840 | Chip::Stm32f205 => 0x2BA0_1477,
             }),
             (CTRL_STAT, 0) => {
                 let acknowledged = (self.control & (CDBGPWRUPREQ | CSYSPWRUPREQ)) << 1;
@@ -252,7 +252,7 @@ impl DebugPort {
                 unlocked(board)?;
                 Ok(board.debug_read(self.banked(register), Width::Word)?)
             }
-            // The ROM tables, and the access ports of a Cortex-M0 and of a Cortex-M4.
+            // The ROM tables, and the access ports of a Cortex-M0 and of a Cortex-M3 or M4.
             0xF8 if board.soc().chip() == Chip::Nrf51822 => Ok(0xF000_0003),
             0xF8 => Ok(0xE00F_F003),
             0xFC if board.soc().chip() == Chip::Nrf51822 => Ok(0x0477_0021),
@@ -264,7 +264,7 @@ impl DebugPort {
     fn write_memory_port(&mut self, board: &mut Board, register: u8, value: u32) -> Result<(), Denied> {
         match register {
             CSW => {
-                // Packed transfers are the Cortex-M4's only (DDI 0432 has none).
+                // Packed transfers are the Cortex-M3's and M4's only (DDI 0432 has none).
                 let packed = if board.soc().chip() == Chip::Nrf51822 { 0x20 } else { 0 };
                 self.word = value & CSW_BITS & !packed;
             }

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::board::{Board, BoardConfig, BoardState, LifeEvent, ResetCause};
-use crate::nrf::Chip;
+use crate::chip::Chip;
 use crate::supply::Source;
 
 const LANTERN: &[u8] = include_bytes!("../../../../fixtures/firmware/images/lantern-no-heal.bin");

@@ -253,6 +253,6 @@ fn every_erase_of_a_page_is_counted_whoever_made_it_and_however_it_ended() {
     assert_eq!(flash.erases().collect::<Vec<_>>(), [(PAGE, 2), (PAGE + 4096, 1)]);
     let before = flash.clone();
     flash.begin(FlashOperation::EraseAll, Instant::START).unwrap();
-    assert_eq!(flash.erases().count(), FlashGeometry::NRF52840.pages() as usize + 1);
+    assert_eq!(flash.erases().count(), FlashGeometry::NRF52840.each_sector().count() + 1);
     assert_eq!(before.erases().count(), 2, "a clone goes its own way");
 }

@@ -3,8 +3,8 @@
 //! Boundary: one byte at a time, at the part's pace. Source: nRF51 reference manual v3.0, RNG; times recalled from the product
 //! specifications (nRF51: about 167 us raw, 677 us corrected; nRF52840: 30 us and 120 us).
 
+use crate::chip::CoreRate;
 use crate::nrf::peripheral::{EventSet, Events, NEVER, NONE, Peripheral, event};
-use crate::nrf::time::CoreRate;
 use crate::seed::Noise;
 
 const VALUE_READY: EventSet = event(0x100);

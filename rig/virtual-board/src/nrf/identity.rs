@@ -3,25 +3,25 @@
 //! Boundary: constants and a device id that follows from the seed. Source: nRF51 reference manual v3.0 and nRF52840 product
 //! specification v1.1, FICR. Registers that are not listed read as all ones, as erased flash does.
 
-use crate::nrf::Chip;
+use crate::nrf::Part;
 use crate::seed::Noise;
 
 /// The factory information of one part.
 #[derive(Clone, Debug)]
 pub(crate) struct Identity {
-    chip: Chip,
+    part: Part,
     device_id: [u32; 2],
     device_address: [u32; 2],
 }
 
 impl Identity {
-    pub(crate) fn new(chip: Chip, seed: u64) -> Self {
+    pub(crate) fn new(part: Part, seed: u64) -> Self {
         let mut noise = Noise::at(seed, &[0xF1C8]);
         let mut words = || {
             let bits = noise.bits();
             [bits as u32, (bits >> 32) as u32]
         };
-        Self { chip, device_id: words(), device_address: words() }
+        Self { part, device_id: words(), device_address: words() }
     }
 
     pub(crate) fn device_id(&self) -> [u32; 2] {
@@ -29,12 +29,13 @@ impl Identity {
     }
 
     pub(crate) fn read(&self, offset: u32) -> u32 {
-        let flash = self.chip.flash();
-        let ram = self.chip.ram_size() as u32;
-        let nrf51 = self.chip == Chip::Nrf51822;
+        let flash = self.part.flash();
+        let [pages] = flash.sectors else { return u32::MAX };
+        let ram = self.part.ram_size() as u32;
+        let nrf51 = self.part == Part::Nrf51822;
         match offset {
-            0x010 => flash.page,
-            0x014 => flash.pages(),
+            0x010 => pages.size,
+            0x014 => pages.count,
             0x060 | 0x064 => self.device_id[(offset as usize - 0x60) / 4],
             // A random static address: its two top bits are ones on the air, which the radio stack adds.
             0x0A0 => u32::MAX,

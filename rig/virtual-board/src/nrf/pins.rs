@@ -3,113 +3,13 @@
 //! Boundary: levels, not currents. A pin is driven high, driven low or not at all; what hangs on it is the board's. Source: nRF51
 //! reference manual v3.0, GPIO and GPIOTE; nRF52840 product specification v1.1 for the second port, LATCH, and SET and CLR tasks.
 
-use std::str::FromStr;
-
-use brickproof_units::Instant;
-
+use crate::chip::{CoreRate, Drive, Level, Pin, PinEdge, PinSet};
 use crate::nrf::peripheral::{EventSet, Events, NEVER, NONE, Peripheral, bits, event};
 use crate::nrf::resources::PinResources;
-use crate::nrf::time::CoreRate;
 
 const PORT_EVENT: EventSet = event(0x17C);
 const IN0: EventSet = event(0x100);
 const MOST_CHANNELS: usize = 8;
-
-/// A pin: P0.00 to P0.31, then P1.00 to P1.15 on parts that have them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Pin(u8);
-
-impl Pin {
-    /// Pin `number` of port 0.
-    pub const fn p0(number: u8) -> Self {
-        Self(number & 31)
-    }
-
-    /// Pin `number` of port 1.
-    pub const fn p1(number: u8) -> Self {
-        Self(32 + (number & 31))
-    }
-
-    /// The port and the number within it.
-    pub const fn place(self) -> (usize, u32) {
-        ((self.0 / 32) as usize, (self.0 % 32) as u32)
-    }
-
-    const fn bit(self) -> u64 {
-        1 << self.0
-    }
-}
-
-/// The text names no pin.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a pin is P0.00 to P0.31, or P1.00 to P1.31")]
-pub struct NoPin;
-
-impl FromStr for Pin {
-    type Err = NoPin;
-
-    /// `P0.13` or `P1.02`, as the parts' manuals write them.
-    fn from_str(text: &str) -> Result<Self, NoPin> {
-        let (port, number) = text.strip_prefix('P').and_then(|text| text.split_once('.')).ok_or(NoPin)?;
-        let number: u8 = number.parse().ok().filter(|number| *number < 32).ok_or(NoPin)?;
-        match port {
-            "0" => Ok(Self::p0(number)),
-            "1" => Ok(Self::p1(number)),
-            _ => Err(NoPin),
-        }
-    }
-}
-
-/// A set of pins.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct PinSet(u64);
-
-impl PinSet {
-    /// Whether `pin` is in it.
-    pub const fn contains(self, pin: Pin) -> bool {
-        self.0 & pin.bit() != 0
-    }
-}
-
-impl FromIterator<Pin> for PinSet {
-    fn from_iter<I: IntoIterator<Item = Pin>>(pins: I) -> Self {
-        Self(pins.into_iter().fold(0, |set, pin| set | pin.bit()))
-    }
-}
-
-/// What the chip does to a pin.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Drive {
-    /// Nothing: an input, or the released half of an open-drain output.
-    Released,
-    /// Connected to ground.
-    Low,
-    /// Connected to the supply.
-    High,
-}
-
-/// What the world outside does to a pin.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Level {
-    /// Nothing; a pull resistor in the chip decides, else it reads as low.
-    #[default]
-    Floating,
-    /// Connected to ground.
-    Low,
-    /// Connected to the supply.
-    High,
-}
-
-/// The chip changed what it does to a pin.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PinEdge {
-    /// When.
-    pub at: Instant,
-    /// Which.
-    pub pin: Pin,
-    /// What it does from then on.
-    pub drive: Drive,
-}
 
 const DIRECTION: u32 = 1 << 0;
 const INPUT_DISCONNECTED: u32 = 1 << 1;
@@ -325,7 +225,7 @@ impl Pins {
 
     /// The pins that are driven high.
     pub(crate) fn driven_high(&self) -> PinSet {
-        PinSet(self.ports.iter().rev().fold(0, |set, port| set << 32 | u64::from(port.drives().0)))
+        PinSet::of_nrf(self.ports.iter().map(|port| port.drives().0))
     }
 
     /// Whether a pin meets its SENSE condition, which wakes the chip from System OFF.
@@ -338,7 +238,7 @@ impl Pins {
     }
 
     /// The buffer stays: an LED fills it several hundred times a second.
-    pub(crate) fn drain_edges(&mut self) -> impl Iterator<Item = PinEdge> + '_ {
+    pub(crate) fn drain_edges(&mut self) -> std::vec::Drain<'_, PinEdge> {
         self.edges.drain(..)
     }
 
@@ -469,7 +369,7 @@ impl Pins {
 
     /// Logs what changed on watched pins of port `number`.
     fn log(&mut self, number: usize, at: u64) {
-        let watched = (self.watched.0 >> (32 * number)) as u32;
+        let watched = self.watched.of_nrf_port(number);
         if watched == 0 {
             return;
         }
@@ -483,7 +383,7 @@ impl Pins {
                 _ => Drive::Released,
             };
             let at = self.rate.instant(at);
-            self.edges.push(PinEdge { at, pin: Pin(32 * number as u8 + bit as u8), drive });
+            self.edges.push(PinEdge { at, pin: Pin::of_nrf(number, bit), drive });
         }
     }
 }
@@ -546,14 +446,14 @@ impl Peripheral for Pins {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::nrf::Chip;
+    use crate::nrf::Part;
     use crate::nrf::resources::Resources;
 
     const LED: Pin = Pin::p0(13);
     const NOW: u64 = 0;
 
     fn pins() -> Pins {
-        let resources = Resources::of(Chip::Nrf52840).pins;
+        let resources = Resources::of(Part::Nrf52840).pins;
         Pins::new(CoreRate::Mhz64, resources, [LED, Pin::p1(2)].into_iter().collect())
     }
 
@@ -669,7 +569,7 @@ mod tests {
 
     #[test]
     fn the_nrf51_has_four_channels_without_set_and_clear_and_no_latch() {
-        let mut pins = Pins::new(CoreRate::Mhz16, Resources::of(Chip::Nrf51822).pins, [LED].into_iter().collect());
+        let mut pins = Pins::new(CoreRate::Mhz16, Resources::of(Part::Nrf51822).pins, [LED].into_iter().collect());
         pins.write(0x520, 3 | 13 << 8 | 1 << 20, NOW);
         assert_eq!((pins.read(0x520, NOW), drives(&mut pins)), (0, vec![]), "there is no channel 4");
         pins.write(0x51C, 3 | 13 << 8 | 3 << 16, NOW);

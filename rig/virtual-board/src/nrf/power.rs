@@ -5,9 +5,9 @@
 
 use brickproof_units::Voltage;
 
+use crate::chip::{CoreRate, ResetCause};
 use crate::nrf::peripheral::{EventSet, Events, NEVER, NONE, Peripheral, event};
 use crate::nrf::rtc::LowFrequencyClock;
-use crate::nrf::time::CoreRate;
 
 const HF_STARTED: EventSet = event(0x100);
 const LF_STARTED: EventSet = event(0x104);
@@ -21,25 +21,6 @@ const RC_32KHZ_START: u64 = 600 * MICROSECOND;
 const CRYSTAL_32KHZ_START: u64 = 250_000 * MICROSECOND;
 const CALIBRATION: u64 = 17_000 * MICROSECOND;
 const CALIBRATION_TIMER_UNIT: u64 = 250_000 * MICROSECOND;
-
-/// Why the chip was reset; RESETREAS shows it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum ResetCause {
-    /// The supply came up, after any kind of loss. RESETREAS shows no bit.
-    PowerOn,
-    /// The RESET pin.
-    Pin,
-    /// The watchdog.
-    Watchdog,
-    /// AIRCR.SYSRESETREQ.
-    Software,
-    /// A fault inside a fault.
-    Lockup,
-    /// A pin woke the chip from System OFF.
-    WakeFromOff,
-    /// A debugger woke the chip from System OFF.
-    DebugInterface,
-}
 
 impl ResetCause {
     fn bit(self) -> u32 {

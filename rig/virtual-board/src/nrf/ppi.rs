@@ -131,12 +131,12 @@ impl Ppi {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::nrf::Chip;
+    use crate::nrf::Part;
     use crate::nrf::resources::Resources;
 
     #[test]
     fn a_channel_leads_from_its_event_to_its_task_and_fork_while_enabled() {
-        let mut ppi = Ppi::new(Resources::of(Chip::Nrf52840).ppi);
+        let mut ppi = Ppi::new(Resources::of(Part::Nrf52840).ppi);
         ppi.write(0x510 + 8 * 3, 0x4000_8140);
         ppi.write(0x514 + 8 * 3, 0x4000_6000);
         ppi.write(0x910 + 4 * 3, 0x4000_6004);
@@ -149,7 +149,7 @@ mod tests {
 
     #[test]
     fn groups_switch_their_members() {
-        let mut ppi = Ppi::new(Resources::of(Chip::Nrf51822).ppi);
+        let mut ppi = Ppi::new(Resources::of(Part::Nrf51822).ppi);
         ppi.write(0x804, 0b101);
         ppi.write(0x008, 1);
         assert_eq!(ppi.read(0x500), 0b101);
@@ -159,7 +159,7 @@ mod tests {
 
     #[test]
     fn the_nrf51_has_sixteen_programmable_and_twelve_fixed_channels_in_four_groups() {
-        let mut ppi = Ppi::new(Resources::of(Chip::Nrf51822).ppi);
+        let mut ppi = Ppi::new(Resources::of(Part::Nrf51822).ppi);
         ppi.write(0x500, u32::MAX);
         assert_eq!(ppi.read(0x500), 0xFFF0_FFFF);
         ppi.write(0x510 + 8 * 31, 0);

@@ -4,7 +4,7 @@
 //! `nrf51422_peripherals.h` and `nrf52840_peripherals.h` in Nordic's MDK; for LATCH and DETECTMODE the register lists of the nRF51
 //! reference manual v3.0 and the nRF52840 product specification v1.1, of which only the latter has them.
 
-use crate::nrf::Chip;
+use crate::nrf::Part;
 
 /// What the peripherals of one part have.
 #[derive(Clone, Copy, Debug)]
@@ -66,10 +66,10 @@ impl Resources {
         rtc_channels: [3, 4, 4],
     };
 
-    pub(crate) const fn of(chip: Chip) -> &'static Self {
-        match chip {
-            Chip::Nrf51822 => &Self::NRF51822,
-            Chip::Nrf52840 => &Self::NRF52840,
+    pub(crate) const fn of(part: Part) -> &'static Self {
+        match part {
+            Part::Nrf51822 => &Self::NRF51822,
+            Part::Nrf52840 => &Self::NRF52840,
         }
     }
 }

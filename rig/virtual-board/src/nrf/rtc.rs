@@ -3,8 +3,8 @@
 //! Boundary: one instance. It stands still while no low-frequency clock runs; CLOCK tells it so. Source: nRF51 reference manual
 //! v3.0, chapter RTC.
 
+use crate::chip::CoreRate;
 use crate::nrf::peripheral::{EventSet, Events, NEVER, NONE, Peripheral, event};
-use crate::nrf::time::CoreRate;
 
 const TICK: EventSet = event(0x100);
 const OVERFLOW: EventSet = event(0x104);

@@ -5,22 +5,23 @@
 use brickproof_units::{Baud, Ratio, Voltage};
 
 use crate::bus::{Activity, Bus, BusFault, Clock, CodePage, Halt, Width};
-use crate::flash::{Cells, Flash};
-use crate::nrf::Chip;
+use crate::chip::{
+    ConsoleByte, CoreRate, Drive, Level, Pin, PinEdge, PinSet, Ram, ResetCause, SocOptions, Watch, Wire, is_aligned,
+};
+use crate::flash::Flash;
+use crate::nrf::Part;
 use crate::nrf::entropy::Rng;
 use crate::nrf::identity::Identity;
 use crate::nrf::peripheral::{EventSet, NEVER, NONE, Peripheral, bits};
-use crate::nrf::pins::{Drive, Level, Pin, PinEdge, PinSet, Pins};
-use crate::nrf::power::{PowerClock, ResetCause};
+use crate::nrf::pins::Pins;
+use crate::nrf::power::PowerClock;
 use crate::nrf::ppi::Ppi;
-use crate::nrf::ram::{Ram, RamAtPowerUp};
 use crate::nrf::resources::Resources;
 use crate::nrf::rtc::Rtc;
 use crate::nrf::thermometer::Thermometer;
-use crate::nrf::time::CoreRate;
 use crate::nrf::timer::Timer;
 use crate::nrf::twi::{Twi, TwoWireDevice};
-use crate::nrf::uart::{ConsoleByte, Uart, UartTiming};
+use crate::nrf::uart::Uart;
 use crate::nrf::watchdog::Watchdog;
 use crate::seed::Noise;
 
@@ -35,39 +36,6 @@ fn noise_of_rng(seed: u64) -> Noise {
     Noise::at(seed, &[0x4126])
 }
 
-/// What makes two chips of a kind different.
-#[derive(Clone, Copy, Debug)]
-pub struct SocOptions {
-    /// How flash takes a cut.
-    pub cells: Cells,
-    /// Whether the console takes time.
-    pub uart: UartTiming,
-    /// What RAM holds at power-up.
-    pub ram: RamAtPowerUp,
-    /// Decides every cell, random byte and identity.
-    pub seed: u64,
-    /// Pins whose changes are logged.
-    pub watched: PinSet,
-}
-
-/// At which of the chip's doings the core is to pause, so that the board can act.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Watch {
-    /// What has left the console.
-    pub(crate) console: ConsoleWatch,
-    /// Something changed that the supply feels: a watched pin, sleep.
-    pub(crate) load: bool,
-}
-
-/// At what of the console's output the core is to pause.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum ConsoleWatch {
-    #[default]
-    Nothing,
-    Byte,
-    LineEnd,
-}
-
 /// NVMC.CONFIG.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum FlashMode {
@@ -79,7 +47,7 @@ enum FlashMode {
 /// The chip around the core.
 #[derive(Clone, Debug)]
 pub struct Soc {
-    chip: Chip,
+    part: Part,
     rate: CoreRate,
     flash: Flash,
     ram: Ram,
@@ -108,16 +76,16 @@ pub struct Soc {
 
 impl Soc {
     /// A chip that has never been powered, with erased flash.
-    pub fn new(chip: Chip, options: SocOptions) -> Self {
+    pub fn new(part: Part, options: SocOptions) -> Self {
         let SocOptions { cells, uart, ram, seed, watched } = options;
-        let rate = chip.rate();
-        let resources = Resources::of(chip);
+        let rate = part.rate();
+        let resources = Resources::of(part);
         Self {
-            chip,
+            part,
             rate,
-            flash: Flash::new(chip.flash(), cells, seed),
-            ram: Ram::new(chip.ram_size(), ram, seed),
-            identity: Identity::new(chip, seed),
+            flash: Flash::new(part.flash(), cells, seed),
+            ram: Ram::new(part.ram_size(), ram, seed),
+            identity: Identity::new(part, seed),
             flash_mode: FlashMode::Read,
             cache: 0,
             power: PowerClock::new(rate),
@@ -141,8 +109,8 @@ impl Soc {
     }
 
     /// Which part it is.
-    pub fn chip(&self) -> Chip {
-        self.chip
+    pub fn part(&self) -> Part {
+        self.part
     }
 
     /// Its flash.
@@ -199,11 +167,6 @@ impl Soc {
         self.activity
     }
 
-    /// Bytes that the console lost: sent to a receiver that was off or full, or overwritten in TXD.
-    pub fn console_bytes_lost(&self) -> u64 {
-        self.uart.lost()
-    }
-
     /// Resets the chip, which then starts over. A flash operation under way must have been ended by [`Soc::finish_flash`] before: only
     /// the owner of the supply knows what share of it the cells saw.
     pub fn reset(&mut self, cause: ResetCause, clock: &mut Clock) {
@@ -221,7 +184,7 @@ impl Soc {
         } else {
             self.pins.reset(clock.cycle);
         }
-        let (rate, resources) = (self.rate, Resources::of(self.chip));
+        let (rate, resources) = (self.rate, Resources::of(self.part));
         self.timers = resources.timers.map(|timer| Timer::new(rate, timer));
         self.rtcs = resources.rtc_channels.map(|channels| Rtc::new(rate, channels));
         self.thermometer = Thermometer::new(self.rate);
@@ -285,32 +248,32 @@ impl Soc {
 
     /// Whether UICR.APPROTECT keeps debuggers out. Only the nRF52840 has it; what the nRF51 has instead (UICR.RBPCONF) is not modelled.
     pub(crate) fn is_protected(&mut self) -> bool {
-        self.chip == Chip::Nrf52840 && self.flash.read_uicr(0x208) & 0xFF == 0
+        self.part == Part::Nrf52840 && self.flash.read_uicr(0x208) & 0xFF == 0
     }
 
     /// Feeds the console with a byte whose start bit comes at the cycle `start`; answers the cycle at which it has arrived.
     pub(crate) fn feed_console(&mut self, start: u64, value: u8, rate: Baud, clock: &mut Clock) -> u64 {
-        let end = self.uart.feed(start, value, rate);
+        let end = self.uart.wire_mut().feed(start, value, rate);
         self.settle(Unit::Uart, NONE, clock);
         end
     }
 
-    /// Takes the oldest byte that the console sent.
-    pub(crate) fn take_console_byte(&mut self) -> Option<ConsoleByte> {
-        self.uart.take_first_sent()
-    }
-
-    /// Whether the console sent a line feed since this was last asked.
-    pub(crate) fn take_line_end(&mut self) -> bool {
-        self.uart.take_line_end()
-    }
-
     /// Takes the bytes that the console sent.
     pub fn take_console(&mut self) -> Vec<ConsoleByte> {
-        self.uart.take_sent()
+        self.uart.wire_mut().take_sent()
     }
 
-    pub(crate) fn drain_pin_edges(&mut self) -> impl Iterator<Item = PinEdge> + '_ {
+    /// The console's line.
+    pub(crate) fn console(&self) -> &Wire {
+        self.uart.wire()
+    }
+
+    /// The console's line.
+    pub(crate) fn console_mut(&mut self) -> &mut Wire {
+        self.uart.wire_mut()
+    }
+
+    pub(crate) fn drain_pin_edges(&mut self) -> std::vec::Drain<'_, PinEdge> {
         self.pins.drain_edges()
     }
 
@@ -393,7 +356,7 @@ impl Soc {
             self.route(unit, happened, clock, 0);
         }
         match unit {
-            Unit::Uart if self.console_wants_attention() => self.pause(clock),
+            Unit::Uart if self.uart.wire().wants_attention(self.watch.console) => self.pause(clock),
             Unit::PowerClock => self.follow_power(clock),
             Unit::Watchdog => self.follow_watchdog(clock),
             _ => {}
@@ -406,17 +369,9 @@ impl Soc {
         if self.lines & !lines != 0 {
             clock.call_attention();
         }
-        clock.lines_fell(lines & !self.lines);
+        clock.lines_fell(u64::from(lines & !self.lines));
         if self.next < next {
             clock.expect_event(self.next);
-        }
-    }
-
-    fn console_wants_attention(&self) -> bool {
-        match self.watch.console {
-            ConsoleWatch::Nothing => false,
-            ConsoleWatch::Byte => self.uart.has_sent(),
-            ConsoleWatch::LineEnd => self.uart.has_ended_line(),
         }
     }
 
@@ -461,7 +416,7 @@ impl Soc {
             self.ppi.write(offset, 1);
             return self.rewire(clock);
         }
-        let Some(unit) = unit_at(number, self.chip).filter(|_| offset < 0x100) else { return };
+        let Some(unit) = unit_at(number, self.part).filter(|_| offset < 0x100) else { return };
         let happened = self.run_task(unit, offset, clock);
         self.refresh(unit);
         self.route(unit, happened, clock, hops + 1);
@@ -486,7 +441,7 @@ impl Soc {
         UNITS.into_iter().for_each(|unit| self.peripheral(unit).events().routed = NONE);
         for address in self.ppi.watched().collect::<Vec<_>>() {
             let (number, offset) = (address.wrapping_sub(PERIPHERALS) >> 12, address & 0xFFF);
-            if let (Some(unit), 0x100..=0x17C) = (unit_at(number, self.chip), offset) {
+            if let (Some(unit), 0x100..=0x17C) = (unit_at(number, self.part), offset) {
                 self.peripheral(unit).events().routed |= 1 << ((offset - 0x100) / 4);
             }
         }
@@ -495,14 +450,6 @@ impl Soc {
             self.refresh(unit);
         }
         clock.call_attention();
-    }
-}
-
-fn is_aligned(address: u32, width: Width) -> bool {
-    match width {
-        Width::Byte => true,
-        Width::Half => address & 1 == 0,
-        Width::Word => address & 3 == 0,
     }
 }
 
@@ -565,8 +512,8 @@ impl Bus for Soc {
     }
 
     #[inline]
-    fn interrupt_lines(&self) -> u32 {
-        self.lines
+    fn interrupt_lines(&self) -> u64 {
+        u64::from(self.lines)
     }
 
     #[inline]

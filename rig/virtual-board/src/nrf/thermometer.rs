@@ -2,8 +2,8 @@
 //!
 //! Boundary: a constant behind a conversion time. Source: nRF51 reference manual v3.0, TEMP (36 us, quarters of a degree).
 
+use crate::chip::CoreRate;
 use crate::nrf::peripheral::{EventSet, Events, NEVER, NONE, Peripheral, event};
-use crate::nrf::time::CoreRate;
 
 const DATA_READY: EventSet = event(0x100);
 const CONVERSION_MICROS: u64 = 36;

@@ -2,9 +2,9 @@
 //!
 //! Boundary: one instance. Source: nRF51 reference manual v3.0, chapter TIMER; nRF52840 product specification v1.1, TIMER.
 
+use crate::chip::CoreRate;
 use crate::nrf::peripheral::{EventSet, Events, NEVER, NONE, Peripheral, bits, event};
 use crate::nrf::resources::TimerResources;
-use crate::nrf::time::CoreRate;
 
 const MAX_CHANNELS: usize = 6;
 

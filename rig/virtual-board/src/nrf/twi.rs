@@ -6,8 +6,8 @@
 
 use std::fmt;
 
+use crate::chip::CoreRate;
 use crate::nrf::peripheral::{EventSet, Events, NEVER, NONE, Peripheral, event};
-use crate::nrf::time::CoreRate;
 
 const STOPPED: EventSet = event(0x104);
 const RECEIVED: EventSet = event(0x108);

@@ -5,10 +5,10 @@
 
 use std::collections::VecDeque;
 
-use brickproof_units::{Baud, Instant};
+use brickproof_units::Baud;
 
+use crate::chip::{CoreRate, Frame, UartTiming, Wire};
 use crate::nrf::peripheral::{EventSet, Events, NEVER, NONE, Peripheral, event};
-use crate::nrf::time::CoreRate;
 
 const RECEIVED: EventSet = event(0x108);
 const SENT: EventSet = event(0x11C);
@@ -20,34 +20,12 @@ const FRAMING: u32 = 1 << 2;
 
 const FIFO: usize = 6;
 const ENABLED: u32 = 4;
-/// Start bit, eight data bits, stop bit.
-const FRAME_BITS: u64 = 10;
-
-/// Whether bytes take time.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum UartTiming {
-    /// Each byte takes its ten bits at the baud rate that firmware set.
-    #[default]
-    Timed,
-    /// Bytes are sent and received in no time: for sweeps in which the console is only a witness.
-    Instant,
-}
-
-/// A byte that the chip sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ConsoleByte {
-    /// The end of its stop bit.
-    pub at: Instant,
-    /// The byte.
-    pub value: u8,
-}
-
 /// UART0.
 #[derive(Clone, Debug)]
 pub(crate) struct Uart {
     events: Events,
     rate: CoreRate,
-    timing: UartTiming,
+    wire: Wire,
     enable: u32,
     baud: u32,
     config: u32,
@@ -58,18 +36,6 @@ pub(crate) struct Uart {
     receiving: Receiving,
     receiver_timeout: u64,
     received: VecDeque<u8>,
-    /// Frames on their way in, with the cycle at which each ends and the rate it is sent at.
-    incoming: VecDeque<(u64, Frame)>,
-    sent: VecDeque<ConsoleByte>,
-    /// A line feed was sent and nobody has been told.
-    line_ended: bool,
-    lost: u64,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Frame {
-    value: u8,
-    rate: Baud,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,7 +64,7 @@ impl Uart {
         Self {
             events: Events::default(),
             rate,
-            timing,
+            wire: Wire::new(rate, timing),
             enable: 0,
             // 250000 baud, the reset value.
             baud: 0x0400_0000,
@@ -110,73 +76,28 @@ impl Uart {
             receiving: Receiving::Off,
             receiver_timeout: NEVER,
             received: VecDeque::new(),
-            incoming: VecDeque::new(),
-            sent: VecDeque::new(),
-            line_ended: false,
-            lost: 0,
         }
     }
 
     /// The chip was reset: registers are lost, what is on the line or was seen outside is not.
     pub(crate) fn reset(&mut self) {
-        let fresh = Self::new(self.rate, self.timing);
-        let (incoming, sent) = (std::mem::take(&mut self.incoming), std::mem::take(&mut self.sent));
-        *self = Self { incoming, sent, line_ended: self.line_ended, lost: self.lost, ..fresh };
+        let fresh = Self::new(self.rate, self.wire.timing());
+        *self = Self { wire: std::mem::replace(&mut self.wire, fresh.wire.clone()), ..fresh };
     }
 
-    /// A byte starts to arrive at `start`, or when the one before it has ended. Answers when it will have arrived.
-    pub(crate) fn feed(&mut self, start: u64, value: u8, rate: Baud) -> u64 {
-        let line_free = self.incoming.back().map_or(0, |(end, _)| *end);
-        let frame = match self.timing {
-            UartTiming::Instant => 0,
-            UartTiming::Timed => (FRAME_BITS * self.second()).div_ceil(u64::from(rate.get().max(1))),
-        };
-        let end = start.max(line_free) + frame;
-        self.incoming.push_back((end, Frame { value, rate }));
-        end
+    /// The line that it hangs on.
+    pub(crate) fn wire(&self) -> &Wire {
+        &self.wire
     }
 
-    /// Takes what was sent since the last call.
-    pub(crate) fn take_sent(&mut self) -> Vec<ConsoleByte> {
-        std::mem::take(&mut self.sent).into()
-    }
-
-    /// Takes the oldest byte that was sent.
-    pub(crate) fn take_first_sent(&mut self) -> Option<ConsoleByte> {
-        self.sent.pop_front()
-    }
-
-    /// Whether something was sent and not taken.
-    pub(crate) fn has_sent(&self) -> bool {
-        !self.sent.is_empty()
-    }
-
-    /// Whether a line feed was sent that nobody has been told of.
-    pub(crate) fn has_ended_line(&self) -> bool {
-        self.line_ended
-    }
-
-    /// The same, and now somebody has been told.
-    pub(crate) fn take_line_end(&mut self) -> bool {
-        std::mem::take(&mut self.line_ended)
-    }
-
-    /// Bytes that reached the pins while the receiver was off or full, and bytes written while another was being sent.
-    pub(crate) fn lost(&self) -> u64 {
-        self.lost
-    }
-
-    fn second(&self) -> u64 {
-        16_000_000 << self.rate.tick_shift()
+    /// The line that it hangs on.
+    pub(crate) fn wire_mut(&mut self) -> &mut Wire {
+        &mut self.wire
     }
 
     /// Core cycles of one frame at the rate that firmware set: the register is the rate times 2^32 / 16 MHz.
     fn frame(&self) -> u64 {
-        let cycles = (FRAME_BITS << 32 << self.rate.tick_shift()) / u64::from(self.baud.max(1));
-        match self.timing {
-            UartTiming::Timed => cycles,
-            UartTiming::Instant => 0,
-        }
+        self.wire.frame((Wire::FRAME_BITS << 32 << self.rate.tick_shift()) / u64::from(self.baud.max(1)))
     }
 
     fn is_enabled(&self) -> bool {
@@ -187,11 +108,11 @@ impl Uart {
         match self.sending {
             Sending::Idle if self.is_enabled() => {
                 self.sending = Sending::Byte { value, end: at + self.frame() };
-                if self.timing == UartTiming::Instant { self.finish_sending() } else { NONE }
+                if self.wire.timing() == UartTiming::Instant { self.finish_sending() } else { NONE }
             }
             // Undocumented; the byte is taken as lost, as firmware must wait for TXDRDY.
             Sending::Byte { .. } | Sending::LastByte { .. } => {
-                self.lost += 1;
+                self.wire.lose();
                 NONE
             }
             _ => NONE,
@@ -204,8 +125,7 @@ impl Uart {
             Sending::LastByte { value, end } => (value, end, Sending::Off),
             Sending::Off | Sending::Idle => return NONE,
         };
-        self.sent.push_back(ConsoleByte { at: self.rate.instant(end), value });
-        self.line_ended |= value == b'\n';
+        self.wire.send(end, value);
         self.sending = next;
         self.happen(SENT)
     }
@@ -240,7 +160,7 @@ impl Uart {
 
     fn receive(&mut self, frame: Frame) -> EventSet {
         if self.receiving == Receiving::Off || !self.is_enabled() {
-            self.lost += 1;
+            self.wire.lose();
             return NONE;
         }
         if !self.understands(frame.rate) {
@@ -248,7 +168,7 @@ impl Uart {
             return self.happen(ERROR);
         }
         if self.received.len() == FIFO {
-            self.lost += 1;
+            self.wire.lose();
             self.error_source |= OVERRUN;
             return self.happen(ERROR);
         }
@@ -257,10 +177,8 @@ impl Uart {
         if self.received.len() == 1 { self.happen(RECEIVED) } else { NONE }
     }
 
-    /// The last bit of a frame is sampled in its middle: the rates may differ by half a bit in nine and a half.
     fn understands(&self, rate: Baud) -> bool {
-        let own = (u64::from(self.baud) * 16_000_000) >> 32;
-        self.timing == UartTiming::Instant || own.abs_diff(u64::from(rate.get())) * 20 <= own
+        self.wire.understands((u64::from(self.baud) * 16_000_000) >> 32, rate)
     }
 }
 
@@ -321,8 +239,7 @@ impl Peripheral for Uart {
 
     fn due(&self) -> u64 {
         let sent = self.sending_ends();
-        let arrives = self.incoming.front().map_or(NEVER, |(end, _)| *end);
-        sent.min(arrives).min(self.receiver_timeout)
+        sent.min(self.wire.due()).min(self.receiver_timeout)
     }
 
     fn advance(&mut self, at: u64) -> EventSet {
@@ -330,8 +247,7 @@ impl Peripheral for Uart {
         if self.sending_ends() <= at {
             happened |= self.finish_sending();
         }
-        if let Some((_, frame)) = self.incoming.front().copied().filter(|(end, _)| *end <= at) {
-            self.incoming.pop_front();
+        if let Some(frame) = self.wire.arrived(at) {
             happened |= self.receive(frame);
         }
         if self.receiver_timeout <= at {
@@ -345,7 +261,10 @@ impl Peripheral for Uart {
 
 #[cfg(test)]
 mod tests {
+    use brickproof_units::Instant;
+
     use super::*;
+    use crate::chip::ConsoleByte;
 
     const RATE: Baud = Baud::new(115_200);
 
@@ -364,7 +283,7 @@ mod tests {
         uart.write(0x51C, 0x41, 1000);
         assert_eq!(uart.due(), 1000 + 1388, "86.8 us at 16 MHz");
         assert_eq!(uart.advance(2388), SENT);
-        assert_eq!(uart.take_sent(), [ConsoleByte { at: Instant::from_nanos(149_250), value: 0x41 }]);
+        assert_eq!(uart.wire.take_sent(), [ConsoleByte { at: Instant::from_nanos(149_250), value: 0x41 }]);
     }
 
     #[test]
@@ -373,7 +292,7 @@ mod tests {
         uart.write(0x51C, 1, 0);
         uart.task(0x008, 0);
         uart.write(0x51C, 2, 0);
-        assert!(!uart.has_sent());
+        assert!(!uart.wire.has_sent());
         uart.write(0x500, 4, 0);
         assert_eq!(uart.write(0x51C, 3, 0), SENT);
     }
@@ -393,21 +312,21 @@ mod tests {
         uart.advance(uart.due());
         uart.write(0x51C, 4, 5_000);
         uart.advance(uart.due());
-        let sent: Vec<u8> = uart.take_sent().iter().map(|byte| byte.value).collect();
+        let sent: Vec<u8> = uart.wire.take_sent().iter().map(|byte| byte.value).collect();
         assert_eq!(sent, [1, 3, 4], "started again before the byte ended, it was never off");
     }
 
     #[test]
     fn the_fifo_holds_six_bytes_and_announces_each() {
         let mut uart = open();
-        let last = (0..7).map(|value| uart.feed(0, value, RATE)).max().unwrap();
+        let last = (0..7).map(|value| uart.wire.feed(0, value, RATE)).max().unwrap();
         assert_eq!(last, 7 * 1389);
         let mut happened = Vec::new();
         while uart.due() != NEVER {
             happened.push(uart.advance(uart.due()));
         }
         assert_eq!(happened, [RECEIVED, NONE, NONE, NONE, NONE, NONE, ERROR]);
-        assert_eq!((uart.read(0x480, 0), uart.lost()), (OVERRUN, 1));
+        assert_eq!((uart.read(0x480, 0), uart.wire.lost()), (OVERRUN, 1));
         for value in 0..6 {
             uart.events.happened = 0;
             assert_eq!(uart.read(0x518, 0), value);
@@ -418,22 +337,22 @@ mod tests {
     #[test]
     fn a_wrong_rate_is_a_framing_error() {
         let mut uart = open();
-        uart.feed(0, 0x55, Baud::new(57_600));
+        uart.wire.feed(0, 0x55, Baud::new(57_600));
         assert_eq!(uart.advance(uart.due()), ERROR);
         assert_eq!(uart.read(0x480, 0), FRAMING);
-        uart.feed(0, 0x55, Baud::new(117_000));
+        uart.wire.feed(0, 0x55, Baud::new(117_000));
         assert_eq!(uart.advance(uart.due()), RECEIVED);
     }
 
     #[test]
     fn stopping_takes_what_is_on_the_line_and_then_times_out() {
         let mut uart = open();
-        uart.feed(0, 9, RATE);
+        uart.wire.feed(0, 9, RATE);
         uart.task(0x004, 10);
         assert_eq!(uart.advance(uart.due()), RECEIVED);
         assert_eq!(uart.advance(uart.due()), RECEIVER_TIMEOUT);
-        uart.feed(100_000, 9, RATE);
+        uart.wire.feed(100_000, 9, RATE);
         uart.advance(uart.due());
-        assert_eq!(uart.lost(), 1);
+        assert_eq!(uart.wire.lost(), 1);
     }
 }

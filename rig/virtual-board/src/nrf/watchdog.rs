@@ -3,8 +3,8 @@
 //! Boundary: counting and reloading; the reset itself is the chip's. Source: nRF51 reference manual v3.0, WDT.
 
 use crate::bus::Activity;
+use crate::chip::CoreRate;
 use crate::nrf::peripheral::{EventSet, Events, NEVER, NONE, Peripheral, event};
-use crate::nrf::time::CoreRate;
 
 const TIMEOUT: EventSet = event(0x100);
 const RELOAD: u32 = 0x6E52_4635;

@@ -16,18 +16,18 @@ use super::supervisor::ChipPower;
 
 impl Supply {
     /// The effective time that a flash operation gets between `start` and `until` if load, source and faults stay as they are: less
-    /// than the time between them where the rail is weak, and none from the brown-out reset on.
+    /// than the time between them where the rail is weak in that `range`, and none from the brown-out reset on.
     ///
     /// `start` is not before the last change and not after [`Self::next_event`]. When something changes while an operation runs, ask
     /// for the part before the change, and then again.
-    pub fn flash_time(&self, start: Instant, until: Instant) -> Span {
-        if self.is_at_full_strength(until) {
+    pub fn flash_time(&self, start: Instant, until: Instant, range: FlashRange) -> Span {
+        if self.is_at_full_strength(until, range) {
             return until.since(start);
         }
-        Span::nanos(libm::round(self.effective_seconds(start, until) * 1e9) as u64)
+        Span::nanos(libm::round(self.effective_seconds(start, until, range) * 1e9) as u64)
     }
 
-    fn effective_seconds(&self, start: Instant, until: Instant) -> f64 {
+    fn effective_seconds(&self, start: Instant, until: Instant, range: FlashRange) -> f64 {
         let mut ahead = self.clone();
         ahead.advance(start);
         let (mut at, mut effective) = (start, 0.0);
@@ -35,8 +35,7 @@ impl Supply {
             let turn = ahead.piece.end.filter(|(due, _)| *due < until);
             let end = turn.map_or(until, |(due, _)| due);
             let (from, to) = (ahead.piece.seconds_to(at), ahead.piece.seconds_to(end));
-            let flash = &self.profile.flash;
-            effective += strength(&ahead.piece.rail, flash, to) - strength(&ahead.piece.rail, flash, from);
+            effective += strength(&ahead.piece.rail, &range, to) - strength(&ahead.piece.rail, &range, from);
             at = end;
             match turn {
                 Some((due, _)) => ahead.advance(due),
@@ -46,9 +45,9 @@ impl Supply {
         effective
     }
 
-    fn is_at_full_strength(&self, until: Instant) -> bool {
+    fn is_at_full_strength(&self, until: Instant, range: FlashRange) -> bool {
         self.piece.firmness == Firmness::Firm
-            && self.profile.regulator.output >= self.profile.flash.minimum
+            && self.profile.regulator.output >= range.minimum
             && self.piece.end.is_none_or(|(due, _)| until <= due)
     }
 }

@@ -41,6 +41,13 @@ pub struct FlashRange {
     pub collapse: Voltage,
 }
 
+impl FlashRange {
+    /// Full strength from `minimum` on, and a charge pump that gives up 0.4 V lower (an assumption for every part here).
+    pub const fn of_minimum(minimum: Voltage) -> Self {
+        Self { minimum, collapse: Voltage::new(minimum.get() - 400_000) }
+    }
+}
+
 /// Everything about a board's supply that no scenario changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SupplyProfile {
@@ -76,7 +83,7 @@ const fn milliohms(value: u64) -> Resistance {
     Resistance::new(value * 1_000)
 }
 
-/// Assumed for both virtual boards: a small 3.3 V low-dropout part in the class of those on battery-powered modules. The values are
+/// Assumed for all virtual boards: a small 3.3 V low-dropout part in the class of those on battery-powered modules. The values are
 /// typical for the class and belong to no particular data sheet.
 const SMALL_LDO: Regulator = Regulator {
     output: millivolts(3_300),
@@ -103,7 +110,7 @@ impl SupplyProfile {
             power_fail_hysteresis: millivolts(50),
             slowest_rise: None,
             fastest_slew: Slew::new(20_000),
-            flash: FlashRange { minimum: millivolts(1_800), collapse: millivolts(1_400) },
+            flash: FlashRange::of_minimum(millivolts(1_800)),
             heaviest_load: milliamperes(500),
         }
     }
@@ -117,8 +124,35 @@ impl SupplyProfile {
         Self {
             bulk: Capacitance::new(100_000_000),
             slowest_rise: Some(Span::millis(60)),
-            flash: FlashRange { minimum: millivolts(1_700), collapse: millivolts(1_300) },
+            flash: FlashRange::of_minimum(millivolts(1_700)),
             ..Self::nrf51822()
         }
+    }
+
+    /// The supply of `lantern-stm32f205`.
+    ///
+    /// The chip's brown-out reset is off as ST delivers it (RM0033), so that only the power-down reset is there. The power-on delay of 2.6 ms
+    /// is that of the F4 series (AN4488). The lowest supply of 1.8 V and the limit of 20 us/V for rise and fall are recalled from the data
+    /// sheet; regulator and capacitance are assumptions as in [`Self::nrf51822`]. What flash takes follows from how it is asked
+    /// ([`crate::stm32::Parallelism::rail`]); the range here is that of 8 bits at a time.
+    pub const fn stm32f205() -> Self {
+        Self {
+            brown_out: Self::stm32f205_brown_out(3),
+            power_on_delay: Span::micros(2_600),
+            flash: FlashRange::of_minimum(millivolts(1_800)),
+            ..Self::nrf51822()
+        }
+    }
+
+    /// What the option bytes' BOR_LEV makes of the brown-out reset of an STM32F205: 3 is off, 2 to 0 are the levels 1 to 3. Typical
+    /// thresholds, recalled from the data sheet; those of the power-down reset are the F4 series' (AN4488).
+    pub const fn stm32f205_brown_out(level: u32) -> Hysteresis {
+        let (falling, rising) = match level {
+            0 => (2_830, 2_920),
+            1 => (2_500, 2_590),
+            2 => (2_190, 2_290),
+            _ => (1_700, 1_740),
+        };
+        Hysteresis { falling: millivolts(falling), rising: millivolts(rising) }
     }
 }

@@ -427,7 +427,7 @@ fn a_cell_is_empty_after_its_capacity() {
 fn a_flash_operation_on_a_stiff_supply_gets_all_of_its_time() {
     let supply = powered(SupplyProfile::nrf52840(), USB);
     let at = ms(100);
-    assert_eq!(supply.flash_time(at, at + Span::millis(85)), Span::millis(85));
+    assert_eq!(supply.flash_time(at, at + Span::millis(85), supply.flash_range()), Span::millis(85));
 }
 
 #[test]
@@ -438,9 +438,9 @@ fn a_flash_operation_is_cut_where_the_rail_meets_the_brown_out() {
     supply.set_load(ms(60), ma(16));
     supply.connect(ms(100), Source::None);
     // 100 uF from 3.3 V to 1.7 V at 16 mA: 10 ms of 85 ms, all at full strength.
-    let until_the_end = supply.flash_time(ms(100), ms(185));
+    let until_the_end = supply.flash_time(ms(100), ms(185), supply.flash_range());
     assert!(until_the_end.get().abs_diff(10_000_000) < 100, "{until_the_end}");
-    assert_eq!(supply.flash_time(ms(100), ms(105)), Span::millis(5));
+    assert_eq!(supply.flash_time(ms(100), ms(105), supply.flash_range()), Span::millis(5));
     let seen = events(&mut supply, ms(185));
     assert!(matches!(seen[..], [(at, SupplyEvent::BrownOutReset)] if nanos_apart(at, ms(110)) < 100), "{seen:?}");
 }
@@ -460,13 +460,13 @@ fn below_the_minimum_an_operation_gets_only_a_part_of_its_time() {
     };
     supply.inject(ms(100), Fault::BrownOut(asked));
     events(&mut supply, ms(200));
-    assert_eq!(supply.flash_time(ms(200), ms(285)), Span::micros(42_500));
+    assert_eq!(supply.flash_time(ms(200), ms(285), supply.flash_range()), Span::micros(42_500));
 }
 
 #[test]
 fn a_chip_in_reset_does_nothing_to_its_flash() {
     let supply = Supply::new(SupplyProfile::nrf52840());
-    assert_eq!(supply.flash_time(ms(1), ms(86)), Span::ZERO);
+    assert_eq!(supply.flash_time(ms(1), ms(86), supply.flash_range()), Span::ZERO);
 }
 
 #[test]
@@ -672,7 +672,7 @@ proptest! {
                 turns += 1;
                 prop_assert!(turns < 30_000, "stalls at {at}: {:?}", supply.piece);
             }
-            supply.flash_time(ms(100), ms(185));
+            supply.flash_time(ms(100), ms(185), supply.flash_range());
         }
     }
 

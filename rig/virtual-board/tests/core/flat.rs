@@ -137,8 +137,8 @@ impl Bus for Flat {
         }
     }
 
-    fn interrupt_lines(&self) -> u32 {
-        self.lines
+    fn interrupt_lines(&self) -> u64 {
+        u64::from(self.lines)
     }
 
     fn halt(&self) -> Option<Halt> {

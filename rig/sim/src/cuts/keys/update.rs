@@ -7,8 +7,8 @@ use std::sync::Arc;
 use brickproof_firmware::{KeyStore, PUBLISHED};
 use brickproof_keys::lantern_layout::{Area, Store};
 use brickproof_virtual_board::board::{BoardConfig, PauseOn};
+use brickproof_virtual_board::chip::{Chip, UartTiming};
 use brickproof_virtual_board::flash::{Cells, FlashOperation, FlashRecord};
-use brickproof_virtual_board::nrf::{Chip, UartTiming};
 
 use super::release::Release;
 use super::station::{CONNECTED, Station};

@@ -5,8 +5,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use brickproof_virtual_board::chip::Chip;
 use brickproof_virtual_board::flash::{Cells, CutPoint};
-use brickproof_virtual_board::nrf::Chip;
 
 use super::store::Store;
 use crate::cuts::{Cut, Trial, cells_named, chip_named, name_of_cells, name_of_chip};

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use brickproof_console::Lines;
 use brickproof_units::Span;
 use brickproof_virtual_board::board::{Board, BoardConfig, PauseOn};
+use brickproof_virtual_board::chip::{Chip, UartTiming};
 use brickproof_virtual_board::flash::{Cells, FlashOperation};
-use brickproof_virtual_board::nrf::{Chip, UartTiming};
 
 use super::listening::ITEMS;
 use super::store::Store;
@@ -93,7 +93,7 @@ pub fn record(chip: Chip, store: Store, cells: Cells) -> Result<Updates, CutsErr
         pins: Vec::new(),
         ..BoardConfig::new(chip)
     };
-    let mut board = board_with(&store.firmware(chip), config)?;
+    let mut board = board_with(&store.firmware(chip).ok_or(CutsError::NoStore)?, config)?;
     board.pause_on(PauseOn::ConsoleByte);
     let pristine = board.clone();
     let mut desk = Desk { board, lines: Lines::new(), typed: Vec::new() };

@@ -15,7 +15,7 @@ fn flash_operations_take_their_time_and_are_logged_with_their_instruction() {
         let spans: Vec<u64> = log.iter().map(|record| record.end.since(record.start).as_nanos()).collect();
         let geometry = chip.flash();
         let slack = |span: u64, wanted: Span| span.abs_diff(wanted.as_nanos()) <= 63;
-        assert!(slack(spans[0], geometry.erase_page) && slack(spans[1], geometry.program), "{spans:?}");
+        assert!(slack(spans[0], geometry.sectors[0].erase) && slack(spans[1], geometry.program), "{spans:?}");
         assert_eq!(log.iter().map(|record| record.pc).collect::<Vec<_>>(), [48 * 4 + 16 + 4, 48 * 4 + 48 + 4]);
         assert!(log.iter().all(FlashRecord::is_complete));
         assert_eq!(log[1].operation, FlashOperation::Program { address: PAGE, value: 0x1234_5678 });

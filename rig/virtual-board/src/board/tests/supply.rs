@@ -45,8 +45,7 @@ fn no_loss_of_power_is_overlooked_because_the_load_changes_in_the_same_cycle() {
 fn a_reset_tears_an_operation_where_a_weak_supply_has_let_it_come_to() {
     let watchdog = Program::default().write(WDT + 0x504, 327).write(WDT, 1).then(rewriter());
     let mut config = BoardConfig::new(Chip::Nrf51822);
-    config.supply.flash =
-        crate::supply::FlashRange { minimum: Voltage::new(3_000_000), collapse: Voltage::new(2_000_000) };
+    config.supply.flash = FlashRange { minimum: Voltage::new(3_000_000), collapse: Voltage::new(2_000_000) };
     let torn = |pressed: bool| {
         let mut board = Board::new(config.clone(), &watchdog.clone().image()).unwrap();
         board.write_flash(PAGE, &[0; 1024]).unwrap();
@@ -63,7 +62,7 @@ fn a_reset_tears_an_operation_where_a_weak_supply_has_let_it_come_to() {
             board.press_reset();
         }
         let log = board.take_flash_log();
-        let elapsed = log[0].end.since(log[0].start).get() * 1_000_000 / Chip::Nrf51822.flash().erase_page.get();
+        let elapsed = log[0].end.since(log[0].start).get() * 1_000_000 / Chip::Nrf51822.flash().sectors[0].erase.get();
         (log[0].completed.get(), elapsed)
     };
     for pressed in [true, false] {

@@ -6,7 +6,7 @@ use super::unit::{NVMC, PERIPHERALS, PPI, Unit, unit_at};
 use super::{FlashMode, Soc};
 use crate::bus::{BusFault, Clock, Width};
 use crate::flash::{FlashOperation, UICR};
-use crate::nrf::Chip;
+use crate::nrf::Part;
 use crate::nrf::peripheral::NONE;
 
 const FICR: u32 = 0x1000_0000;
@@ -14,7 +14,7 @@ const FICR: u32 = 0x1000_0000;
 impl Soc {
     fn read_peripheral(&mut self, address: u32, clock: &mut Clock) -> u32 {
         let (number, offset) = ((address - PERIPHERALS) >> 12, address & 0xFFF);
-        let Some(unit) = unit_at(number, self.chip) else {
+        let Some(unit) = unit_at(number, self.part) else {
             return match number {
                 NVMC => self.read_flash_controller(offset),
                 PPI => self.ppi.read(offset),
@@ -38,7 +38,7 @@ impl Soc {
 
     fn write_peripheral(&mut self, address: u32, value: u32, clock: &mut Clock) {
         let (number, offset) = ((address - PERIPHERALS) >> 12, address & 0xFFF);
-        let Some(unit) = unit_at(number, self.chip) else {
+        let Some(unit) = unit_at(number, self.part) else {
             return match number {
                 NVMC => self.write_flash_controller(offset, value, clock),
                 PPI => {
@@ -104,7 +104,7 @@ impl Soc {
 
     fn begin_flash(&mut self, operation: FlashOperation, clock: &mut Clock) {
         // Below its power-fail threshold the nRF52840 blocks the controller (Nordic's answer in the field, not the specification).
-        if self.chip == Chip::Nrf52840 && self.power_warned {
+        if self.part == Part::Nrf52840 && self.power_warned {
             return;
         }
         if self.flash.begin(operation, self.rate.instant(clock.cycle)).is_some() {

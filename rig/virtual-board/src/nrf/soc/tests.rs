@@ -4,6 +4,8 @@ use proptest::prelude::*;
 
 use super::unit::NVMC;
 use super::*;
+use crate::chip::{RamAtPowerUp, UartTiming};
+use crate::flash::Cells;
 
 /// What the core may do to the chip.
 #[derive(Clone, Copy, Debug)]
@@ -64,11 +66,11 @@ fn deeds() -> impl Strategy<Value = Vec<Deed>> {
 }
 
 /// Does all of it, and looks at everything that can be seen.
-fn live(chip: Chip, deeds: &[Deed]) {
+fn live(part: Part, deeds: &[Deed]) {
     let watched = (0..32).map(Pin::p0).chain((0..32).map(Pin::p1)).collect();
     let options =
         SocOptions { cells: Cells::Ideal, uart: UartTiming::Timed, ram: RamAtPowerUp::Zeros, seed: 7, watched };
-    let mut soc = Soc::new(chip, options);
+    let mut soc = Soc::new(part, options);
     let mut clock = Clock::default();
     for deed in deeds {
         match *deed {
@@ -86,13 +88,13 @@ fn live(chip: Chip, deeds: &[Deed]) {
             soc.begin_waiting_flash(&clock);
         }
         soc.resume();
-        assert!(soc.drain_pin_edges().all(|edge| edge.at <= soc_now(chip, &clock)));
-        assert!(soc.take_console().iter().all(|byte| byte.at <= soc_now(chip, &clock)));
+        assert!(soc.drain_pin_edges().all(|edge| edge.at <= soc_now(part, &clock)));
+        assert!(soc.take_console().iter().all(|byte| byte.at <= soc_now(part, &clock)));
     }
 }
 
-fn soc_now(chip: Chip, clock: &Clock) -> brickproof_units::Instant {
-    chip.rate().instant(clock.cycle)
+fn soc_now(part: Part, clock: &Clock) -> brickproof_units::Instant {
+    part.rate().instant(clock.cycle)
 }
 
 /// Devices live at the cycle of their events, as they do for a core that sleeps.
@@ -109,7 +111,7 @@ proptest! {
 
     #[test]
     fn nothing_that_is_done_to_registers_breaks_the_chip(deeds in deeds()) {
-        live(Chip::Nrf51822, &deeds);
-        live(Chip::Nrf52840, &deeds);
+        live(Part::Nrf51822, &deeds);
+        live(Part::Nrf52840, &deeds);
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Boundary: which there are on a part, and where. What they do is in their own modules.
 
-use crate::nrf::Chip;
+use crate::nrf::Part;
 
 /// Where the first of them begins.
 pub(super) const PERIPHERALS: u32 = 0x4000_0000;
@@ -78,8 +78,8 @@ impl Unit {
         PERIPHERALS + (self.number() << 12)
     }
 
-    pub(super) const fn exists_on(self, chip: Chip) -> bool {
-        !matches!(self, Self::Timer3 | Self::Timer4 | Self::Rtc2) || matches!(chip, Chip::Nrf52840)
+    pub(super) const fn exists_on(self, part: Part) -> bool {
+        !matches!(self, Self::Timer3 | Self::Timer4 | Self::Rtc2) || matches!(part, Part::Nrf52840)
     }
 
     /// Its interrupt line as a mask. RTC2's is 36, beyond what an ARMv6-M NVIC has: it is polled.
@@ -89,7 +89,7 @@ impl Unit {
 }
 
 /// Which peripheral answers at a number of the address map.
-pub(super) fn unit_at(number: u32, chip: Chip) -> Option<Unit> {
+pub(super) fn unit_at(number: u32, part: Part) -> Option<Unit> {
     // Indexed rather than searched: firmware writes registers in its innermost loops.
     const MAP: [Option<Unit>; 64] = {
         let mut map = [None; 64];
@@ -100,5 +100,5 @@ pub(super) fn unit_at(number: u32, chip: Chip) -> Option<Unit> {
         }
         map
     };
-    MAP.get(number as usize).copied().flatten().filter(|unit| unit.exists_on(chip))
+    MAP.get(number as usize).copied().flatten().filter(|unit| unit.exists_on(part))
 }

@@ -1,13 +1,13 @@
 //! The clocks of a part, exactly: core cycles, 16 MHz and 32768 Hz ticks, nanoseconds.
 //!
-//! Boundary: conversions. A cycle is 62.5 ns (nRF51822) or 15.625 ns (nRF52840), so all of them are ratios of small integers.
+//! Boundary: conversions. A cycle is 62.5 ns (nRF51822, STM32F205) or 15.625 ns (nRF52840), so all of them are ratios of small integers.
 
 use brickproof_units::{Instant, Span};
 
 /// The rate of the core clock, as a multiple of the 16 MHz that all peripherals count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CoreRate {
-    /// 16 MHz: Cortex-M0 of the nRF51822.
+    /// 16 MHz: Cortex-M0 of the nRF51822, and the STM32F205 on its internal oscillator.
     Mhz16,
     /// 64 MHz: the nRF52840.
     Mhz64,
