@@ -25,7 +25,7 @@ Cuts the power inside every flash operation of key updates and shows what is lef
 
 usage: torn-keys [OPTIONS]
 
-  --chip NAME              nrf51 or nrf52840 [nrf51]
+  --chip NAME              nrf51, nrf52840 or stm32f205 [nrf51]
   --release NAME           no-heal, heal-blank, heal-parse or heal-full [all of them]
   --cells MODEL            ideal, fractional or marginal [all of them]
   --seeds N                seeds per operation and cut point [100; 1 for ideal cells, which leave nothing to chance]

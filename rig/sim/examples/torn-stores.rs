@@ -74,7 +74,7 @@ impl Default for Arguments {
     fn default() -> Self {
         Self {
             stores: Store::ALL.to_vec(),
-            chips: cuts::CHIPS.to_vec(),
+            chips: stores::CHIPS.to_vec(),
             cells: cuts::models().to_vec(),
             seeds: 1,
             erase_seeds: 100,

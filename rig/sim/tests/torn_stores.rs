@@ -5,8 +5,8 @@
 
 use std::num::NonZero;
 
-use brickproof_sim::cuts::stores::{self, Fate, Finding, Found, Id, Store, Tally, Updates};
-use brickproof_sim::cuts::{self, CHIPS, Row, Step, Sweep, Tally as _};
+use brickproof_sim::cuts::stores::{self, CHIPS, Fate, Finding, Found, Id, Store, Tally, Updates};
+use brickproof_sim::cuts::{self, Row, Step, Sweep, Tally as _};
 use brickproof_virtual_board::chip::Chip;
 use brickproof_virtual_board::flash::{Cells, CutPoint, FlashOperation};
 
@@ -38,7 +38,7 @@ fn page_erased(step: &Step<Store>) -> Option<u32> {
 const fn stride(chip: Chip) -> usize {
     match chip {
         Chip::Nrf51822 => 23,
-        Chip::Nrf52840 => 211,
+        Chip::Nrf52840 | Chip::Stm32f205 => 211,
     }
 }
 

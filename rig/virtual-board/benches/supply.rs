@@ -50,7 +50,7 @@ fn flash_time(c: &mut Criterion) {
         let supply = running(source);
         let at = Instant::START + Span::millis(60);
         c.bench_function(&format!("supply/flash_time/{name}"), |b| {
-            b.iter(|| supply.flash_time(black_box(at), at + Span::micros(22_300)));
+            b.iter(|| supply.flash_time(black_box(at), at + Span::micros(22_300), supply.flash_range()));
         });
     }
 }

@@ -6,8 +6,8 @@ use brickproof_scenario::plan::CellModel;
 use brickproof_virtual_board::chip::Chip;
 use brickproof_virtual_board::flash::Cells;
 
-/// The parts that are swept.
-pub const CHIPS: [Chip; 2] = [Chip::Nrf51822, Chip::Nrf52840];
+/// The parts.
+pub const CHIPS: [Chip; 3] = [Chip::Nrf51822, Chip::Nrf52840, Chip::Stm32f205];
 
 /// The cell models, in the order in which scenarios name them.
 pub fn models() -> [Cells; 3] {

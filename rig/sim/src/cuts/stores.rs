@@ -16,7 +16,7 @@ pub use fate::{Fate, Finding, Found, ItemSet};
 pub use id::{Id, IdError};
 pub use listening::{ITEMS, Report, State};
 pub use replay::{Replay, replay};
-pub use store::Store;
+pub use store::{CHIPS, Store};
 pub use tally::{Losses, Tally};
 pub use workload::{Duty, Update, Updates, record};
 

@@ -25,6 +25,9 @@ pub enum Store {
     LittleFs,
 }
 
+/// The parts that stores are built for.
+pub const CHIPS: [Chip; 2] = [Chip::Nrf51822, Chip::Nrf52840];
+
 impl Store {
     /// All of them.
     pub const ALL: [Self; 3] = [Self::SequentialStorage, Self::Ekv, Self::LittleFs];
@@ -71,7 +74,6 @@ impl Store {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cuts::CHIPS;
 
     /// `StoreWindow` in `fixtures/firmware/lantern/src/registers.rs`.
     const STORES_BEGIN: usize = 0x3_0000;
