@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use brickproof_firmware::{Firmware, KeyStore, UICR};
+use brickproof_firmware::{Firmware, KeyStore};
 use brickproof_instruments::{Drive, Failure, FailureKind, Kind, Output, Reading, now};
 use brickproof_light::{Calibration, Sample};
 use brickproof_trial::Stamp;
@@ -232,7 +232,8 @@ pub async fn flash(station: &OpenStation, firmware: &Firmware, keys: Keys) -> Re
     if keys == Keys::Genuine {
         provision::keep_strange_keys(station, store).await?;
     }
-    let mut groups = vec![vec![(0, firmware.image().to_vec()), (UICR, firmware.uicr().to_vec())]];
+    let pieces = firmware.pieces(station.board().flash.at.0);
+    let mut groups = vec![pieces.map(|(address, bytes)| (address, bytes.to_vec())).collect::<Vec<_>>()];
     if keys == Keys::Genuine {
         groups.push(store.factory_content().map(|content| (content.address, content.bytes)).into_iter().collect());
     }

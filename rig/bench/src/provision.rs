@@ -238,7 +238,7 @@ async fn attempt(station: &OpenStation, firmware: &Firmware, keys: KeyStore) -> 
     right_board(station).await?;
     keep_strange_keys(station, keys).await?;
     let contents: Vec<(u32, Vec<u8>)> = firmware
-        .pieces()
+        .pieces(station.board().flash.at.0)
         .map(|(address, bytes)| (address, bytes.to_vec()))
         .chain(keys.written_first().into_iter().map(|content| (content.address, content.bytes)))
         .collect();

@@ -102,6 +102,8 @@ pub enum VirtualChip {
     Nrf51822,
     /// nRF52840.
     Nrf52840,
+    /// STM32F205 with 1 MiB of flash.
+    Stm32f205,
 }
 
 /// What a source may do to the board's supply input.
@@ -238,6 +240,10 @@ pub(crate) fn console(decoder: &mut Decoder<'_>, node: &Node) -> Option<Console>
 }
 
 pub(crate) fn virtual_chip(decoder: &mut Decoder<'_>, node: &Node) -> Option<VirtualChip> {
-    let chips = [("nRF51822", VirtualChip::Nrf51822), ("nRF52840", VirtualChip::Nrf52840)];
+    let chips = [
+        ("nRF51822", VirtualChip::Nrf51822),
+        ("nRF52840", VirtualChip::Nrf52840),
+        ("STM32F205", VirtualChip::Stm32f205),
+    ];
     decoder.choice(node, "a part that the rig emulates", &chips)
 }

@@ -311,13 +311,20 @@ fn judge_firmware_file(path: &str, board: &BoardProfile) -> Result<(), String> {
 
 /// The image of that name, a shipped one or a file, or why there is none for that board.
 fn firmware(name: &str, board: &BoardProfile) -> Result<Firmware, String> {
-    let firmware = match Firmware::shipped(name) {
+    let flash = board.flash.at;
+    let firmware = match Firmware::shipped_for(flash.0, name) {
         Some(shipped) => shipped,
         None => {
             let bytes = fs::read(name).map_err(|error| format!("{name} could not be read: {error}"))?;
             Firmware::from_file(name, &bytes).map_err(|error| format!("{name} is no firmware image: {error}"))?
         }
     };
+    if let Some(made_for) = firmware.made_for_other_than(flash.0) {
+        return Err(format!(
+            "{name} was made for flash from {made_for:#010x} on, and that of {} begins at {flash}",
+            board.name
+        ));
+    }
     let (length, room) = (firmware.image().len() as u64, board.flash.size());
     if length > u64::from(room.0) {
         return Err(format!("{name} has {length} bytes, and the flash of {} only {room}", board.name));

@@ -10,10 +10,12 @@ use object::elf::{FileHeader32, PT_LOAD};
 use object::read::elf::{FileHeader, ProgramHeader};
 use sha2::{Digest, Sha256};
 
-/// What is written to flash from address 0 on, and to the user configuration registers (UICR); the rest stays erased.
+/// What is written to flash from its first byte on, and to the user configuration registers (UICR); the rest stays erased.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Firmware {
     name: Arc<str>,
+    /// Where the flash begins that it was made for; a raw image does not say.
+    flash: Option<u32>,
     image: Arc<[u8]>,
     uicr: Arc<[u8]>,
     sha256: Arc<str>,
@@ -28,12 +30,42 @@ enum WithKeys {
     AsFound,
 }
 
-/// The images of the reference firmware, as committed under `fixtures/firmware/images`.
-const SHIPPED: &[(&str, &[u8])] = &[
-    ("lantern-no-heal", include_bytes!("../../../fixtures/firmware/images/lantern-no-heal.bin")),
-    ("lantern-heal-blank", include_bytes!("../../../fixtures/firmware/images/lantern-heal-blank.bin")),
-    ("lantern-heal-parse", include_bytes!("../../../fixtures/firmware/images/lantern-heal-parse.bin")),
-    ("lantern-heal-full", include_bytes!("../../../fixtures/firmware/images/lantern-heal-full.bin")),
+/// Where the flash of an nRF begins.
+const NRF_FLASH: u32 = 0;
+/// Where that of an STM32 does; with BOOT0 low it is at 0 as well.
+const STM32_FLASH: u32 = 0x0800_0000;
+
+/// A release of the reference firmware: its name, and its images as committed under `fixtures/firmware/images`.
+struct Release {
+    name: &'static str,
+    /// For nRF51822 and nRF52840.
+    nrf: &'static [u8],
+    /// For STM32F205.
+    stm32: &'static [u8],
+}
+
+/// A committed release.
+macro_rules! release {
+    ($name:literal) => {
+        Release {
+            name: $name,
+            nrf: include_bytes!(concat!("../../../fixtures/firmware/images/", $name, ".bin")),
+            stm32: include_bytes!(concat!("../../../fixtures/firmware/images/", $name, "-stm32f205.bin")),
+        }
+    };
+}
+
+impl Release {
+    fn images(&self) -> [(u32, &'static [u8]); 2] {
+        [(NRF_FLASH, self.nrf), (STM32_FLASH, self.stm32)]
+    }
+}
+
+const SHIPPED: [Release; 4] = [
+    release!("lantern-no-heal"),
+    release!("lantern-heal-blank"),
+    release!("lantern-heal-parse"),
+    release!("lantern-heal-full"),
 ];
 
 /// Where the user configuration registers begin on every nRF5 part.
@@ -45,6 +77,8 @@ const LARGEST_IMAGE: usize = 1 << 20;
 const LARGEST_UICR: usize = 1 << 12;
 /// No part that is supported has larger pages, except those that erase by the sector.
 const PIECE: usize = 4096;
+/// The smallest sector of an STM32.
+const SECTOR: usize = 16 << 10;
 /// What erased flash reads.
 const ERASED: u8 = 0xFF;
 
@@ -63,8 +97,8 @@ pub enum FirmwareError {
     },
     /// It has content that belongs neither to the flash nor to the user configuration registers.
     #[error(
-        "it has content at {address:#x}, which is neither flash ({LARGEST_IMAGE:#x} bytes from 0 on at most) nor UICR \
-         ({LARGEST_UICR:#x} bytes from {UICR:#x} on)"
+        "it has content at {address:#x}, which is neither flash ({LARGEST_IMAGE:#x} bytes at most, all of it from 0 or from \
+         {STM32_FLASH:#x} on) nor UICR ({LARGEST_UICR:#x} bytes from {UICR:#x} on)"
     )]
     Elsewhere {
         /// Where that content begins.
@@ -87,17 +121,23 @@ pub enum FirmwareError {
 impl Firmware {
     /// The names of the shipped images.
     pub fn shipped_names() -> impl Iterator<Item = &'static str> {
-        SHIPPED.iter().map(|(name, _)| *name)
+        SHIPPED.iter().map(|release| release.name)
     }
 
-    /// The shipped image of that name.
+    /// The shipped image of that name for an nRF.
     pub fn shipped(name: &str) -> Option<Self> {
-        let (name, image) = SHIPPED.iter().find(|(known, _)| *known == name)?;
-        Some(Self::new(name, &Content { image: image.to_vec(), uicr: Vec::new() }))
+        Self::shipped_for(NRF_FLASH, name)
     }
 
-    /// The content of a file called `name`: ELF by its first bytes, Intel HEX by its ending or its first byte, anything else raw from
-    /// address 0 on.
+    /// The shipped image of that name for a chip whose flash begins there.
+    pub fn shipped_for(flash: u32, name: &str) -> Option<Self> {
+        let release = SHIPPED.iter().find(|release| release.name == name)?;
+        let (flash, image) = release.images().into_iter().find(|(made_for, _)| *made_for == flash)?;
+        Some(Self::new(name, &Content { flash: Some(flash), image: image.to_vec(), uicr: Vec::new() }))
+    }
+
+    /// The content of a file called `name`: ELF by its first bytes, Intel HEX by its ending or its first byte, anything else raw, from the
+    /// first byte of the flash on.
     ///
     /// # Errors
     /// If the file is broken or holds something that no supported part has room for.
@@ -111,7 +151,7 @@ impl Firmware {
         } else if bytes.len() > LARGEST_IMAGE {
             return Err(FirmwareError::TooLarge { address: bytes.len() as u64 - 1 });
         } else {
-            Content { image: bytes.to_vec(), uicr: Vec::new() }
+            Content { flash: None, image: bytes.to_vec(), uicr: Vec::new() }
         };
         if content.image.is_empty() {
             return Err(FirmwareError::Empty);
@@ -121,11 +161,11 @@ impl Firmware {
 
     /// Everything that a board held: the whole of its flash, keys and all, and of its user configuration registers.
     pub(crate) fn as_found(name: &str, flash: &[u8], uicr: &[u8]) -> Self {
-        let whole = Self::new(name, &Content { image: flash.to_vec(), uicr: uicr.to_vec() });
+        let whole = Self::new(name, &Content { flash: None, image: flash.to_vec(), uicr: uicr.to_vec() });
         Self { keys: WithKeys::AsFound, ..whole }
     }
 
-    fn new(name: &str, Content { image, uicr }: &Content) -> Self {
+    fn new(name: &str, Content { flash, image, uicr }: &Content) -> Self {
         let mut digest = Sha256::new_with_prefix(image);
         if !uicr.is_empty() {
             // What a raw file cannot hold; the prefix keeps it apart from more image.
@@ -133,8 +173,8 @@ impl Firmware {
             digest.update(uicr);
         }
         let sha256: String = digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-        let keys = WithKeys::Factory;
-        Self { name: name.into(), image: image[..].into(), uicr: uicr[..].into(), sha256: sha256.into(), keys }
+        let (image, uicr) = (image[..].into(), uicr[..].into());
+        Self { name: name.into(), flash: *flash, image, uicr, sha256: sha256.into(), keys: WithKeys::Factory }
     }
 
     /// Its name in scenarios, or the path it came from.
@@ -142,9 +182,14 @@ impl Firmware {
         &self.name
     }
 
-    /// The content of flash from address 0 on.
+    /// The content of flash from its first byte on.
     pub fn image(&self) -> &[u8] {
         &self.image
+    }
+
+    /// Where the flash begins that it was made for, if it says so and that is not there.
+    pub fn made_for_other_than(&self, flash: u32) -> Option<u32> {
+        self.flash.filter(|made_for| *made_for != flash)
     }
 
     /// The content of the user configuration registers from their beginning on; empty if the file has none.
@@ -155,11 +200,12 @@ impl Firmware {
     /// How the image expects its keys, by what it is and not by what it is called. `heal-full` also adopts a single copy, so that is
     /// right for every other image.
     pub fn store(&self) -> Store {
-        let is_this = |image: &[u8]| match self.keys {
+        let is_this = |(_, image): (u32, &[u8])| match self.keys {
             WithKeys::Factory => *image == *self.image,
-            WithKeys::AsFound => self.image.starts_with(image),
+            WithKeys::AsFound => is_written_in(image, &self.image),
         };
-        if SHIPPED.iter().any(|(name, image)| *name == "lantern-heal-full" && is_this(image)) {
+        let is_full = |release: &&Release| release.name == "lantern-heal-full";
+        if SHIPPED.iter().filter(is_full).any(|release| release.images().into_iter().any(is_this)) {
             Store::TwoCopies
         } else {
             Store::SingleCopy
@@ -168,9 +214,12 @@ impl Firmware {
 
     /// The shipped image at the beginning of a flash.
     pub fn recognised(flash: &[u8]) -> Option<Self> {
+        let all =
+            SHIPPED.iter().flat_map(|release| release.images().map(|(made_for, image)| (release, made_for, image)));
         // Of images of which one begins with another, the longer one.
-        let (name, _) = SHIPPED.iter().filter(|(_, image)| flash.starts_with(image)).max_by_key(|(_, it)| it.len())?;
-        Self::shipped(name)
+        let written = all.filter(|(_, _, image)| is_written_in(image, flash)).max_by_key(|(_, _, image)| image.len());
+        let (release, made_for, _) = written?;
+        Self::shipped_for(made_for, release.name)
     }
 
     /// Whether it is all that a board held, so that no keys are written with it.
@@ -178,20 +227,46 @@ impl Firmware {
         self.keys == WithKeys::AsFound
     }
 
-    /// What is written where, in the pieces that are compared with what is there and written only if they differ: a whole flash by the page.
-    pub fn pieces(&self) -> impl Iterator<Item = (u32, &[u8])> {
-        let length = match self.keys {
-            WithKeys::Factory => self.image.len(),
-            WithKeys::AsFound => PIECE,
+    /// What is written where on a chip whose flash begins at `flash`, in the pieces that are compared with what is there and written only if
+    /// they differ: a whole flash by the page.
+    pub fn pieces(&self, flash: u32) -> impl Iterator<Item = (u32, &[u8])> {
+        let pieces = match self.keys {
+            WithKeys::Factory => self.stretches().collect(),
+            WithKeys::AsFound => self.image.chunks(PIECE).enumerate().map(|(index, it)| (index * PIECE, it)).collect(),
         };
-        let image = self.image.chunks(length.max(1)).enumerate().map(move |(index, it)| ((index * length) as u32, it));
+        let image = Vec::into_iter(pieces).map(move |(offset, bytes)| (flash + offset as u32, bytes));
         image.chain([(UICR, &self.uicr[..])]).filter(|(_, bytes)| !bytes.is_empty())
+    }
+
+    /// The image without what it leaves erased over a whole sector of an STM32, each piece with its offset: there may be keys.
+    pub fn stretches(&self) -> impl Iterator<Item = (usize, &[u8])> {
+        stretches(&self.image)
     }
 
     /// SHA-256 of [`Self::image`], followed, if the file has any, by the address and content of [`Self::uicr`]; lower-case hex.
     pub fn sha256(&self) -> &str {
         &self.sha256
     }
+}
+
+/// The pieces of an image between those parts of it that are erased over a whole sector of an STM32's smallest kind.
+fn stretches(image: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
+    let is_erased = |sector: &[u8]| sector.iter().all(|byte| *byte == ERASED);
+    let mut sectors = image.chunks(SECTOR).map(is_erased).enumerate().peekable();
+    std::iter::from_fn(move || {
+        let (first, _) = sectors.find(|(_, is_erased)| !is_erased)?;
+        let mut end = first + 1;
+        while sectors.next_if(|(_, is_erased)| !is_erased).is_some() {
+            end += 1;
+        }
+        let start = first * SECTOR;
+        Some((start, image.get(start..(end * SECTOR).min(image.len())).unwrap_or_default()))
+    })
+}
+
+/// Whether a flash holds the image, whatever keys it has where the image has nothing.
+fn is_written_in(image: &[u8], flash: &[u8]) -> bool {
+    stretches(image).all(|(offset, stretch)| flash.get(offset..).is_some_and(|flash| flash.starts_with(stretch)))
 }
 
 fn has_extension(name: &str, extension: &str) -> bool {
@@ -201,6 +276,8 @@ fn has_extension(name: &str, extension: &str) -> bool {
 /// What a file has for the two places of a part that keep it without power.
 #[derive(Default)]
 struct Content {
+    /// What is first in the file says where the flash begins.
+    flash: Option<u32>,
     image: Vec<u8>,
     uicr: Vec<u8>,
 }
@@ -209,9 +286,9 @@ impl Content {
     fn place(&mut self, address: u64, bytes: &[u8]) -> Result<(), FirmwareError> {
         let end = address.saturating_add(bytes.len() as u64);
         let into_uicr = address.checked_sub(u64::from(UICR)).zip(end.checked_sub(u64::from(UICR)));
-        let (memory, start, end) = match into_uicr {
-            _ if end <= LARGEST_IMAGE as u64 => (&mut self.image, address, end),
-            Some((start, end)) if end <= LARGEST_UICR as u64 => (&mut self.uicr, start, end),
+        let (memory, start, end) = match (self.offset_in_flash(address, end), into_uicr) {
+            (Some((start, end)), _) => (&mut self.image, start, end),
+            (None, Some((start, end))) if end <= LARGEST_UICR as u64 => (&mut self.uicr, start, end),
             _ => return Err(FirmwareError::Elsewhere { address }),
         };
         // Both fit in the largest image, so in usize.
@@ -221,6 +298,19 @@ impl Content {
         }
         memory[start..end].copy_from_slice(bytes);
         Ok(())
+    }
+}
+
+impl Content {
+    /// The place of these addresses in the image, if they are in the flash.
+    fn offset_in_flash(&mut self, address: u64, end: u64) -> Option<(u64, u64)> {
+        let flashes = self.flash.map_or(vec![NRF_FLASH, STM32_FLASH], |flash| vec![flash]);
+        let (flash, place) = flashes.into_iter().find_map(|flash| {
+            let place = address.checked_sub(flash.into()).zip(end.checked_sub(flash.into()))?;
+            (place.1 <= LARGEST_IMAGE as u64).then_some((flash, place))
+        })?;
+        self.flash = Some(flash);
+        Some(place)
     }
 }
 
@@ -257,12 +347,14 @@ fn from_hex(bytes: &[u8]) -> Result<Content, FirmwareError> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Firmware, FirmwareError};
+    use super::{Firmware, FirmwareError, NRF_FLASH, STM32_FLASH};
 
     #[test]
     fn shipped_images_begin_with_a_vector_table() {
-        for name in Firmware::shipped_names() {
-            let firmware = Firmware::shipped(name).unwrap();
+        let all = Firmware::shipped_names().flat_map(|name| [NRF_FLASH, STM32_FLASH].map(|flash| (flash, name)));
+        for (flash, name) in all {
+            let firmware = Firmware::shipped_for(flash, name).unwrap();
+            assert_eq!(firmware.made_for_other_than(flash), None);
             let stack = u32::from_le_bytes(firmware.image()[..4].try_into().unwrap());
             let reset = u32::from_le_bytes(firmware.image()[4..8].try_into().unwrap());
             assert_eq!(stack >> 16, 0x2000, "{name}: the stack lies in RAM");
@@ -313,5 +405,22 @@ mod tests {
         let outside = Firmware::from_file("x.hex", far.as_bytes());
         assert!(matches!(outside, Err(FirmwareError::Elsewhere { address: 0x100A_0000 })), "{outside:?}");
         assert!(matches!(Firmware::from_file("x.bin", &vec![0; (1 << 20) + 1]), Err(FirmwareError::TooLarge { .. })));
+    }
+
+    #[test]
+    fn an_image_for_an_stm32_is_placed_from_there_on_and_leaves_the_sectors_of_its_keys_alone() {
+        let hex = ":020000040800F2\n:0400100001020304E2\n:00000001FF\n";
+        let firmware = Firmware::from_file("x.hex", hex.as_bytes()).unwrap();
+        assert_eq!((firmware.image().len(), firmware.made_for_other_than(0)), (20, Some(STM32_FLASH)));
+        let mixed = ":0400000001020304F2\n:020000040800F2\n:0400100001020304E2\n:00000001FF\n";
+        assert!(matches!(Firmware::from_file("x.hex", mixed.as_bytes()), Err(FirmwareError::Elsewhere { .. })));
+        let lantern = Firmware::shipped_for(STM32_FLASH, "lantern-heal-full").unwrap();
+        let starts: Vec<u32> = lantern.pieces(STM32_FLASH).map(|(address, _)| address).collect();
+        assert_eq!(starts, [0x0800_0000, 0x0800_C000]);
+        let mut flash = lantern.image().to_vec();
+        flash[0x4C22] = 0;
+        assert_eq!(Firmware::recognised(&flash), Some(lantern.clone()), "the keys are not the image's");
+        flash[0xC000] ^= 1;
+        assert_eq!(Firmware::recognised(&flash), None);
     }
 }

@@ -176,14 +176,16 @@ impl State {
     /// If the image reaches beyond the flash.
     pub fn with(&self, firmware: &Firmware) -> Result<Firmware, StateError> {
         let (mut flash, mut uicr) = (self.flash.clone(), self.uicr.clone());
-        let Some(place) = flash.get_mut(..firmware.image().len()) else {
+        if firmware.image().len() > flash.len() {
             return Err(StateError::Size {
                 board: self.board.clone(),
                 found: firmware.image().len(),
                 wanted: self.flash.len() as u32,
             });
-        };
-        place.copy_from_slice(firmware.image());
+        }
+        for (offset, stretch) in firmware.stretches() {
+            flash[offset..offset + stretch.len()].copy_from_slice(stretch);
+        }
         if uicr.len() < firmware.uicr().len() {
             uicr.resize(firmware.uicr().len(), 0xFF);
         }
@@ -287,7 +289,7 @@ mod tests {
         let keys = KeyStore::of(&board("lantern-nrf51"), &found).unwrap();
         assert!(keys.written_first().is_empty() && found.is_as_found());
         let mut memory = Bytes(vec![0; 256 << 10]);
-        for (address, bytes) in found.pieces().filter(|(address, _)| *address < 1 << 20) {
+        for (address, bytes) in found.pieces(0).filter(|(address, _)| *address < 1 << 20) {
             memory.write(address, bytes).unwrap();
         }
         keys.provision(&mut memory).unwrap();

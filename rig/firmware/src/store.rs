@@ -245,7 +245,7 @@ fn slot_in(slot: Slot, area: &[u8]) -> SlotContent {
 
 /// Where an area lies in a flash that begins at address 0.
 fn area_range(chip: Chip, area: Area) -> Range<usize> {
-    let start = area.address(chip) as usize;
+    let start = (area.address(chip) - chip.flash()) as usize;
     start..start + lantern_layout::AREA_SIZE
 }
 

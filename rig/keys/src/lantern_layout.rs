@@ -29,6 +29,16 @@ pub enum Chip {
     Stm32f205,
 }
 
+impl Chip {
+    /// Where its flash begins.
+    pub const fn flash(self) -> u32 {
+        match self {
+            Self::Nrf51822 | Self::Nrf52840 => 0,
+            Self::Stm32f205 => 0x0800_0000,
+        }
+    }
+}
+
 /// One of the two areas.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Area {

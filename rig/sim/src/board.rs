@@ -31,6 +31,7 @@ fn chip_of(profile: &BoardProfile) -> Chip {
     match profile.virtual_chip {
         Some(VirtualChip::Nrf51822) => Chip::Nrf51822,
         Some(VirtualChip::Nrf52840) => Chip::Nrf52840,
+        Some(VirtualChip::Stm32f205) => Chip::Stm32f205,
         None => panic!("`{}` has no virtual board, and its firmware is not run as another's", profile.name),
     }
 }

@@ -195,8 +195,9 @@ impl World {
     pub fn on_a_used_board(plan: &Plan, firmware: &Firmware, config: WorldConfig, flash: Flash) -> Self {
         let mut world = Self::new(plan, firmware, config);
         world.board.take_flash(flash);
+        let first = world.board.flash().geometry().base;
         let mut memory = WhatDiffers(&mut world.board);
-        let written = firmware.pieces().try_for_each(|(address, bytes)| memory.write(address, bytes));
+        let written = firmware.pieces(first).try_for_each(|(address, bytes)| memory.write(address, bytes));
         written.expect("the caller has checked that the image fits");
         world
     }

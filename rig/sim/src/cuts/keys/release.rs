@@ -5,6 +5,7 @@
 use brickproof_firmware::{Firmware, PUBLISHED};
 use brickproof_keys::lantern_layout::KeySet;
 use brickproof_keys::{Slot, SlotContent};
+use brickproof_virtual_board::chip::Chip;
 
 /// A shipped release of lantern.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -41,8 +42,9 @@ impl Release {
         Self::ALL.into_iter().find(|release| release.name() == name)
     }
 
-    pub(super) fn firmware(self) -> Firmware {
-        Firmware::shipped(&format!("lantern-{}", self.name())).expect("every release is shipped")
+    pub(super) fn firmware(self, chip: Chip) -> Firmware {
+        let name = format!("lantern-{}", self.name());
+        Firmware::shipped_for(chip.flash().base, &name).expect("every release is shipped")
     }
 
     /// Whether it could reach and believe its server with these settings in flash. What a release restores for good is in flash by then.
@@ -68,6 +70,7 @@ fn first_byte(content: &SlotContent) -> Option<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cuts::CHIPS;
 
     #[test]
     fn what_a_release_repairs_in_ram_does_not_count_as_lost() {
@@ -86,7 +89,7 @@ mod tests {
     fn every_release_is_shipped_and_found_by_its_name() {
         for release in Release::ALL {
             assert_eq!(Release::from_name(release.name()), Some(release));
-            assert!(!release.firmware().image().is_empty());
+            assert!(CHIPS.into_iter().all(|chip| !release.firmware(chip).image().is_empty()));
         }
         assert_eq!(Release::from_name("lantern"), None);
     }

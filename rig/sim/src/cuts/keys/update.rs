@@ -36,7 +36,7 @@ pub struct Updates {
 /// # Errors
 /// If the board does not connect or update: its image is broken.
 pub fn record(chip: Chip, release: Release, cells: Cells, seed: u64) -> Result<Updates, CutsError> {
-    let firmware = release.firmware();
+    let firmware = release.firmware(chip);
     let subject = Keys { release, store: KeyStore { chip: layout(chip), store: firmware.store(), found: None } };
     let config = BoardConfig {
         cells,
