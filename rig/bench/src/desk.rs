@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use brickproof_firmware::{Firmware, KeyStore};
+use brickproof_firmware::{Firmware, KeyStore, PUBLISHED};
 use brickproof_instruments::{Drive, Failure, FailureKind, Kind, Output, Reading, now};
 use brickproof_light::{Calibration, Sample};
 use brickproof_trial::Stamp;
@@ -230,6 +230,7 @@ pub async fn flash(station: &OpenStation, firmware: &Firmware, keys: Keys) -> Re
         ));
     };
     if keys == Keys::Genuine {
+        station.may_write(&PUBLISHED.device_old)?;
         provision::keep_strange_keys(station, store).await?;
     }
     let pieces = firmware.pieces(station.board().flash.at.0);

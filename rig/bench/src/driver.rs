@@ -9,6 +9,7 @@ use std::sync::Arc;
 use brickproof_cloud::{Behaviour, Cloud, CloudConfig, CloudEvent};
 use brickproof_console::Lines;
 use brickproof_firmware::{Firmware, KeyStore, PUBLISHED};
+use brickproof_keys::Slot;
 use brickproof_scenario::plan::{CloudBehaviour, Plan};
 use brickproof_trial::{Achieved, ActionId, Command, CommandError, Observation, Stamp, Trial};
 use brickproof_units::{Instant, Span};
@@ -17,7 +18,7 @@ use tokio::task::AbortHandle;
 
 use crate::clock::Clock;
 use crate::eyes;
-use crate::hands::{Hands, News, Ready, Unready, in_words};
+use crate::hands::{Hands, News, Ready, Renewed, Unready, in_words};
 use crate::provision::{Retired, power_cycle, provision};
 use crate::senses::{Sense, Senses};
 use crate::state::StateError;
@@ -58,6 +59,8 @@ pub struct Outcome {
     pub trial: Trial,
     /// Why the station is of no use any more, if it is not.
     pub retired: Option<Arc<str>>,
+    /// SHA-256 of all of the flash of a board that was left as it was found; `None` if it was not, or could not be read.
+    pub found_sha256: Option<Arc<str>>,
 }
 
 /// Runs a trial to its end. The station is safe afterwards, or the verdict says that it is not.
@@ -88,6 +91,7 @@ pub async fn run(station: &Arc<OpenStation>, job: &Job, stop: watch::Receiver<St
         open: BTreeSet::new(),
         provisioning: None,
         retired: None,
+        found_sha256: None,
         stop,
     };
     Ok(run.finish().await)
@@ -99,6 +103,9 @@ pub async fn run(station: &Arc<OpenStation>, job: &Job, stop: watch::Receiver<St
 /// # Errors
 /// Why it cannot be brought back, or that the station is not known to be safe.
 pub async fn recover(station: &Arc<OpenStation>, firmware: &Firmware) -> Result<String, String> {
+    if firmware.is_not_written() {
+        return recover_as_found(station).await;
+    }
     let Some(keys) = KeyStore::of(station.board(), firmware) else {
         return Err(format!("firmware and keys of a {} cannot be written yet", station.board().name));
     };
@@ -119,6 +126,17 @@ pub async fn recover(station: &Arc<OpenStation>, firmware: &Firmware) -> Result<
     }
 }
 
+/// The same for a board whose firmware and keys nobody knows: it is dark for a while, and nothing is written to it.
+async fn recover_as_found(station: &Arc<OpenStation>) -> Result<String, String> {
+    station.leave_safe_state("recover its board").map_err(|error| error.to_string())?;
+    let cycled = power_cycle(station).await.map_err(|failure| told(&failure));
+    let safe = station.make_safe().await.map_err(|failures| {
+        let told: Vec<String> = failures.iter().map(told).collect();
+        format!("station {} is not known to be safe: {}", station.name(), told.join("; "))
+    });
+    safe.and(cycled).map(|()| "it had no power for a while; firmware and keys are as they were".to_owned())
+}
+
 struct Run {
     trial: Trial,
     hands: Hands,
@@ -136,6 +154,7 @@ struct Run {
     open: BTreeSet<ActionId>,
     provisioning: Option<(ActionId, AbortHandle)>,
     retired: Option<Arc<str>>,
+    found_sha256: Option<Arc<str>>,
     stop: watch::Receiver<Stop>,
 }
 
@@ -168,7 +187,7 @@ impl Run {
         }
         self.hands.clone().stop().await;
         self.answer_what_is_open();
-        Outcome { trial: self.trial, retired: self.retired }
+        Outcome { trial: self.trial, retired: self.retired, found_sha256: self.found_sha256 }
     }
 
     /// Tells the trial what was seen, and wakes it, as far as that can be done without telling it of something later first: what is
@@ -263,13 +282,19 @@ impl Run {
                     *told = at.max(*told);
                 }
             }
+            News::Renewed(id, renewed) => {
+                let result = self.renewed(*renewed);
+                self.keep(self.now(), Observation::Answered { id, result });
+            }
             News::LeftUnsafe(why) => self.retired = Some(why),
             News::Seen(stamp, Observation::Console(bytes)) => {
                 let events = self.peer.as_mut().map(|peer| peer.hear(stamp.at, &bytes)).unwrap_or_default();
                 self.keep(stamp, Observation::Console(bytes));
                 for (at, event) in events {
-                    if let CloudEvent::KeyOffered { new, .. } = &event {
-                        self.hands.issued(*new);
+                    match &event {
+                        CloudEvent::KeyOffered { new, .. } => self.hands.ring().issued(*new),
+                        CloudEvent::Rotated { new, .. } => self.hands.ring().rotated(*new),
+                        _ => {}
                     }
                     self.keep(Stamp { at, ..stamp }, Observation::Cloud(event));
                 }
@@ -283,9 +308,24 @@ impl Run {
         self.count += 1;
     }
 
+    /// The rig's own cloud accepts the board's new key from now on.
+    fn renewed(&mut self, renewed: Renewed) -> Result<Achieved, CommandError> {
+        let Renewed { device, words } = renewed;
+        let new = device.fingerprint();
+        let Some(peer) = &mut self.peer else { return Err(ended("register a new identity")) };
+        let old = peer.cloud.renew(device);
+        self.hands.ring().renewed(new);
+        Ok(Achieved::NewIdentity { old, new, words })
+    }
+
     fn begin(&mut self, ready: Result<Ready, Unready>) -> Result<Achieved, CommandError> {
         match ready {
-            Ok(Ready { words, senses }) => {
+            Ok(Ready { words, senses, found, sha256 }) => {
+                self.found_sha256 = sha256;
+                // A board that was left as it is has its own identity, which the rig's own cloud is to know.
+                if let (Some(keys), Some(peer)) = (found, &mut self.peer) {
+                    peer.cloud.renew(keys.get(Slot::DevicePrivate).clone());
+                }
                 self.senses = Some(senses);
                 self.told = Senses::all(&self.hands).map(|sense| (sense, Instant::START)).collect();
                 Ok(Achieved::Changed(words))

@@ -16,12 +16,14 @@ use brickproof_yaml::tree::{self, Extent, Node, Value};
 use brickproof_yaml::{Diagnostics, Mistake, MistakeKind, Mistakes, Place};
 
 mod driver;
+mod keys;
 mod limits;
 mod lines;
 mod places;
 mod setting;
 mod station;
 
+pub use keys::StationKeys;
 use station::{Around, Draft};
 
 /// One computer and its stations.
@@ -71,6 +73,8 @@ pub struct Station {
     pub instruments: BTreeMap<Kind, Driver>,
     /// Who plays the board's other end, if anybody does.
     pub cloud: Option<Cloud>,
+    /// What its keys have to do with the world outside.
+    pub keys: StationKeys,
 }
 
 /// What an instrument of a station is driven by.

@@ -7,12 +7,14 @@ use std::fmt;
 use brickproof_firmware::KeyStore;
 use brickproof_instruments::{Capabilities, Kind, Settings};
 use brickproof_scenario::plan::{
-    Cause, CloudBehaviour, CloudSetting, Condition, Fault, Need, Plan, StepAction, SupplySetting, Trigger,
+    Cause, CloudBehaviour, CloudSetting, Condition, Door, Fault, KeyWork, Need, Plan, StepAction, SupplySetting,
+    Trigger,
 };
 use brickproof_units::{Span, Voltage};
 
 use crate::cut::CARRIES;
 use crate::file::{Driver, Station};
+use crate::slots::{self, DfuSlots};
 
 /// Why a station cannot run a plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,6 +61,13 @@ pub(crate) fn offer(station: &Station, kind: Kind) -> Option<(Capabilities, &Set
     }
 }
 
+/// Whether keys are written, or looked at alone.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Writes {
+    Yes,
+    No,
+}
+
 struct Found<'a> {
     station: &'a Station,
     plan: &'a Plan,
@@ -103,11 +112,13 @@ impl Found<'_> {
 
     /// What a trial takes whatever its plan says: a board with known content, and power that is watched.
     fn every_trial(&mut self) {
-        if !KeyStore::is_known_for(&self.station.board) {
+        if self.plan.leaves_the_board_alone() {
+            // Nothing is written, and without a probe not even looked at.
+        } else if !KeyStore::is_known_for(&self.station.board) {
             let board = &self.station.board.name;
-            self.report(None, format!("firmware and keys of a {board} cannot be written yet: its profile has no key areas that the rig knows"));
+            self.report(None, format!("firmware and keys of a {board} cannot be written yet: its profile has no key areas that the rig knows; `firmware: as_found` leaves both alone"));
         }
-        if !self.station.instruments.contains_key(&Kind::Probe) {
+        if !self.plan.leaves_the_board_alone() && !self.station.instruments.contains_key(&Kind::Probe) {
             self.report(None, "it has no `probe`: firmware and keys are written through one before each trial");
         }
         match self.supply() {
@@ -134,6 +145,8 @@ impl Found<'_> {
                 self.driven(line, button);
             }
             StepAction::Cloud(setting) => self.cloud(line, *setting),
+            StepAction::Corrupt { through, .. } => self.door(line, *through, Writes::Yes),
+            StepAction::Keys { work, through } => self.keys(line, work, *through),
             StepAction::Fault { trigger, fault } => {
                 if let Some(Cause::Edge { line: name, .. }) = &trigger.cause {
                     self.watched(line, name);
@@ -153,8 +166,60 @@ impl Found<'_> {
                     self.report(line, format!("its supply ({word}) does not measure current"));
                 }
             }
+            Condition::Slot { .. } => self.door(line, Door::usual(&self.station.board), Writes::No),
             Condition::Any(conditions) => conditions.iter().for_each(|it| self.seen(line, it)),
             _ => {}
+        }
+    }
+
+    fn keys(&mut self, line: Option<usize>, work: &KeyWork, through: Door) {
+        let Station { keys, cloud, .. } = self.station;
+        let writes = match work {
+            KeyWork::Save(_) | KeyWork::Verify(_) => Writes::No,
+            KeyWork::Load(_) | KeyWork::NewIdentity | KeyWork::GenuineServer => Writes::Yes,
+        };
+        match work {
+            KeyWork::NewIdentity if cloud.is_none() && keys.register.is_none() => self.report(
+                line,
+                "nobody would accept a new identity: it has no `cloud`, and its `keys` name no program that registers one (`register`)",
+            ),
+            KeyWork::GenuineServer if cloud.is_none() && keys.server.is_none() => {
+                self.report(line, "nothing says which server is the genuine one: its `keys` name no `server`");
+            }
+            _ => {}
+        }
+        self.door(line, through, writes);
+    }
+
+    /// Whether the board's keys can be reached in that way.
+    fn door(&mut self, line: Option<usize>, through: Door, writes: Writes) {
+        let has = |kind: Kind| self.station.instruments.contains_key(&kind);
+        match through {
+            Door::Probe if !has(Kind::Probe) => {
+                self.report(line, "it has no `probe` that its board's keys could be reached through");
+            }
+            Door::Probe if !KeyStore::is_known_for(&self.station.board) => {
+                let board = &self.station.board.name;
+                self.report(
+                    line,
+                    format!(
+                        "a probe does not find the keys of a {board}: its profile has no key areas that the rig knows"
+                    ),
+                );
+            }
+            Door::Dfu if !has(Kind::Dfu) => {
+                self.report(line, "it has no `dfu` that its board's keys could be reached through");
+            }
+            Door::Dfu => {
+                if let Err(why) = DfuSlots::of(&self.station.board) {
+                    self.report(line, why);
+                }
+                if writes == Writes::Yes && !slots::knows_its_board(self.station) {
+                    let why = "its `dfu` has no `serial`: nothing is written to a board that may be another one";
+                    self.report(line, why);
+                }
+            }
+            Door::Probe => {}
         }
     }
 

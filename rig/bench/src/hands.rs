@@ -3,12 +3,14 @@
 //! Boundary: from commands to instruments. Each command is a task of its own and ends in one answer; what an instrument is asked for is done
 //! in the order in which the trial asked.
 
+mod keys;
+
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use brickproof_firmware::{Firmware, KeyStore, StoreError};
 use brickproof_instruments::{Deadline, Failure, FailureKind, Kind, Output, Reading};
-use brickproof_keys::{Corruption, Fingerprint, Slot};
+use brickproof_keys::{KeySet, SlotContent};
 use brickproof_scenario::plan::{CloudBehaviour, CloudSetting, Fault, Plan, SupplySetting};
 use brickproof_trial::{
     Achieved, Action, ActionId, Command, CommandError, Injection, Observation, ShapeAchieved, Stamp,
@@ -21,7 +23,8 @@ use crate::asking::ask;
 use crate::clock::Clock;
 use crate::cut::{CARRIES, Cut, READINGS};
 use crate::fitness::offer;
-use crate::provision::{self, Retired, provision, rail_of};
+use crate::hands::keys::Ring;
+use crate::provision::{self, AsFound, Retired, leave_as_found, provision, rail_of};
 use crate::senses::{Sense, Senses};
 use crate::station::{ACTION, DARK, OpenStation, told};
 
@@ -43,8 +46,18 @@ pub(crate) enum News {
     UpTo(Sense, Instant),
     /// The board is ready, and looked at from now on; or why it is not.
     Provisioned(ActionId, Result<Ready, Unready>),
+    /// The board has a new device key: the rig's own cloud is to accept it, and the answer to be given then.
+    Renewed(ActionId, Box<Renewed>),
     /// The station could not be made safe.
     LeftUnsafe(Arc<str>),
+}
+
+/// A board's new identity.
+#[derive(Debug)]
+pub(crate) struct Renewed {
+    pub(crate) device: SlotContent,
+    /// What was done for it.
+    pub(crate) words: Arc<str>,
 }
 
 /// A board on which a trial can begin.
@@ -53,6 +66,10 @@ pub(crate) struct Ready {
     /// What was done for it.
     pub(crate) words: Arc<str>,
     pub(crate) senses: Senses,
+    /// The keys that were there, if they were left as they are and could be read.
+    pub(crate) found: Option<KeySet>,
+    /// SHA-256 of the flash of such a board.
+    pub(crate) sha256: Option<Arc<str>>,
 }
 
 /// Why a trial cannot begin.
@@ -81,11 +98,11 @@ pub(crate) struct Hands {
     pub(crate) clock: Clock,
     pub(crate) news: mpsc::UnboundedSender<News>,
     pub(crate) firmware: Firmware,
-    pub(crate) keys: KeyStore,
+    /// How its image keeps keys; `None` if nobody knows.
+    pub(crate) keys: Option<KeyStore>,
     pub(crate) seed: u64,
     minimum: Voltage,
-    /// The identity that the cloud handed out.
-    issued: Arc<Mutex<Option<Fingerprint>>>,
+    ring: Arc<Mutex<Ring>>,
     /// Whether the source is on by order.
     fed: Arc<AtomicBool>,
     watched: Arc<watch::Sender<Watched>>,
@@ -109,15 +126,14 @@ impl Hands {
         news: mpsc::UnboundedSender<News>,
     ) -> Self {
         Self {
-            // Whether a station can run a plan is asked first, and this is part of it.
-            keys: KeyStore::of(&plan.board, firmware).expect("its board keeps its keys where the rig may write"),
+            keys: if firmware.is_not_written() { None } else { KeyStore::of(&plan.board, firmware) },
             minimum: plan.board.rails.first().map(|rail| rail.minimum).unwrap_or_default(),
             station,
             clock,
             news,
             firmware: firmware.clone(),
             seed,
-            issued: Arc::default(),
+            ring: Arc::default(),
             fed: Arc::default(),
             watched: Arc::new(watch::Sender::default()),
             tasks: Arc::default(),
@@ -156,9 +172,8 @@ impl Hands {
         self.watched.subscribe()
     }
 
-    /// The cloud handed out this identity.
-    pub(crate) fn issued(&self, fingerprint: Fingerprint) {
-        *self.issued.lock().unwrap_or_else(PoisonError::into_inner) = Some(fingerprint);
+    pub(crate) fn ring(&self) -> MutexGuard<'_, Ring> {
+        self.ring.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn tell(&self, stamp: Stamp, observation: Observation) {
@@ -224,6 +239,14 @@ impl Hands {
                     let _ = hands.news.send(News::Provisioned(id, ready));
                 }));
             }
+            Command::Keys { work, through } => {
+                let hands = self.clone();
+                return Some(self.begin(async move {
+                    if let Some(result) = hands.work_on_keys(id, &work, through).await.transpose() {
+                        hands.answer(id, result);
+                    }
+                }));
+            }
             command => {
                 let hands = self.clone();
                 return Some(self.begin(async move {
@@ -236,9 +259,18 @@ impl Hands {
     }
 
     async fn make_ready(&self) -> Result<Ready, Unready> {
-        let words = provision(&self.station, &self.firmware, self.keys).await.map_err(Unready::Retired)?;
+        let (words, found, sha256) = if self.firmware.is_not_written() {
+            let AsFound { words, keys, sha256 } = leave_as_found(&self.station).await.map_err(Unready::Retired)?;
+            (words, keys, sha256)
+        } else {
+            // Whether a station can run a plan is asked first, and this is part of it.
+            let nobody = || Unready::Retired(Retired("nobody knows where its board keeps its keys".into()));
+            let keys = self.keys.ok_or_else(nobody)?;
+            (provision(&self.station, &self.firmware, keys).await.map_err(Unready::Retired)?, None, None)
+        };
+        self.ring().first = found.clone();
         let senses = Senses::begin(self).await.map_err(|failure| Unready::Blind(in_words(&failure)))?;
-        Ok(Ready { words, senses })
+        Ok(Ready { words, senses, found, sha256 })
     }
 
     fn watch(&self, change: impl FnOnce(&mut Watched)) {
@@ -268,10 +300,11 @@ impl Hands {
             Command::PressThroughReset { button, reset, hold } => {
                 return self.press_through_reset(&button, reset, hold).await;
             }
-            Command::Corrupt { slot, class } => return self.corrupt(slot, class).await,
+            Command::Corrupt { slot, class, part, through } => return self.corrupt(slot, class, part, through).await,
             Command::ReadSlot { slot } => return self.read_slot(slot).await,
             Command::Inject(injection) => return self.inject(&injection).await,
             Command::Provision
+            | Command::Keys { .. }
             | Command::Cloud(_)
             | Command::WatchRail { .. }
             | Command::ReadSupply { .. }
@@ -359,20 +392,6 @@ impl Hands {
             asked: asked.into(),
             happened: happened.into(),
         })
-    }
-
-    async fn corrupt(&self, slot: Slot, class: Corruption) -> Result<Achieved, CommandError> {
-        let (keys, seed) = (self.keys, self.seed);
-        let corrupt = move |memory: &mut provision::Probed<'_>| keys.corrupt(memory, slot, class, seed);
-        self.with_memory("damage a key slot", provision::WRITING_A_SLOT, Writes::Yes, corrupt)
-            .await
-            .map(Achieved::Changed)
-    }
-
-    async fn read_slot(&self, slot: Slot) -> Result<Achieved, CommandError> {
-        let (keys, issued) = (self.keys, *self.issued.lock().unwrap_or_else(PoisonError::into_inner));
-        let read = move |memory: &mut provision::Probed<'_>| keys.read_slot(memory, slot, issued);
-        self.with_memory("read a key slot", provision::READING, Writes::No, read).await.map(Achieved::Slot)
     }
 
     async fn inject(&self, injection: &Injection) -> Result<Achieved, CommandError> {

@@ -16,9 +16,12 @@ mod eyes;
 pub mod file;
 pub mod fitness;
 mod hands;
+pub mod keyfile;
 mod press;
 mod provision;
+mod register;
 mod senses;
+mod slots;
 pub mod state;
 mod station;
 

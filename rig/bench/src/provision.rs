@@ -8,10 +8,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use brickproof_boards::{BoardProfile, InputLimits};
-use brickproof_firmware::{Firmware, KeyStore, Memory, ReadMemory, StoreError};
+use brickproof_firmware::{Firmware, KeyStore, Memory, PUBLISHED, ReadMemory, StoreError};
 use brickproof_instruments::{Deadline, Drive, Failure, FailureKind, Kind, Output, Probe, Region};
+use brickproof_keys::KeySet;
 use brickproof_keys::lantern_layout::Area;
 use brickproof_units::{Current, Span, Voltage};
+use sha2::{Digest, Sha256};
 
 use crate::asking::ask;
 use crate::file::Identity;
@@ -24,6 +26,8 @@ const WRITING: Span = Span::secs(60);
 pub(crate) const READING: Span = Span::secs(10);
 /// The same, and an erased page with its neighbours written back; assumed. A trial waits 30 s for it.
 pub(crate) const WRITING_A_SLOT: Span = Span::secs(20);
+/// So much of flash is read in one request.
+const READ_AT_ONCE: u32 = 64 * 1024;
 /// A USB port's voltage: what is fed in for the probe's sake, if supply and board bear it.
 const USUAL_INPUT: Voltage = Voltage::new(5_000_000);
 /// How long a supply may take to come up.
@@ -133,13 +137,15 @@ pub(crate) enum Unready {
     Failed(Failure),
     /// Another board sits there: nothing may be written to it, and no ladder helps.
     WrongBoard(Failure),
+    /// What would be written must not be, and no ladder helps.
+    Refused(Failure),
 }
 
 impl Unready {
     /// What failed, whether it may help to try again or not.
     pub(crate) fn into_failure(self) -> Failure {
         match self {
-            Self::Failed(failure) | Self::WrongBoard(failure) => failure,
+            Self::Failed(failure) | Self::WrongBoard(failure) | Self::Refused(failure) => failure,
         }
     }
 }
@@ -183,7 +189,9 @@ pub(crate) async fn provision(station: &OpenStation, firmware: &Firmware, keys: 
         let unready = match attempt(station, firmware, keys).await {
             Ok(done) if tried.is_empty() => return Ok(done.into()),
             Ok(done) => return Ok(format!("{done} {after}; before that: {tried}").into()),
-            Err(Unready::WrongBoard(failure)) => return Err(Retired(told(&failure).into())),
+            Err(Unready::WrongBoard(failure) | Unready::Refused(failure)) => {
+                return Err(Retired(told(&failure).into()));
+            }
             Err(Unready::Failed(failure)) => failure,
         };
         let separator = if tried.is_empty() { "" } else { "; " };
@@ -233,9 +241,72 @@ async fn leave_bootloader(station: &OpenStation) -> Result<(), Failure> {
     .await
 }
 
+/// A board that was left as it was.
+#[derive(Debug)]
+pub(crate) struct AsFound {
+    /// What was found, as far as it could be read.
+    pub(crate) words: Arc<str>,
+    /// Its keys, if a probe finds them.
+    pub(crate) keys: Option<KeySet>,
+    /// SHA-256 of its flash, if a probe could read it.
+    pub(crate) sha256: Option<Arc<str>>,
+}
+
+/// Looks at a board as far as a probe can, and leaves it without power; nothing is written to it.
+pub(crate) async fn leave_as_found(station: &OpenStation) -> Result<AsFound, Retired> {
+    let retired = |failure: &Failure| Retired(told(failure).into());
+    if station.probe.is_none() {
+        station.power_off().await.map_err(|failure| retired(&failure))?;
+        let words = "left as found; not read: the station has no probe".into();
+        return Ok(AsFound { words, keys: None, sha256: None });
+    }
+    feed(station).await.map_err(|failure| retired(&failure))?;
+    right_board(station).await.map_err(|unready| retired(&unready.into_failure()))?;
+    let read = read_what_is_there(station).await;
+    station.power_off().await.map_err(|failure| retired(&failure))?;
+    // A part that does not let itself be read is as it is: that is no reason not to look at what it does.
+    Ok(match read {
+        Ok((digest, keys)) => {
+            let found = keys.as_ref().map_or_else(|| "keys not read".to_owned(), |keys| format!("keys {keys}"));
+            let words = format!("left as found: flash sha256 {digest}; {found}").into();
+            AsFound { words, keys, sha256: Some(digest.into()) }
+        }
+        Err(failure) => {
+            let words = format!("left as found; not read: {}", told(&failure)).into();
+            AsFound { words, keys: None, sha256: None }
+        }
+    })
+}
+
+/// The digest of all of its flash, and the keys in it.
+async fn read_what_is_there(station: &OpenStation) -> Result<(String, Option<KeySet>), Failure> {
+    let board = Arc::clone(&station.file().board);
+    let work = ask(station.probe()?, "read what is on the board", WRITING, move |probe, deadline| {
+        let mut digest = Sha256::new();
+        let (start, length) = (board.flash.at.0, board.flash.size().0);
+        for offset in (0..length).step_by(READ_AT_ONCE as usize) {
+            let region = Region { address: start + offset, length: READ_AT_ONCE.min(length - offset) };
+            digest.update(probe.read(region, deadline)?);
+        }
+        let digest: String = digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        let mut memory = Probed { probe, deadline };
+        let keys = match KeyStore::recognised(&board, &mut memory) {
+            Ok(Some(store)) => store.read_set(&mut memory).map(Some),
+            Ok(None) => Ok(None),
+            Err(error) => Err(error),
+        };
+        let keys =
+            keys.map_err(|error| Failure::new("probe", "read the key areas", FailureKind::Answer(error.happened)))?;
+        probe.detach(deadline)?;
+        Ok((digest, keys))
+    });
+    work.await
+}
+
 async fn attempt(station: &OpenStation, firmware: &Firmware, keys: KeyStore) -> Result<String, Unready> {
     feed(station).await?;
     right_board(station).await?;
+    station.may_write(&PUBLISHED.device_old).map_err(Unready::Refused)?;
     keep_strange_keys(station, keys).await?;
     let contents: Vec<(u32, Vec<u8>)> = firmware
         .pieces(station.board().flash.at.0)

@@ -7,6 +7,7 @@ use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use brickproof_keys::Fingerprint;
 use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
 
@@ -154,6 +155,54 @@ impl StateFolder {
         file.set_permissions(fs::Permissions::from_mode(0o600)).map_err(failed)?;
         file.write_all(bytes).and_then(|()| file.sync_all()).map_err(failed)?;
         Ok(path)
+    }
+}
+
+impl StateFolder {
+    /// Notes that the cloud of a station's board accepts `new` from now on, and `old` no longer.
+    ///
+    /// # Errors
+    /// What the disk says.
+    pub fn note_identity(&self, station: &str, old: Option<Fingerprint>, new: Fingerprint) -> Result<(), StateError> {
+        let path = self.identities_of(station);
+        let failed = |source| StateError::File { path: path.clone(), source };
+        let mut file = OpenOptions::new().append(true).create(true).open(&path).map_err(failed)?;
+        let old = old.map_or_else(|| "?".to_owned(), |old| old.to_string());
+        writeln!(file, "{old} {new}").and_then(|()| file.sync_all()).map_err(failed)
+    }
+
+    /// The identity that the cloud of a station's board accepts in place of `identity`, as far as the rig has had to do with it. `None` if it
+    /// has not taken its place.
+    ///
+    /// # Errors
+    /// What the disk says, or that a note cannot be read: then nothing is known of any identity.
+    pub fn in_place_of(&self, station: &str, identity: Fingerprint) -> Result<Option<Fingerprint>, StateError> {
+        let path = self.identities_of(station);
+        let failed = |source| StateError::File { path: path.clone(), source };
+        let text = match fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(failed(error)),
+        };
+        let mut taken = None;
+        for line in text.lines() {
+            let (old, new) = line.split_once(' ').unwrap_or_default();
+            let Some(new) = Fingerprint::from_hex(new.as_bytes()) else {
+                return Err(failed(io::Error::new(io::ErrorKind::InvalidData, format!("`{line}` is no note"))));
+            };
+            if Fingerprint::from_hex(old.as_bytes()) == Some(identity) {
+                taken = Some(new);
+            } else if new == identity {
+                taken = None;
+            } else if taken.is_some() {
+                taken = Some(new);
+            }
+        }
+        Ok(taken)
+    }
+
+    fn identities_of(&self, station: &str) -> PathBuf {
+        self.path.join(format!("{}.identities", station.replace('/', ".")))
     }
 }
 

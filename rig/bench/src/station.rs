@@ -14,6 +14,7 @@ use brickproof_instruments::{
     Below, Console, Deadline, Dfu, Drive, Edges, Factory, Failure, FailureKind, Firewall, Instrument, Kind, Light,
     Lines, Moment, Output, Owner, Probe, Reading, Settings, Supply, Switch,
 };
+use brickproof_keys::{Fingerprint, SlotContent};
 use brickproof_units::{Span, Voltage};
 use tokio::sync::oneshot;
 
@@ -480,6 +481,27 @@ impl OpenStation {
     /// Keeps what a board's memory held, before it is written over.
     pub(crate) fn keep_backup(&self, what: &str, bytes: &[u8]) -> Result<PathBuf, StateError> {
         self.state.keep_backup(&format!("{}.{what}", self.full_name.replace('/', ".")), bytes)
+    }
+
+    /// Notes which identity its board's cloud accepts from now on.
+    pub(crate) fn note_identity(&self, old: Option<Fingerprint>, new: Fingerprint) -> Result<(), StateError> {
+        self.state.note_identity(&self.full_name, old, new)
+    }
+
+    /// Refuses to write a device key that the cloud of its board no longer accepts, as far as the rig has had to do with it.
+    pub(crate) fn may_write(&self, device: &SlotContent) -> Result<(), Failure> {
+        let identity = device.fingerprint();
+        let refused = |why: String| {
+            Failure::new(format!("station {}", self.full_name), "write a device key", FailureKind::Refused(why))
+        };
+        match self.state.in_place_of(&self.full_name, identity) {
+            Ok(None) => Ok(()),
+            Ok(Some(new)) => Err(refused(format!(
+                "the cloud accepts {new} in place of {identity}: written back, that would lock the board out"
+            ))
+            .with_help("`brickproof keys doctor --new-identity` gives the board another identity; `firmware: as_found` leaves its keys alone")),
+            Err(error) => Err(refused(error.to_string())),
+        }
     }
 
     pub(crate) fn measures_voltage(&self) -> bool {

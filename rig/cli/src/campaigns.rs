@@ -285,7 +285,7 @@ pub(crate) fn conduct(prepared: Prepared, conduct: &Conduct) -> Result<Exit, Pro
     let chosen = Chosen::of(&conduct.on)?;
     let world = chosen.as_ref().map_or(World::Virtual, Chosen::world);
     if world == World::Virtual {
-        prepared.subjects.iter().try_for_each(|subject| library::check_emulated(&subject.plan.board))?;
+        prepared.subjects.iter().try_for_each(|subject| library::check_virtual(&subject.plan))?;
     }
     let boards = prepared.boards(chosen.as_ref())?;
     let digest = prepared.digest(world, &boards);

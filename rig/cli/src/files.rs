@@ -260,6 +260,9 @@ pub(crate) fn is_campaign(path: &Path) -> Result<bool, Problem> {
 /// What the board of `plan` holds as its trial begins: the image that it names, if its board has room for it, or a state, with another image
 /// over it if it names one.
 pub(crate) fn firmware_of(plan: &Plan) -> Result<Firmware, Problem> {
+    if plan.leaves_the_board_alone() {
+        return Ok(Firmware::not_written());
+    }
     let Some(StateName(path)) = &plan.state else { return firmware_called(&plan.firmware.0, &plan.board) };
     let refused = |what| Problem::Selection {
         what,

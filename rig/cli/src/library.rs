@@ -8,6 +8,7 @@ use std::{fs, io};
 
 use brickproof_boards::BoardProfile;
 use brickproof_firmware::KeyStore;
+use brickproof_scenario::plan::Plan;
 use brickproof_scenario::{Diagnostics, Library, suggestion};
 
 use crate::exit::Problem;
@@ -92,6 +93,21 @@ pub(crate) fn board(name: &str) -> Result<&'static std::sync::Arc<BoardProfile>,
     library.board(name).ok_or_else(|| Problem::Selection {
         what: format!("there is no board called `{name}`"),
         help: suggestion("boards", name, library.board_names()),
+    })
+}
+
+/// Refuses to run a plan on a virtual board that no virtual board can run.
+pub(crate) fn check_virtual(plan: &Plan) -> Result<(), Problem> {
+    check_emulated(&plan.board)?;
+    if !plan.leaves_the_board_alone() {
+        return Ok(());
+    }
+    Err(Problem::Selection {
+        what: format!(
+            "{} leaves the firmware that is on its board, and a virtual one has none: nothing was executed",
+            plan.scenario.path
+        ),
+        help: "give a station with --bench, or a firmware with --firmware".to_owned(),
     })
 }
 

@@ -435,7 +435,11 @@ impl Work {
             };
             let wall_ns = u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX);
             let was_discarded = outcome.trial.was_discarded();
-            attempts.push(job.finished(outcome.trial, attempt, self.station.file(), wall_ns, &self.secrets));
+            let mut finished = job.finished(outcome.trial, attempt, self.station.file(), wall_ns, &self.secrets);
+            if let Some(found) = outcome.found_sha256 {
+                finished.firmware = FirmwareRef::new(job.firmware.name(), &*found);
+            }
+            attempts.push(finished);
             if let Some(reason) = outcome.retired {
                 return Some(format!("station {} is retired: {reason}", self.station.name()));
             }

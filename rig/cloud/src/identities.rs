@@ -59,6 +59,14 @@ impl Identities {
         Some(CloudEvent::RotationAbandoned { kept: old, dropped: new })
     }
 
+    /// Registers this key and strikes every other; answers which was registered last.
+    pub(crate) fn replace(&mut self, key: SlotContent) -> Option<Fingerprint> {
+        self.rotation = None;
+        let before = self.registered.last().map(SlotContent::fingerprint);
+        self.registered = vec![key];
+        before
+    }
+
     /// The next configured key, or a fresh one when they are used up; never one that is registered already.
     fn next_key(&mut self) -> SlotContent {
         loop {

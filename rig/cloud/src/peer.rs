@@ -133,6 +133,14 @@ impl Cloud {
         self.identities.fingerprints()
     }
 
+    /// Accepts this identity from now on, and none of those from before: its device was given it by hand. Answers which one was accepted
+    /// before, the later one of a rotation that was not decided. Whoever is connected has to prove itself anew.
+    pub fn renew(&mut self, device: SlotContent) -> Option<Fingerprint> {
+        self.session = Session::Closed;
+        self.answered = None;
+        self.identities.replace(device)
+    }
+
     /// The identity that is connected.
     pub fn connected(&self) -> Option<Fingerprint> {
         match self.session {
@@ -383,6 +391,14 @@ mod tests {
 
     fn events(cloud: &mut Cloud) -> String {
         std::iter::from_fn(|| cloud.poll_event()).map(|(_, event)| event.to_string()).collect::<Vec<_>>().join("\n")
+    }
+
+    #[test]
+    fn a_renewed_identity_is_the_only_one() {
+        let mut cloud = cloud(Behaviour::Genuine);
+        assert_eq!(cloud.renew(new_key()), Some(old_key().fingerprint()));
+        assert_eq!(cloud.accepted().collect::<Vec<_>>(), [new_key().fingerprint()]);
+        assert_eq!(cloud.connected(), None);
     }
 
     #[test]

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use brickproof_keys::lantern_layout::Store;
+use brickproof_scenario::plan::FirmwareName;
 use object::Endianness;
 use object::elf::{FileHeader32, PT_LOAD};
 use object::read::elf::{FileHeader, ProgramHeader};
@@ -28,7 +29,12 @@ enum WithKeys {
     Factory,
     /// The image is the whole of a flash that was read out: its keys are in it.
     AsFound,
+    /// Nothing is written: whatever is on the board stays.
+    NotWritten,
 }
+
+/// In place of a digest.
+const NOT_READ: &str = "not_read";
 
 /// Where the flash of an nRF begins.
 const NRF_FLASH: u32 = 0;
@@ -177,6 +183,24 @@ impl Firmware {
         Self { name: name.into(), flash: *flash, image, uicr, sha256: sha256.into(), keys: WithKeys::Factory }
     }
 
+    /// Whatever is on a board: nothing is written, and before the board is looked at nobody knows its image or its digest.
+    pub fn not_written() -> Self {
+        let nothing: Arc<[u8]> = Arc::default();
+        Self {
+            name: FirmwareName::AS_FOUND.into(),
+            flash: None,
+            image: Arc::clone(&nothing),
+            uicr: nothing,
+            sha256: NOT_READ.into(),
+            keys: WithKeys::NotWritten,
+        }
+    }
+
+    /// Whether it is whatever is on a board.
+    pub fn is_not_written(&self) -> bool {
+        self.keys == WithKeys::NotWritten
+    }
+
     /// Its name in scenarios, or the path it came from.
     pub fn name(&self) -> &str {
         &self.name
@@ -201,7 +225,7 @@ impl Firmware {
     /// right for every other image.
     pub fn store(&self) -> Store {
         let is_this = |(_, image): (u32, &[u8])| match self.keys {
-            WithKeys::Factory => *image == *self.image,
+            WithKeys::Factory | WithKeys::NotWritten => *image == *self.image,
             WithKeys::AsFound => is_written_in(image, &self.image),
         };
         let is_full = |release: &&Release| release.name == "lantern-heal-full";
@@ -231,7 +255,7 @@ impl Firmware {
     /// they differ: a whole flash by the page.
     pub fn pieces(&self, flash: u32) -> impl Iterator<Item = (u32, &[u8])> {
         let pieces = match self.keys {
-            WithKeys::Factory => self.stretches().collect(),
+            WithKeys::Factory | WithKeys::NotWritten => self.stretches().collect(),
             WithKeys::AsFound => self.image.chunks(PIECE).enumerate().map(|(index, it)| (index * PIECE, it)).collect(),
         };
         let image = Vec::into_iter(pieces).map(move |(offset, bytes)| (flash + offset as u32, bytes));
@@ -243,7 +267,7 @@ impl Firmware {
         stretches(&self.image)
     }
 
-    /// SHA-256 of [`Self::image`], followed, if the file has any, by the address and content of [`Self::uicr`]; lower-case hex.
+    /// `not_read` for what was never read; else SHA-256 of [`Self::image`], followed, if the file has any, by the address and content of [`Self::uicr`]; lower-case hex.
     pub fn sha256(&self) -> &str {
         &self.sha256
     }

@@ -4,10 +4,12 @@
 
 mod image;
 mod memory;
+mod ring;
 mod state;
 mod store;
 
 pub use image::{Firmware, FirmwareError, UICR};
 pub use memory::{Memory, ReadMemory};
+pub use ring::{Compared, KeyRing, Superseded, nothing_saved, written};
 pub use state::{FLASH_FILE, MANIFEST, State, StateError, UICR_FILE};
-pub use store::{KeyStore, PUBLISHED, Published, StoreError, private_keys, private_keys_of};
+pub use store::{KeyStore, PUBLISHED, Published, StoreError, alternates, private_keys, private_keys_of, told};

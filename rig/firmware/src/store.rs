@@ -6,9 +6,10 @@ use std::ops::Range;
 use std::sync::{Arc, LazyLock};
 
 use brickproof_boards::BoardProfile;
-use brickproof_keys::lantern_layout::{self, Area, Chip, CopyState, FlashContent, KeySet, Store};
+use brickproof_keys::lantern_layout::{self, Area, Chip, CopyState, FlashContent, Store};
 use brickproof_keys::{
-    Alternates, Corruption, Fingerprint, Host, ServerAddress, Slot, SlotContent, check, device_key_from_seed,
+    Algorithm, Alternates, Corruption, Fingerprint, Host, KeySet, Part, ServerAddress, Slot, SlotContent, SlotShape,
+    check, device_key_from_seed, seeded_device_key,
 };
 use brickproof_scenario::plan;
 
@@ -155,6 +156,34 @@ impl KeyStore {
         Ok((area, slot_in(slot, &bytes)))
     }
 
+    /// The contents of all slots, where they count.
+    ///
+    /// # Errors
+    /// What the memory says.
+    pub fn read_set<M: ReadMemory>(self, memory: &mut M) -> Result<KeySet, StoreError> {
+        let area = self.current_area(memory)?;
+        let bytes = self.read_area(memory, area)?;
+        KeySet::read(&bytes).ok_or_else(|| failed("read the key area", &"it ends before its slots do"))
+    }
+
+    /// Writes all slots as a factory would, reads them back and compares.
+    ///
+    /// # Errors
+    /// What the memory says, or that it holds something else afterwards.
+    pub fn write_set<M: Memory>(self, memory: &mut M, keys: &KeySet) -> Result<(), StoreError> {
+        if let Some(other) = keys.contents().iter().find(|content| content.shape() != content.slot().shape()) {
+            return Err(failed("write the key area", &format!("slot {} is of another board", other.slot())));
+        }
+        for content in lantern_layout::factory_content(self.chip, self.store, keys) {
+            write(memory, content.address, &content.bytes)?;
+        }
+        let found = self.read_set(memory)?;
+        match keys.difference(&found, "what was written") {
+            None => Ok(()),
+            Some(how) => Err(failed("write the key area", &format!("it reads back otherwise: {how}"))),
+        }
+    }
+
     /// The fingerprint of the device key in an area, if it is whole and none of those that the rig writes or hands out: somebody's identity,
     /// which must not be lost.
     pub fn strange_identity(area: &[u8]) -> Option<Fingerprint> {
@@ -163,7 +192,8 @@ impl KeyStore {
         (check(&key).is_ok() && !is_ours).then(|| key.fingerprint())
     }
 
-    /// What the slot holds, compared with the genuine content, with what the cloud issued and with what was found.
+    /// What the slot holds, compared with the genuine content, with the identities that the board was given since, by the cloud or by the rig,
+    /// and with what was found.
     ///
     /// # Errors
     /// What the memory says.
@@ -171,20 +201,27 @@ impl KeyStore {
         self,
         memory: &mut M,
         slot: Slot,
-        issued: Option<Fingerprint>,
+        given: &[Fingerprint],
     ) -> Result<plan::SlotContent, StoreError> {
         let (_, content) = self.slot(memory, slot)?;
-        Ok(if content == *PUBLISHED.set.get(slot) {
-            plan::SlotContent::Old
-        } else if issued == Some(content.fingerprint()) && slot == Slot::DevicePrivate {
-            plan::SlotContent::New
-        } else if content.used() == 0 {
-            plan::SlotContent::Blank
-        } else if self.found.is_some_and(|found| found[slot as usize] == content.fingerprint()) {
-            plan::SlotContent::AsFound
-        } else {
-            plan::SlotContent::Torn
-        })
+        Ok(told(&content, given, self.found.map(|found| found[slot as usize])))
+    }
+
+    /// How the keys that are on a board of that kind are kept, whatever firmware wrote them: in two copies if either area looks like one.
+    /// `None` as for [`of`](Self::of).
+    ///
+    /// # Errors
+    /// What the memory says.
+    pub fn recognised<M: ReadMemory>(board: &BoardProfile, memory: &mut M) -> Result<Option<Self>, StoreError> {
+        let Some(chip) = chip_with_areas_of(board) else { return Ok(None) };
+        let single = Self { chip, store: Store::SingleCopy, found: None };
+        let mut store = Store::SingleCopy;
+        for area in [Area::A, Area::B] {
+            if CopyState::read(&single.read_area(memory, area)?) != CopyState::NoHeader {
+                store = Store::TwoCopies;
+            }
+        }
+        Ok(Some(Self { store, ..single }))
     }
 
     /// Damages the slot where it counts; says what changed, without key bytes.
@@ -196,11 +233,13 @@ impl KeyStore {
         memory: &mut M,
         slot: Slot,
         class: Corruption,
+        part: Option<Part>,
         seed: u64,
     ) -> Result<Arc<str>, StoreError> {
         let (area, content) = self.slot(memory, slot)?;
-        let damaged =
-            class.apply(&content, seed, &alternates(slot)).map_err(|error| failed("corrupt a slot", &error))?;
+        let damaged = class
+            .apply_in(part, &content, seed, &alternates(slot.shape()))
+            .map_err(|error| failed("corrupt a slot", &error))?;
         write(memory, area.address(self.chip) + slot.dct_offset(), damaged.content.expose())?;
         Ok(format!("{slot}: {}", damaged.change).into())
     }
@@ -218,20 +257,53 @@ pub fn private_keys_of(board: &BoardProfile, firmware: &Firmware) -> Vec<SlotCon
     areas.iter().filter_map(|area| SlotContent::from_dct(Slot::DevicePrivate, area)).collect()
 }
 
+/// The seeds of device keys that no cloud knows: one that it may have known once, and one of somebody else.
+const STALE: u64 = 1;
+const FOREIGN: u64 = 2;
+/// An RSA key of another server.
+const RSA_SERVER_OTHER: &[u8] = include_bytes!("../../../fixtures/keys/server-other.rsa2048.spki.der");
+
 /// A device key that the cloud no longer knows.
 fn stale_key() -> SlotContent {
-    device_key_from_seed(1)
+    device_key_from_seed(STALE)
 }
 
-/// What can stand in place of the right content.
-fn alternates(slot: Slot) -> Alternates {
+/// What a slot holds, compared with the genuine content, with the identities that the board was given since, and with what was found in it
+/// at first.
+pub fn told(content: &SlotContent, given: &[Fingerprint], found: Option<Fingerprint>) -> plan::SlotContent {
+    if content == PUBLISHED.set.get(content.slot()) {
+        plan::SlotContent::Old
+    } else if given.contains(&content.fingerprint()) && content.slot() == Slot::DevicePrivate {
+        plan::SlotContent::New
+    } else if content.used() == 0 {
+        plan::SlotContent::Blank
+    } else if found == Some(content.fingerprint()) {
+        plan::SlotContent::AsFound
+    } else {
+        plan::SlotContent::Torn
+    }
+}
+
+/// What can stand in place of the right content, in a slot of that shape. What does not fit into it is left out.
+pub fn alternates(shape: SlotShape) -> Alternates {
     let keys = &*PUBLISHED;
-    let (stale, other) = match slot {
-        Slot::DevicePrivate => (stale_key(), keys.device_new.clone()),
-        Slot::ServerPublic => (keys.server_other.clone(), keys.server_other.clone()),
-        Slot::ServerAddress => (keys.wrong_address.clone(), keys.wrong_address.clone()),
+    let fitting = |content: &SlotContent| SlotContent::shaped(shape, content.expose_used()).ok();
+    let (stale, other) = match (shape.slot, shape.algorithm) {
+        (Slot::DevicePrivate, Algorithm::P256) => (fitting(&stale_key()), fitting(&keys.device_new)),
+        (Slot::DevicePrivate, Algorithm::Rsa) => {
+            let seeded = |seed| seeded_device_key(shape, seed).ok();
+            (seeded(STALE), seeded(FOREIGN))
+        }
+        (Slot::ServerPublic, Algorithm::P256) => (fitting(&keys.server_other), fitting(&keys.server_other)),
+        (Slot::ServerPublic, Algorithm::Rsa) => {
+            let other = SlotContent::shaped(shape, RSA_SERVER_OTHER).ok();
+            (other.clone(), other)
+        }
+        (Slot::ServerAddress, _) => (fitting(&keys.wrong_address), fitting(&keys.wrong_address)),
     };
-    Alternates { stale: Some(stale), other: Some(other), wrong_address: Some(keys.wrong_address.clone()) }
+    let wrong_address =
+        if shape.slot == Slot::ServerAddress { other.clone() } else { Some(keys.wrong_address.clone()) };
+    Alternates { stale, other, wrong_address }
 }
 
 /// The copy that counts: the current one, and the first if neither is valid.

@@ -6,7 +6,7 @@
 use std::fmt;
 
 use crate::slot::ERASED;
-use crate::{Fingerprint, Slot, SlotContent};
+use crate::{Fingerprint, KeySet, Slot, SlotContent};
 
 /// Size of an area in bytes, on every chip: its window of 1 KiB is at its end.
 pub const AREA_SIZE: usize = 4096;
@@ -72,56 +72,17 @@ impl fmt::Display for Area {
     }
 }
 
-/// The contents of all three slots.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KeySet {
-    slots: [SlotContent; 3],
-}
-
-/// A content was given for another slot than its own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a content of slot {found} was given for slot {wanted}")]
-pub struct WrongSlot {
-    wanted: Slot,
-    found: Slot,
-}
-
 impl KeySet {
-    /// The three contents, each for its slot.
-    ///
-    /// # Errors
-    /// If one is of another slot.
-    pub fn new(device: SlotContent, server: SlotContent, address: SlotContent) -> Result<Self, WrongSlot> {
-        let slots = [device, server, address];
-        for (content, wanted) in slots.iter().zip(Slot::ALL) {
-            if content.slot() != wanted {
-                return Err(WrongSlot { wanted, found: content.slot() });
-            }
-        }
-        Ok(Self { slots })
-    }
-
-    /// The content of `slot`.
-    pub fn get(&self, slot: Slot) -> &SlotContent {
-        &self.slots[slot as usize]
-    }
-
-    /// Puts `content` in place of what its slot held.
-    pub fn set(&mut self, content: SlotContent) {
-        let slot = content.slot();
-        self.slots[slot as usize] = content;
-    }
-
     /// What `area`, a whole area, holds. `None` if it is too short.
     pub fn read(area: &[u8]) -> Option<Self> {
         let slot = |slot| SlotContent::from_dct(slot, area);
         let [device, server, address] = Slot::ALL.map(slot);
-        Some(Self { slots: [device?, server?, address?] })
+        Self::new(device?, server?, address?).ok()
     }
 
     fn area(&self) -> Vec<u8> {
         let mut area = vec![ERASED; AREA_SIZE];
-        for content in &self.slots {
+        for content in self.contents() {
             area[content.slot().dct_range()].copy_from_slice(content.expose());
         }
         area
@@ -129,7 +90,7 @@ impl KeySet {
 
     /// CRC-32 over the sequence word and the three slots.
     fn crc(&self, sequence: u32) -> u32 {
-        let slots = self.slots.iter().flat_map(|content| content.expose());
+        let slots = self.contents().iter().flat_map(|content| content.expose());
         crc32(sequence.to_le_bytes().iter().chain(slots).copied())
     }
 }
@@ -336,16 +297,6 @@ mod tests {
         assert_eq!(current_copy(valid(0), CopyState::TornHeader), Some(Area::A));
         assert_eq!(current_copy(CopyState::NoHeader, valid(1)), Some(Area::B));
         assert_eq!(current_copy(CopyState::NoHeader, CopyState::TornHeader), None);
-    }
-
-    #[test]
-    fn a_content_for_another_slot_is_refused() {
-        let error = KeySet::new(fixtures::server(), fixtures::server(), fixtures::address()).unwrap_err();
-        assert_eq!(error.to_string(), "a content of slot server_public was given for slot device_private");
-        let mut changed = keys();
-        changed.set(fixtures::device_new());
-        assert_eq!(changed.get(Slot::DevicePrivate), &fixtures::device_new());
-        assert_eq!(changed.get(Slot::ServerPublic), &fixtures::server());
     }
 
     proptest! {

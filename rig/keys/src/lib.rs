@@ -20,6 +20,7 @@ pub mod lantern_layout;
 mod part;
 mod random;
 mod secret;
+mod set;
 mod slot;
 mod state;
 
@@ -31,6 +32,7 @@ pub use hash::{Digest, Fingerprint, handshake_hash};
 pub use part::Part;
 pub use random::SplitMix64;
 pub use secret::Secret;
+pub use set::{KeySet, WrongSlot};
 pub use slot::{Algorithm, Slot, SlotContent, SlotMap, SlotShape, SlotTooLong};
 pub use state::{Flip, KnownKey, SlotState, Standing};
 

@@ -86,6 +86,12 @@ fn describe(event: &Event, log: &mut Reader, secrets: &Secrets) -> (&'static str
         }
         Happening::Light(sight) => ("light", json!({ "sight": sight.to_string() })),
         Happening::Cloud(event) => ("cloud", json!({ "event": secrets.masked_text(&event.to_string()) })),
+        Happening::IdentityChanged { old, new } => {
+            let old = old.map(|it| it.to_string());
+            let from = old.as_deref().map(|old| format!("from {old} ")).unwrap_or_default();
+            let event = format!("the identity of the board changed {from}to {new}");
+            ("identity", json!({ "event": event, "old": old, "new": new.to_string() }))
+        }
         Happening::Edge { line, edge } => {
             let edge = match edge {
                 Edge::Rising => "rising",
@@ -112,6 +118,11 @@ fn achieved_value(achieved: &Achieved) -> Value {
         Achieved::Done => json!("done"),
         Achieved::Changed(words) => json!({ "changed": words.as_ref() }),
         Achieved::Slot(content) => json!({ "slot": format!("{content:?}").to_lowercase() }),
+        Achieved::NewIdentity { old, new, words } => json!({
+            "identity": { "old": old.map(|it| it.to_string()), "new": new.to_string() }, "changed": words.as_ref(),
+        }),
+        Achieved::Superseded(why) => json!({ "refused": why.as_ref() }),
+        Achieved::KeysDiffer(how) => json!({ "differ": how.as_ref() }),
         Achieved::Held { hold, uncertainty } => json!({ "held_ns": hold.get(), "uncertainty_ns": uncertainty.get() }),
         Achieved::Injected(shape) => json!({
             "began_ns": shape.began.as_nanos(), "uncertainty_ns": shape.uncertainty.as_nanos(), "lowest_uv": shape.lowest.get(),
@@ -131,7 +142,11 @@ fn command_in_words(command: &Command, secrets: &Secrets) -> Value {
             json!(format!("press {button} through a reset of {reset}, and for {hold} after it"))
         }
         Command::Cloud(setting) => json!(setting.to_string()),
-        Command::Corrupt { slot, class } => json!(format!("corrupt {slot}: {class}")),
+        Command::Corrupt { slot, class, part, through } => {
+            let part = part.map(|part| format!(" in its {part} part")).unwrap_or_default();
+            json!(format!("corrupt {slot}: {class}{part}, through {}", through.name()))
+        }
+        Command::Keys { work, through } => json!(format!("{work}, through {}", through.name())),
         Command::ReadSlot { slot } => json!(format!("read slot {slot}")),
         Command::Inject(injection) => json!({ "inject": fault_kind(&injection.fault), "asked": asked(injection) }),
         Command::WatchRail { minimum } => json!(format!("watch whether the rail passes {minimum}")),

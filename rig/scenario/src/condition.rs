@@ -67,7 +67,11 @@ impl Reader<'_, '_> {
                 Some(Seen { condition, takes: Span::ZERO, duration: Duration::Moment })
             }
             "identity" => {
-                let identities = [("unchanged", Identity::Unchanged), ("rotated", Identity::Rotated)];
+                let identities = [
+                    ("unchanged", Identity::Unchanged),
+                    ("rotated", Identity::Rotated),
+                    ("renewed", Identity::Renewed),
+                ];
                 Some(fact(Condition::Identity(self.accepts(node, "an identity", &identities)?)))
             }
             "slot" => self.slot_content(fields, node),
@@ -126,10 +130,14 @@ impl Reader<'_, '_> {
         let slot = self.slot(node);
         let is = fields.required(&mut self.decoder, "is");
         let accepts = is.and_then(|node| self.accepts(node, "what a slot can hold", &contents));
-        if let (Some(accepts), Some(node), false) = (&accepts, is, self.has_state)
+        if let (Some(accepts), Some(node), false) = (&accepts, is, self.is_as_found)
             && accepts.contains(&SlotContent::AsFound)
         {
-            let unfounded = Mistake::new(MistakeKind::Misplaced, node.place, "nothing is `as_found` without `state`");
+            let unfounded = Mistake::new(
+                MistakeKind::Misplaced,
+                node.place,
+                "nothing is `as_found` without `state` or `firmware: as_found`",
+            );
             self.decoder.report(unfounded.help("a board that is provisioned anew begins with the `old` keys"));
         }
         Some(fact(Condition::Slot { slot: slot?, accepts: accepts? }))

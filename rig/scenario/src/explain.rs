@@ -52,6 +52,7 @@ fn write_plan(text: &mut String, plan: &Plan) -> std::fmt::Result {
 fn runs(plan: &Plan) -> String {
     let FirmwareName(firmware) = &plan.firmware;
     match &plan.state {
+        None if plan.firmware.is_as_found() => "is left with the firmware and the keys that are on it".to_owned(),
         None => format!("runs {firmware}"),
         Some(StateName(path)) if plan.firmware.is_as_found() => {
             format!("starts from the state in {path} and runs the firmware found there")

@@ -9,6 +9,7 @@
 mod condition;
 mod explain;
 mod fault;
+mod keys;
 mod knob;
 mod library;
 mod lights;

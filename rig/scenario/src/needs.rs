@@ -4,76 +4,93 @@
 
 use std::collections::BTreeSet;
 
+use brickproof_boards::BoardProfile;
+
 use crate::plan::{
-    Cause, CloudBehaviour, CloudSetting, Condition, Expected, Fault, Measurand, Need, Step, StepAction, SupplySetting,
-    Watch,
+    Cause, CloudBehaviour, CloudSetting, Condition, Door, Expected, Fault, Measurand, Need, Step, StepAction,
+    SupplySetting, Watch,
 };
 
 /// The needs of a plan made of these parts.
 pub(crate) fn of(
+    board: &BoardProfile,
     cloud: &CloudSetting,
     throughout: &[Watch],
     steps: &[Step],
     cleanup: &[Step],
     outcome: &Expected,
 ) -> BTreeSet<Need> {
-    let mut needs = BTreeSet::new();
+    let mut needs = Needs { met: BTreeSet::new(), slots: reached(Door::usual(board)) };
     if cloud.behaviour != CloudBehaviour::Genuine {
-        needs.insert(Need::Cloud);
+        needs.met.insert(Need::Cloud);
     }
-    for watch in throughout {
-        add_condition(&mut needs, &watch.never);
-    }
+    throughout.iter().for_each(|watch| needs.condition(&watch.never));
     if let Expected::Bricked { showing } = outcome {
-        showing.iter().for_each(|condition| add_condition(&mut needs, condition));
+        showing.iter().for_each(|condition| needs.condition(condition));
     }
-    for step in steps.iter().chain(cleanup) {
-        add_action(&mut needs, &step.action);
-    }
-    needs
+    steps.iter().chain(cleanup).for_each(|step| needs.action(&step.action));
+    needs.met
 }
 
-fn add_action(needs: &mut BTreeSet<Need>, action: &StepAction) {
-    match action {
-        StepAction::Supply(SupplySetting::Battery { .. }) => needs.extend([Need::Supply, Need::Battery]),
-        StepAction::Supply(_) => needs.extend([Need::Supply]),
-        StepAction::Send(_) => needs.extend([Need::Console]),
-        StepAction::Reset { .. } | StepAction::Press { .. } | StepAction::PressThroughReset { .. } => {
-            needs.extend([Need::Lines]);
-        }
-        StepAction::Cloud(_) => needs.extend([Need::Cloud]),
-        StepAction::Corrupt { .. } => needs.extend([Need::Probe]),
-        StepAction::Wait(_) => {}
-        StepAction::Expect(expectation) => add_condition(needs, &expectation.condition),
-        StepAction::Never { condition, .. } => add_condition(needs, condition),
-        StepAction::Fault { trigger, fault } => {
-            match &trigger.cause {
-                Some(Cause::Seen(condition)) => add_condition(needs, condition),
-                Some(Cause::Edge { .. }) => needs.extend([Need::Lines]),
-                None => {}
+/// What it takes to reach the slots through that door.
+const fn reached(through: Door) -> Need {
+    match through {
+        Door::Probe => Need::Probe,
+        Door::Dfu => Need::Dfu,
+    }
+}
+
+struct Needs {
+    met: BTreeSet<Need>,
+    /// What it takes to read a slot of this board.
+    slots: Need,
+}
+
+impl Needs {
+    fn action(&mut self, action: &StepAction) {
+        match action {
+            StepAction::Supply(SupplySetting::Battery { .. }) => self.met.extend([Need::Supply, Need::Battery]),
+            StepAction::Supply(_) => self.met.extend([Need::Supply]),
+            StepAction::Send(_) => self.met.extend([Need::Console]),
+            StepAction::Reset { .. } | StepAction::Press { .. } | StepAction::PressThroughReset { .. } => {
+                self.met.extend([Need::Lines]);
             }
-            needs.insert(match fault {
-                Fault::BrownOut { .. } => Need::BrownOut,
-                Fault::PowerCut { .. } => Need::Supply,
-                Fault::LoadStep { .. } => Need::LoadStep,
-            });
+            StepAction::Cloud(_) => self.met.extend([Need::Cloud]),
+            StepAction::Corrupt { through, .. } | StepAction::Keys { work: _, through } => {
+                self.met.extend([reached(*through)]);
+            }
+            StepAction::Wait(_) => {}
+            StepAction::Expect(expectation) => self.condition(&expectation.condition),
+            StepAction::Never { condition, .. } => self.condition(condition),
+            StepAction::Fault { trigger, fault } => {
+                match &trigger.cause {
+                    Some(Cause::Seen(condition)) => self.condition(condition),
+                    Some(Cause::Edge { .. }) => self.met.extend([Need::Lines]),
+                    None => {}
+                }
+                self.met.insert(match fault {
+                    Fault::BrownOut { .. } => Need::BrownOut,
+                    Fault::PowerCut { .. } => Need::Supply,
+                    Fault::LoadStep { .. } => Need::LoadStep,
+                });
+            }
+            StepAction::Measure(measurement) => match &measurement.what {
+                Measurand::TimeUntil { condition, .. } => self.condition(condition),
+                Measurand::LowestVoltage { .. } => self.met.extend([Need::SupplyReading]),
+            },
         }
-        StepAction::Measure(measurement) => match &measurement.what {
-            Measurand::TimeUntil { condition, .. } => add_condition(needs, condition),
-            Measurand::LowestVoltage { .. } => needs.extend([Need::SupplyReading]),
-        },
     }
-}
 
-/// What it takes to see a condition.
-pub(crate) fn add_condition(needs: &mut BTreeSet<Need>, condition: &Condition) {
-    match condition {
-        Condition::Light { .. } => needs.extend([Need::Light]),
-        Condition::Console(_) => needs.extend([Need::Console]),
-        // Only the peer knows with which identity the board proved itself.
-        Condition::Identity(_) => needs.extend([Need::Cloud]),
-        Condition::Slot { .. } => needs.extend([Need::Probe]),
-        Condition::Rail { .. } | Condition::Current(_) => needs.extend([Need::SupplyReading]),
-        Condition::Any(conditions) => conditions.iter().for_each(|condition| add_condition(needs, condition)),
+    /// What it takes to see a condition.
+    fn condition(&mut self, condition: &Condition) {
+        match condition {
+            Condition::Light { .. } => self.met.extend([Need::Light]),
+            Condition::Console(_) => self.met.extend([Need::Console]),
+            // Only the peer knows with which identity the board proved itself.
+            Condition::Identity(_) => self.met.extend([Need::Cloud]),
+            Condition::Slot { .. } => self.met.extend([self.slots]),
+            Condition::Rail { .. } | Condition::Current(_) => self.met.extend([Need::SupplyReading]),
+            Condition::Any(conditions) => conditions.iter().for_each(|condition| self.condition(condition)),
+        }
     }
 }

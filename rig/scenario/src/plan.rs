@@ -43,6 +43,11 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// Whether firmware and keys that are on the board stay as they are.
+    pub fn leaves_the_board_alone(&self) -> bool {
+        self.firmware.is_as_found() && self.state.is_none()
+    }
+
     /// The same plan with another firmware, of which it is asked whether it survives: every step must hold.
     #[must_use]
     pub(crate) fn with_firmware(self, firmware: FirmwareName) -> Self {
@@ -66,10 +71,10 @@ pub struct ScenarioId {
 pub struct FirmwareName(pub String);
 
 impl FirmwareName {
-    /// What stands for the firmware that a state has.
+    /// What stands for the firmware that a state has, or for the one that is on the board.
     pub const AS_FOUND: &str = "as_found";
 
-    /// Whether the firmware is that of the state.
+    /// Whether the firmware is that of the state, or the one that is on the board.
     pub fn is_as_found(&self) -> bool {
         self.0 == Self::AS_FOUND
     }
@@ -100,6 +105,8 @@ pub enum Need {
     Light,
     /// Read and write access to flash.
     Probe,
+    /// A bootloader through which the board's memory is read and written.
+    Dfu,
     /// A cloud peer that can be told how to behave.
     Cloud,
     /// Flash whose cells follow a model that is chosen: a virtual board.
@@ -179,12 +186,23 @@ pub enum StepAction {
     },
     /// Tells the cloud how to behave from now on.
     Cloud(CloudSetting),
-    /// Damages a key slot through the probe.
+    /// Damages a key slot.
     Corrupt {
         /// The slot.
         slot: brickproof_keys::Slot,
         /// In what way.
         class: brickproof_keys::Corruption,
+        /// To which part of the key it is kept; `None`: wherever it falls.
+        part: Option<brickproof_keys::Part>,
+        /// Through what.
+        through: Door,
+    },
+    /// Reads or writes all of the board's key slots.
+    Keys {
+        /// What is done.
+        work: KeyWork,
+        /// Through what.
+        through: Door,
     },
     /// Lets time pass.
     Wait(Span),
@@ -206,6 +224,61 @@ pub enum StepAction {
     },
     /// Records a value.
     Measure(Measurement),
+}
+
+/// Through what a board's key slots are reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Door {
+    /// A probe, by their addresses.
+    Probe,
+    /// The board's own bootloader, by the alternate setting that its profile names. The board must be in it.
+    Dfu,
+}
+
+impl Door {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Probe, Self::Dfu];
+
+    /// As scenarios call it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Probe => "probe",
+            Self::Dfu => "dfu",
+        }
+    }
+
+    /// Whether the slots of a board can be found through it.
+    pub fn leads_to(self, keys: &brickproof_boards::Keys) -> bool {
+        match self {
+            Self::Probe => !keys.areas.is_empty(),
+            Self::Dfu => keys.through.is_some(),
+        }
+    }
+
+    /// The one that is taken where nothing is said: the probe, if it can find them. A board without keys has nothing behind it either way.
+    pub fn usual(board: &BoardProfile) -> Self {
+        let keys = board.keys.as_ref();
+        if keys.is_some_and(|keys| !Self::Probe.leads_to(keys) && Self::Dfu.leads_to(keys)) {
+            Self::Dfu
+        } else {
+            Self::Probe
+        }
+    }
+}
+
+/// What is done with a board's keys. Whatever is written is read back and compared.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeyWork {
+    /// Keeps what the slots hold under a name, until the trial ends.
+    Save(String),
+    /// Writes back what was saved under that name.
+    Load(String),
+    /// Makes sure that the slots hold what was saved under that name.
+    Verify(String),
+    /// Gives the board a new device key, and has the cloud accept it in place of the old one.
+    NewIdentity,
+    /// Writes the genuine server key and the server's address.
+    GenuineServer,
 }
 
 /// The source that feeds the board.
@@ -328,6 +401,8 @@ pub enum Identity {
     Unchanged,
     /// The one that the cloud issued during the trial.
     Rotated,
+    /// The one that the rig made during the trial, by order of the scenario.
+    Renewed,
 }
 
 /// What a key slot may hold.
@@ -335,7 +410,7 @@ pub enum Identity {
 pub enum SlotContent {
     /// What was provisioned.
     Old,
-    /// What the cloud issued during the trial.
+    /// What the cloud issued during the trial, or the rig made in it.
     New,
     /// Nothing: all ones.
     Blank,

@@ -2,7 +2,7 @@
 //!
 //! Boundary: looking names up on the board. When the board itself is unknown, names cannot be judged and pass in silence: one mistake is enough.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use brickproof_boards::{BoardProfile, InputLimits, RAIL, Rail, slot_named};
 use brickproof_console::Pattern;
@@ -21,13 +21,17 @@ pub(crate) struct Reader<'r, 'm> {
     pub(crate) decoder: Decoder<'m>,
     pub(crate) board: Option<&'r BoardProfile>,
     pub(crate) lines: &'r LineIndex,
-    /// Whether the board begins in a state that was read out.
-    pub(crate) has_state: bool,
+    /// Whether the board begins in a state that was read out, or with what is on it.
+    pub(crate) is_as_found: bool,
     pub(crate) patterns: &'r mut PatternCache,
     /// How many steps and conditions were read so far, those of all cells together.
     pub(crate) read: &'r mut usize,
     /// The names of the measurements so far, and where they stand.
     pub(crate) measured: BTreeMap<String, Place>,
+    /// The names under which keys were saved so far.
+    pub(crate) saved: BTreeSet<String>,
+    /// Those of them whose identity the board was given another one for since, and where.
+    pub(crate) superseded: BTreeMap<String, Place>,
 }
 
 impl<'r> Reader<'r, '_> {

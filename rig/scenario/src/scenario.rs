@@ -219,10 +219,12 @@ impl CellReader<'_, '_> {
             decoder,
             board: board.as_deref(),
             lines: &self.file.lines,
-            has_state: self.fields.get("state").is_some(),
+            is_as_found: self.fields.get("state").is_some() || firmware.as_ref().is_some_and(FirmwareName::is_as_found),
             patterns: self.patterns,
             read: self.read,
             measured: BTreeMap::new(),
+            saved: BTreeSet::new(),
+            superseded: BTreeMap::new(),
         };
         let cloud = self.fields.get("cloud").map_or(Some(GENUINE), |node| reader.cloud(node));
         let throughout = self.fields.get("throughout").map_or(Some(Vec::new()), |node| reader.watches(node));
@@ -232,7 +234,7 @@ impl CellReader<'_, '_> {
         let (cloud, throughout, steps, cleanup, outcome) = (cloud?, throughout?, steps?, cleanup?, outcome?);
         Some(Plan {
             scenario: ScenarioId { title: title?.trim().to_owned(), ..id.clone() },
-            needs: needs::of(&cloud, &throughout, &steps, &cleanup, &outcome),
+            needs: needs::of(board.as_deref()?, &cloud, &throughout, &steps, &cleanup, &outcome),
             parameters,
             board: board.filter(|_| spelling == Some(Spelling::Right))?,
             firmware: firmware?,
@@ -268,7 +270,7 @@ impl CellReader<'_, '_> {
             return has_state.then(|| FirmwareName(FirmwareName::AS_FOUND.to_owned()));
         };
         let text = decoder.text(node, "a firmware")?;
-        if has_state && text == FirmwareName::AS_FOUND {
+        if text == FirmwareName::AS_FOUND {
             return Some(FirmwareName(text.into_owned()));
         }
         if is_path(&text) {
@@ -278,7 +280,7 @@ impl CellReader<'_, '_> {
             }
             return Some(FirmwareName(text.into_owned()));
         }
-        let name = decoder.name(node, FIRMWARE, self.file.library.firmware_names())?;
+        let name = decoder.name(node, FIRMWARE, self.file.library.firmware_names().chain([FirmwareName::AS_FOUND]))?;
         Some(FirmwareName(name.into_owned()))
     }
 

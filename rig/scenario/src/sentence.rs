@@ -7,8 +7,8 @@ use std::fmt::{self, Display};
 use brickproof_yaml::printable;
 
 use crate::plan::{
-    Cause, CellCondition, CloudBehaviour, CloudSetting, Condition, Edge, Fault, Identity, Level, Measurand, Need,
-    SlotContent, StepAction, SupplySetting, Trigger,
+    Cause, CellCondition, CloudBehaviour, CloudSetting, Condition, Door, Edge, Fault, Identity, KeyWork, Level,
+    Measurand, Need, SlotContent, StepAction, SupplySetting, Trigger,
 };
 
 /// A step as a sentence.
@@ -26,7 +26,11 @@ fn do_it(action: &StepAction) -> String {
             format!("hold the {button} button through a reset, and for {hold} after it")
         }
         StepAction::Cloud(setting) => cloud(setting),
-        StepAction::Corrupt { slot, class } => format!("corrupt the {} slot: {}", slot.name(), class.name()),
+        StepAction::Corrupt { slot, class, part, through } => {
+            let part = part.map(|part| format!(" in its {part} part")).unwrap_or_default();
+            format!("corrupt the {} slot: {}{part}{}", slot.name(), class.name(), way(*through))
+        }
+        StepAction::Keys { work, through } => format!("{work}{}", way(*through)),
         StepAction::Wait(span) => format!("wait {span}"),
         StepAction::Expect(expectation) => {
             let deadline =
@@ -37,6 +41,30 @@ fn do_it(action: &StepAction) -> String {
         StepAction::Never { condition, during } => format!("for {during}, never {}", sight(condition)),
         StepAction::Fault { trigger, fault } => format!("{}, {}", when(trigger), self::fault(fault)),
         StepAction::Measure(measurement) => format!("measure `{}`: {}", measurement.name, measurand(&measurement.what)),
+    }
+}
+
+/// Said of DFU alone: a probe reaches a board as it is, its bootloader only once it is in it.
+fn way(through: Door) -> &'static str {
+    match through {
+        Door::Probe => "",
+        Door::Dfu => ", through DFU",
+    }
+}
+
+impl Display for KeyWork {
+    /// As something to do: `save the keys as before`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let words = match self {
+            Self::Save(name) => format!("save the keys as `{name}`"),
+            Self::Load(name) => format!("write back the keys saved as `{name}`"),
+            Self::Verify(name) => format!("make sure that the keys are those saved as `{name}`"),
+            Self::NewIdentity => {
+                "give the board a new identity, and have the cloud accept it in place of the old one".to_owned()
+            }
+            Self::GenuineServer => "write the genuine server key and its address".to_owned(),
+        };
+        f.write_str(&printable(&words))
     }
 }
 
@@ -119,6 +147,7 @@ fn identity(identity: Identity) -> &'static str {
     match identity {
         Identity::Unchanged => "unchanged",
         Identity::Rotated => "rotated",
+        Identity::Renewed => "renewed",
     }
 }
 
@@ -208,6 +237,7 @@ pub(crate) fn need(need: Need) -> &'static str {
         Need::Console => "the serial console",
         Need::Light => "a colour sensor on the light",
         Need::Probe => "a probe that reads and writes flash",
+        Need::Dfu => "DFU, and the board in its bootloader when its keys are read or written",
         Need::Cloud => "a cloud peer that can be told how to behave",
         Need::CellModel => "a virtual board, the cells of whose flash follow a model",
     }

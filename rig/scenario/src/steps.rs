@@ -18,12 +18,12 @@ use crate::plan::{
 use crate::reader::Reader;
 use crate::sentence;
 
-const VERBS: [&str; 14] = [
-    "supply", "send", "reset", "press", "enter", "cloud", "corrupt", "wait", "expect", "never", "on", "fault",
+const VERBS: [&str; 15] = [
+    "supply", "send", "reset", "press", "enter", "cloud", "corrupt", "keys", "wait", "expect", "never", "on", "fault",
     "measure", "repeat",
 ];
 /// What may be done on the way out: nothing that could leave the board worse than it is.
-const CLEANUP_VERBS: [&str; 6] = ["supply", "send", "reset", "press", "cloud", "wait"];
+const CLEANUP_VERBS: [&str; 7] = ["supply", "send", "reset", "press", "cloud", "keys", "wait"];
 
 /// The most steps of one plan, repetitions written out. An hour of brown-outs has a few thousand.
 const MOST_STEPS: usize = 10_000;
@@ -111,6 +111,7 @@ impl Reader<'_, '_> {
             }
             "cloud" => one(self.cloud(body).map(StepAction::Cloud)),
             "corrupt" => one(self.corrupt(body)),
+            "keys" => one(self.keys(body, room)),
             "wait" => one(self.decoder.duration(body).map(StepAction::Wait)),
             "expect" => one(self.expectation(body).map(StepAction::Expect)),
             "never" => one(self.never(body)),
@@ -270,13 +271,6 @@ impl Reader<'_, '_> {
             ("unreachable", CloudBehaviour::Unreachable),
         ];
         self.decoder.choice(node, "a behaviour of the cloud", &behaviours)
-    }
-
-    fn corrupt(&mut self, node: &Node) -> Option<StepAction> {
-        let fields = self.decoder.fields(node, "`corrupt`", &["slot", "class"])?;
-        let slot = fields.required(&mut self.decoder, "slot").and_then(|node| self.slot(node));
-        let class = fields.required(&mut self.decoder, "class").and_then(|node| self.corruption(node));
-        Some(StepAction::Corrupt { slot: slot?, class: class? })
     }
 
     fn never(&mut self, node: &Node) -> Option<StepAction> {

@@ -46,6 +46,7 @@ broken_files! {
     timing => "08-timing.yaml",
     patterns => "09-patterns.yaml",
     syntax => "10-syntax.yaml",
+    key_work => "11-key-work.yaml",
 }
 
 #[test]

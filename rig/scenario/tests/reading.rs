@@ -586,3 +586,71 @@ fn what_is_no_mode_of_the_board_is_told() {
     // Its button's pin is not known.
     assert_eq!(told("redbear-duo", "dfu"), "the board `redbear-duo` has no button `mode`");
 }
+
+#[test]
+fn key_work_is_read_and_said_aloud() {
+    let texts = |board: &str, steps: &str| -> Vec<String> {
+        let text = with_steps(steps).replace("lantern-nrf51\n", &format!("{board}\n"));
+        read(&text).cells.remove(0).steps.into_iter().map(|step| step.text).collect()
+    };
+    let steps = "  - keys: { save: before }\n  - keys: { load: before }\n  - keys: { verify: before }\n  - keys: { server: genuine }\n  - keys: { doctor: new_identity }\n";
+    assert_eq!(
+        texts("lantern-nrf51", steps),
+        [
+            "save the keys as `before`",
+            "write back the keys saved as `before`",
+            "make sure that the keys are those saved as `before`",
+            "write the genuine server key and its address",
+            "give the board a new identity, and have the cloud accept it in place of the old one",
+        ]
+    );
+    assert_eq!(texts("photon", "  - keys: { save: before }\n"), ["save the keys as `before`, through DFU"]);
+    let corrupt = "  - corrupt: { slot: server_public, class: one_bit_set, part: header }\n";
+    let part = texts("photon", corrupt);
+    assert_eq!(part, ["corrupt the server_public slot: one_bit_set in its header part, through DFU"]);
+}
+
+#[test]
+fn keys_are_reached_through_what_the_profile_names() {
+    let needs = |board: &str, step: &str| {
+        let text = with_steps(&format!("  - {step}\n")).replace("lantern-nrf51\n", &format!("{board}\n"));
+        read(&text).cells.remove(0).needs.into_iter().collect::<Vec<_>>()
+    };
+    for step in [
+        "keys: { save: a }",
+        "corrupt: { slot: server_public, class: blank }",
+        "expect: { slot: server_public, is: old }",
+    ] {
+        assert_eq!(needs("lantern-nrf51", step), [Need::Probe], "{step}");
+        assert_eq!(needs("argon", step), [Need::Dfu], "{step}");
+    }
+    let refused = |board: &str, step: &str| {
+        let text = with_steps(&format!("  - {step}\n")).replace("lantern-nrf51\n", &format!("{board}\n"));
+        mistakes(&text).mistakes().iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+    };
+    let through_probe = "keys: { save: a, through: probe }";
+    assert_eq!(refused("photon", through_probe), "the keys of `photon` cannot be found through `probe`");
+    assert_eq!(refused("microbit", "keys: { save: a }"), "the board `microbit` has no keys");
+}
+
+#[test]
+fn keys_that_are_saved_anew_may_be_written_back_again() {
+    let steps =
+        "  - keys: { save: a }\n  - keys: { doctor: new_identity }\n  - keys: { save: a }\n  - keys: { load: a }\n";
+    assert_eq!(read(&with_steps(steps)).cells[0].steps.len(), 4);
+    let steps = "  - keys: { save: a }\n  - keys: { doctor: new_identity }\ncleanup:\n  - keys: { load: a }\n";
+    assert_eq!(read(&with_steps(steps)).cells[0].cleanup.len(), 1, "nobody knows whether the doctor had been");
+}
+
+#[test]
+fn a_board_can_be_left_as_it_was_found() {
+    let plan = read(&MINIMAL.replace("lantern-no-heal", "as_found").replace("lantern-nrf51", "photon")).cells.remove(0);
+    assert!(plan.firmware.is_as_found());
+    let told = brickproof_scenario::explain(&plan);
+    assert!(
+        told.contains("a photon (STM32F205RG) that is left with the firmware and the keys that are on it;"),
+        "{told}"
+    );
+    let slip = mistakes(MINIMAL.replace("lantern-no-heal", "as_foud"));
+    assert_eq!(slip.mistakes().iter().map(ToString::to_string).collect::<Vec<_>>(), ["unknown firmware `as_foud`"]);
+}

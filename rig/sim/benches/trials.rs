@@ -12,7 +12,8 @@ use std::thread;
 use std::time::Duration;
 
 use brickproof_firmware::Firmware;
-use brickproof_keys::lantern_layout::{self, Area, KeySet, Store};
+use brickproof_keys::KeySet;
+use brickproof_keys::lantern_layout::{self, Area, Store};
 use brickproof_keys::{Slot, SlotContent};
 use brickproof_scenario::Library;
 use brickproof_scenario::plan::Plan;

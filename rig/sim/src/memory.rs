@@ -73,6 +73,11 @@ pub(crate) fn failed(error: StoreError) -> CommandError {
     CommandError::Failed { instrument: PROBE.into(), asked: error.asked.into(), happened: error.happened.into() }
 }
 
+/// A virtual board has no bootloader that answers on USB.
+pub(crate) fn no_bootloader() -> CommandError {
+    CommandError::Unsupported { instrument: "the virtual board".into(), asked: "reach its keys through DFU".into() }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

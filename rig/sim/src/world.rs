@@ -3,6 +3,7 @@
 //! Boundary: it does what it is asked and reports what it sees, each thing at its instant; it decides nothing. Whatever it has to do
 //! later stands in its agenda, in the order in which it was put there.
 
+mod keys;
 mod story;
 
 use std::borrow::Cow;
@@ -12,10 +13,10 @@ use std::sync::Arc;
 use brickproof_boards::ActiveLevel;
 use brickproof_cloud::{Behaviour, Cloud, CloudConfig, CloudEvent};
 use brickproof_console::Lines;
-use brickproof_firmware::{Firmware, KeyStore, Memory as _, PUBLISHED};
+use brickproof_firmware::{Firmware, KeyRing, KeyStore, Memory as _, PUBLISHED};
 use brickproof_keys::Fingerprint;
 use brickproof_scenario::plan::{
-    CellCondition, CellModel, CloudBehaviour, CloudSetting, Edge, Fault, Plan, SupplySetting,
+    CellCondition, CellModel, CloudBehaviour, CloudSetting, Door, Edge, Fault, Plan, SupplySetting,
 };
 use brickproof_trial::{Achieved, Action, ActionId, Command, CommandError, Injection, Observation, ShapeAchieved};
 use brickproof_units::{Instant, Span, Voltage};
@@ -32,7 +33,7 @@ pub use story::Story;
 
 use crate::board::config_of;
 use crate::cuts::cells_of;
-use crate::memory::{InFlash, WhatDiffers, board_with, failed};
+use crate::memory::{InFlash, WhatDiffers, board_with, failed, no_bootloader};
 use crate::sensor;
 
 /// How often a board whose source was unplugged is looked at until it is dark.
@@ -128,6 +129,9 @@ pub struct World {
     cloud_lines: Lines,
     /// The identity that the cloud handed out.
     issued: Option<Fingerprint>,
+    /// Those that the rig gave it.
+    renewed: Vec<Fingerprint>,
+    ring: KeyRing,
     agenda: BTreeMap<(Instant, u64), Due>,
     entries: u64,
     /// When the supply was last read: it is not read twice at one instant.
@@ -181,6 +185,8 @@ impl World {
             }),
             cloud_lines: Lines::new(),
             issued: None,
+            renewed: Vec::new(),
+            ring: KeyRing::default(),
             agenda: BTreeMap::new(),
             entries: 0,
             read_at: None,
@@ -266,15 +272,16 @@ impl World {
                 self.set_cloud(setting);
                 Ok(Achieved::Done)
             }
-            Command::Corrupt { slot, class } => {
+            Command::Corrupt { through: Door::Dfu, .. } | Command::Keys { through: Door::Dfu, .. } => {
+                Err(no_bootloader())
+            }
+            Command::Corrupt { slot, class, part, through: Door::Probe } => {
                 self.leave_to_the_whole_seed();
                 let memory = &mut InFlash(&mut self.board);
-                self.store.corrupt(memory, slot, class, self.seed).map(Achieved::Changed).map_err(failed)
+                self.store.corrupt(memory, slot, class, part, self.seed).map(Achieved::Changed).map_err(failed)
             }
-            Command::ReadSlot { slot } => {
-                let memory = &mut InFlash(&self.board);
-                self.store.read_slot(memory, slot, self.issued).map(Achieved::Slot).map_err(failed)
-            }
+            Command::Keys { work, through: Door::Probe } => self.work_on_keys(&work),
+            Command::ReadSlot { slot } => self.read_slot(slot),
             Command::Inject(injection) => return self.inject(id, &injection),
             Command::WatchRail { minimum } => {
                 self.read_supply_now();
@@ -423,8 +430,10 @@ impl World {
             self.cloud.observe_line(at, &line.bytes);
         }
         while let Some((at, event)) = self.cloud.poll_event() {
-            if let CloudEvent::KeyOffered { new, .. } = &event {
-                self.issued = Some(*new);
+            match &event {
+                CloudEvent::KeyOffered { new, .. } => self.issued = Some(*new),
+                CloudEvent::Rotated { new, .. } => self.ring.identity_changed(*new),
+                _ => {}
             }
             self.seen.push_back((at, Observation::Cloud(event)));
         }

@@ -28,6 +28,8 @@ pub(crate) enum Miss<'a> {
     Forbidden { text: &'a str, line: usize, condition: &'a Condition },
     /// It came at the wrong time or size.
     OutOfLimits { text: &'a str, value: MeasuredValue },
+    /// The board's keys are not what was saved of them.
+    KeysDiffer { text: &'a str, how: &'a str },
 }
 
 /// In what manner a step failed.
@@ -111,6 +113,11 @@ pub(crate) fn left_unsafe(verdict: &Verdict, error: &CommandError, at: Instant) 
         reason.push_str(&format!(": {}", verdict.reason));
     }
     Verdict { kind: VerdictKind::Error, blame: Some(Blame::Bench), reason, at, ..verdict.clone() }
+}
+
+/// What the scenario asks for must not be done.
+pub(crate) fn scenario_error(eyes: &Eyes, reason: String, step: Option<usize>, at: Instant) -> Verdict {
+    Verdict { blame: Some(Blame::Scenario), ..bench_error(eyes, reason, step, at) }
 }
 
 pub(crate) fn bench_error(eyes: &Eyes, reason: String, step: Option<usize>, at: Instant) -> Verdict {
@@ -227,16 +234,19 @@ pub(crate) fn missed(eyes: &Eyes, miss: &Miss<'_>, step: Option<usize>, began: I
             };
             (format!("{value} is out of the limits: {text}"), subject)
         }
+        Miss::KeysDiffer { text, how } => (format!("{how} ({text})"), Subject::Board),
     };
     evidence.extend(last_lines(eyes));
-    let story = eyes.handshakes().story(began, at);
+    // What a slot holds is the same with and without power, and whatever the cloud did.
+    let in_flash = matches!(miss, Miss::KeysDiffer { .. });
+    let story = eyes.handshakes().story(began, at).filter(|_| !in_flash);
     // A board that was kept from connecting may lack anything for it; what it did nevertheless is its own doing.
     let story = story.filter(|story| {
         let waited = matches!(miss, Miss::Unseen { .. });
         subject == Subject::Connection || story.blame == Blame::Bench || (story.blame == Blame::Scenario && waited)
     });
     // What the board does while the scenario strikes it is its own doing.
-    let starved = starved(eyes, began).filter(|_| !eyes.rail().is_struck());
+    let starved = starved(eyes, began).filter(|_| !eyes.rail().is_struck() && !in_flash);
     let (blame, reason) = match (subject, starved, story) {
         (Subject::Supply, _, _) => {
             evidence.extend(last_reading(eyes));
@@ -377,6 +387,7 @@ fn identity_in_words(identity: Identity) -> &'static str {
     match identity {
         Identity::Unchanged => "the identity it was provisioned with",
         Identity::Rotated => "the identity that the cloud issued",
+        Identity::Renewed => "the identity that the rig gave it",
     }
 }
 

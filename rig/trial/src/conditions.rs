@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use brickproof_cloud::CloudEvent;
 use brickproof_console::{Line, Lines, Matcher, PatternId};
-use brickproof_keys::Slot;
+use brickproof_keys::{Fingerprint, Slot};
 use brickproof_light::{Calibration, Recogniser, Sample, Sight, Watcher};
 use brickproof_scenario::plan::{
     Cause, CloudSetting, Condition, Edge, Identity, Level, Measurand, Measurement, SlotContent, StepAction,
@@ -298,6 +298,10 @@ impl Eyes {
 
     pub(crate) fn see_slot(&mut self, now: Instant, slot: Slot, content: SlotContent) {
         self.slots.insert(slot, (content, now));
+    }
+
+    pub(crate) fn identity_renewed(&mut self, new: Fingerprint) {
+        self.handshakes.renewed(new);
     }
 
     pub(crate) fn see_cloud(&mut self, now: Instant, event: &CloudEvent) {

@@ -25,6 +25,8 @@ const SUPPLY_READING_PERIOD: Span = Span::millis(1);
 const SLOT_REREAD_PAUSE: Span = Span::millis(100);
 /// A request that is not answered by then is the bench's failure. A shape may last as long as it says, beyond this.
 const ANSWER_DEADLINE: Span = Span::secs(30);
+/// Key slots are read, written and read again, and a server is told of a new identity.
+const KEYS: Span = Span::secs(120);
 /// Writing a whole part over a slow probe takes half a minute, and a board that does not answer is tried again after a reset and a power cycle.
 const PROVISIONING: Span = Span::secs(300);
 
@@ -405,12 +407,11 @@ impl Trial {
             Command::PressThroughReset { reset, hold, .. } => self.now + *reset + *hold,
             _ => self.now,
         };
-        let is_provisioning = command == Command::Provision;
+        let patience = patience_with(&command);
         let id = ActionId(self.next_id);
         self.next_id += 1;
         self.note(Happening::Asked { id, command: command.clone() });
         self.outbox.push_back(Action { id, command });
-        let patience = if is_provisioning { PROVISIONING } else { ANSWER_DEADLINE };
         Request { id, deadline: lasts + patience }
     }
 
@@ -470,8 +471,8 @@ impl Trial {
             Stage::Cleanup { position, state } => match state {
                 StepState::Waiting { until } if self.is_due(until) => self.begin_cleanup(position + 1),
                 StepState::Asked(request) if self.is_due(request.deadline) => {
-                    let asked = self.plan.cleanup[position].text.clone();
-                    self.cleanup_error.get_or_insert(no_answer(&asked));
+                    let error = no_answer_to(&self.plan.cleanup[position]);
+                    self.cleanup_error.get_or_insert(error);
                     self.begin_cleanup(position + 1)
                 }
                 _ => false,
@@ -497,6 +498,16 @@ impl Trial {
                 self.begin_cleanup(position + 1);
             }
             Stage::Step { position, state: StepState::Asked(request), .. } if request.id == id => match result {
+                Ok(Achieved::KeysDiffer(how)) => self.keys_differ(position, &how),
+                Ok(Achieved::Superseded(why)) => {
+                    let verdict = account::scenario_error(&self.eyes, why.to_string(), self.current_step(), self.now);
+                    self.conclude(verdict);
+                }
+                Ok(Achieved::NewIdentity { old, new, .. }) => {
+                    self.eyes.identity_renewed(new);
+                    self.note(Happening::IdentityChanged { old, new });
+                    self.done(position);
+                }
                 Ok(_) => self.done(position),
                 Err(error) => self.bench_failed(&error),
             },
@@ -642,6 +653,21 @@ fn time_of(slew: Slew, way: Voltage) -> Span {
     Span::nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
 }
 
+/// How long an answer may take beyond what was asked for lasts.
+fn patience_with(command: &Command) -> Span {
+    match command {
+        Command::Provision => PROVISIONING,
+        Command::Keys { .. } => KEYS,
+        _ => ANSWER_DEADLINE,
+    }
+}
+
+/// Why a step is given up that comes down to a request, and got no answer to it.
+fn no_answer_to(step: &Step) -> CommandError {
+    let patience = command_of(&step.action).map_or(ANSWER_DEADLINE, |command| patience_with(&command));
+    no_answer_within(&step.text, patience)
+}
+
 fn no_answer(asked: &str) -> CommandError {
     no_answer_within(asked, ANSWER_DEADLINE)
 }
@@ -662,7 +688,10 @@ fn command_of(action: &StepAction) -> Option<Command> {
             Command::PressThroughReset { button: button.as_str().into(), reset: *reset, hold: *hold }
         }
         StepAction::Cloud(setting) => Command::Cloud(*setting),
-        StepAction::Corrupt { slot, class } => Command::Corrupt { slot: *slot, class: *class },
+        StepAction::Corrupt { slot, class, part, through } => {
+            Command::Corrupt { slot: *slot, class: *class, part: *part, through: *through }
+        }
+        StepAction::Keys { work, through } => Command::Keys { work: work.clone(), through: *through },
         StepAction::Wait(_)
         | StepAction::Expect(_)
         | StepAction::Never { .. }

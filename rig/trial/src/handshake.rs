@@ -21,6 +21,8 @@ pub(crate) struct Handshakes {
     connected: Option<(Identity, Instant)>,
     /// The identity that the cloud handed out during the trial.
     issued: Option<Fingerprint>,
+    /// The identities that the rig gave it during the trial.
+    renewed: Vec<Fingerprint>,
 }
 
 #[derive(Clone, Debug)]
@@ -69,7 +71,7 @@ pub(crate) struct Story {
 impl Default for Handshakes {
     fn default() -> Self {
         let ordered = CloudSetting { behaviour: CloudBehaviour::Genuine, latency: Span::ZERO };
-        Self { ordered, attempts: 0, last: None, before: None, connected: None, issued: None }
+        Self { ordered, attempts: 0, last: None, before: None, connected: None, issued: None, renewed: Vec::new() }
     }
 }
 
@@ -101,11 +103,25 @@ impl Handshakes {
             }
             CloudEvent::Connected { fingerprint } => {
                 self.go_on(now, Stage::Connected);
-                let identity = if self.issued == Some(*fingerprint) { Identity::Rotated } else { Identity::Unchanged };
-                self.connected = Some((identity, now));
+                self.connected = Some((self.identity(*fingerprint), now));
             }
             CloudEvent::KeyOffered { new, .. } => self.issued = Some(*new),
             _ => {}
+        }
+    }
+
+    /// The rig gave the board this identity.
+    pub(crate) fn renewed(&mut self, new: Fingerprint) {
+        self.renewed.push(new);
+    }
+
+    fn identity(&self, fingerprint: Fingerprint) -> Identity {
+        if self.issued == Some(fingerprint) {
+            Identity::Rotated
+        } else if self.renewed.contains(&fingerprint) {
+            Identity::Renewed
+        } else {
+            Identity::Unchanged
         }
     }
 
@@ -279,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn the_identity_is_rotated_only_if_the_cloud_issued_it() {
+    fn an_identity_is_told_by_who_gave_it() {
         let mut it = Handshakes::default();
         it.see(at(0), &CloudEvent::LinkOpened);
         it.see(at(1), &CloudEvent::Connected { fingerprint: key(1) });
@@ -289,6 +305,9 @@ mod tests {
         assert_eq!(it.connected_as(), Some((Identity::Unchanged, at(3))));
         it.see(at(4), &CloudEvent::Connected { fingerprint: key(2) });
         assert_eq!(it.connected_as(), Some((Identity::Rotated, at(4))));
+        it.renewed(key(3));
+        it.see(at(5), &CloudEvent::Connected { fingerprint: key(3) });
+        assert_eq!(it.connected_as(), Some((Identity::Renewed, at(5))));
         assert!(it.story(at(5), at(5)).is_none());
     }
 }

@@ -6,9 +6,9 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use brickproof_cloud::CloudEvent;
-use brickproof_keys::{Corruption, Slot};
+use brickproof_keys::{Corruption, Fingerprint, Part, Slot};
 use brickproof_light::Sample;
-use brickproof_scenario::plan::{CloudSetting, Edge, Fault, SlotContent, SupplySetting};
+use brickproof_scenario::plan::{CloudSetting, Door, Edge, Fault, KeyWork, SlotContent, SupplySetting};
 use brickproof_units::{Current, Instant, Span, Voltage};
 
 /// When something was observed, and how sure that is.
@@ -72,14 +72,26 @@ pub enum Command {
     },
     /// Tell the cloud how to behave.
     Cloud(CloudSetting),
-    /// Damage a key slot through the probe.
+    /// Damage a key slot.
     Corrupt {
         /// The slot.
         slot: Slot,
         /// In what way.
         class: Corruption,
+        /// To which part of the key it is kept.
+        part: Option<Part>,
+        /// Through what.
+        through: Door,
     },
-    /// Read a key slot through the probe and say what it holds.
+    /// Read or write all of the key slots. A device key that the cloud no longer accepts is never written: nothing is then, and that is told.
+    /// Keys that were to be saved by a step that was never reached are not written back either.
+    Keys {
+        /// What is done.
+        work: KeyWork,
+        /// Through what.
+        through: Door,
+    },
+    /// Read a key slot and say what it holds.
     ReadSlot {
         /// The slot.
         slot: Slot,
@@ -119,6 +131,19 @@ pub enum Achieved {
     Changed(Arc<str>),
     /// The slot holds this.
     Slot(SlotContent),
+    /// The board has a new device key, and the cloud accepts it in place of the old one.
+    NewIdentity {
+        /// What the cloud accepted before; `None` if that is not known.
+        old: Option<Fingerprint>,
+        /// What it accepts now.
+        new: Fingerprint,
+        /// What was done for it besides, in words without key bytes.
+        words: Arc<str>,
+    },
+    /// Nothing was written: the cloud accepts another identity than the one that was to be written. Why, in words.
+    Superseded(Arc<str>),
+    /// The slots hold something else than what was saved: what and where, in words without key bytes.
+    KeysDiffer(Arc<str>),
     /// The fault was made, in this shape.
     Injected(ShapeAchieved),
     /// The button was held.

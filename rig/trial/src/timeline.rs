@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use brickproof_cloud::CloudEvent;
 use brickproof_console::Transcript;
+use brickproof_keys::Fingerprint;
 use brickproof_light::{Sample, Sight};
 use brickproof_scenario::plan::Edge;
 use brickproof_units::{Current, Instant, Span, Voltage};
@@ -106,6 +107,13 @@ pub enum Happening {
     Light(Sight),
     /// The cloud saw or did something.
     Cloud(CloudEvent),
+    /// The board's identity was changed by order of the scenario.
+    IdentityChanged {
+        /// What the cloud accepted before; `None` if that is not known.
+        old: Option<Fingerprint>,
+        /// What it accepts now.
+        new: Fingerprint,
+    },
     /// A line of the board changed its level.
     Edge {
         /// Its name in the board profile.

@@ -8,6 +8,8 @@ mod bricks;
 mod ending;
 #[path = "engine/faults.rs"]
 mod faults;
+#[path = "engine/keys.rs"]
+mod keys;
 #[path = "engine/laws.rs"]
 mod laws;
 #[path = "engine/seeing.rs"]

@@ -93,6 +93,7 @@ impl Station {
             ]
             .into(),
             cloud: Some(Cloud::Console),
+            keys: file::StationKeys::default(),
         }
     }
 }

@@ -14,7 +14,7 @@ use brickproof_yaml::tree::{Entry, Node, Value};
 use brickproof_yaml::{Mistake, MistakeKind, Place, suggest};
 
 use super::driver::{self, VIRTUAL, VIRTUAL_KINDS};
-use super::{Cloud, Driver, Identity, Station, World, checked_name, limits, lines, setting};
+use super::{Cloud, Driver, Identity, Station, StationKeys, World, checked_name, keys, limits, lines, setting};
 
 /// The instruments that have drivers, as a station calls them. The cloud has none: it is played on the console.
 pub(super) const INSTRUMENTS: [(&str, Kind); 7] = [
@@ -27,8 +27,8 @@ pub(super) const INSTRUMENTS: [(&str, Kind); 7] = [
     ("firewall", Kind::Firewall),
 ];
 
-const KEYS: [&str; 10] =
-    ["board", "serial", "lines", "console", "supply", "light", "probe", "dfu", "firewall", "cloud"];
+const KEYS: [&str; 11] =
+    ["board", "serial", "keys", "lines", "console", "supply", "light", "probe", "dfu", "firewall", "cloud"];
 
 const BOARD: Names<'_> = Names { one: "a board", many: "boards", nowhere: "no profile has this name" };
 
@@ -51,6 +51,7 @@ pub(super) struct Draft {
     /// Instruments whose mistakes left nothing of them to judge others by.
     broken: Vec<Kind>,
     cloud: Option<Cloud>,
+    keys: StationKeys,
 }
 
 /// An instrument of a station, and where in the file everything about it stands.
@@ -114,6 +115,7 @@ impl Draft {
             world: if is_virtual { World::Virtual } else { world },
             instruments: self.fitted.into_iter().map(driver).collect(),
             cloud: self.cloud,
+            keys: self.keys,
         })
     }
 }
@@ -135,16 +137,18 @@ pub(super) fn read(decoder: &mut Decoder<'_>, entry: &Entry, around: Around<'_>)
         }
     }
     let cloud = fields.get("cloud").and_then(|node| cloud(decoder, node, &fields));
-    let draft = Draft { called: entry.key.clone(), name, board, serial, fitted, broken, cloud };
+    let keys = fields.get("keys").and_then(|node| keys::read(decoder, node, board.as_deref(), around.folder));
+    let keys = keys.unwrap_or_default();
+    let draft = Draft { called: entry.key.clone(), name, board, serial, fitted, broken, cloud, keys };
     check(decoder, &draft, &fields);
     Some(draft)
 }
 
 fn check(decoder: &mut Decoder<'_>, draft: &Draft, fields: &Fields<'_>) {
-    if KEYS[2..].iter().all(|key| fields.get(key).is_none()) {
+    if KEYS[3..].iter().all(|key| fields.get(key).is_none()) {
         let none = Mistake::new(MistakeKind::MissingKey, fields.place, "a station has at least one instrument");
         decoder.report(
-            none.help(format!("instruments: {}", suggest::listed(KEYS[2..].iter().copied()).unwrap_or_default())),
+            none.help(format!("instruments: {}", suggest::listed(KEYS[3..].iter().copied()).unwrap_or_default())),
         );
     }
     let writes = |fitted: &&Fitted| fitted.is_real() && matches!(fitted.kind, Kind::Probe | Kind::Dfu);

@@ -6,6 +6,7 @@ mod checking;
 mod desk;
 mod failing;
 mod keeping;
+mod keys;
 mod laws;
 mod model;
 mod passing;

@@ -656,6 +656,7 @@ impl Rig {
             world: World::Lane,
             instruments: KINDS.into_iter().map(driver).collect(),
             cloud: Some(Cloud::Console),
+            keys: file::StationKeys::default(),
         };
         let path = folder.path().to_owned();
         Self { model, file, state, folder: path, _folder: folder }
@@ -686,7 +687,11 @@ pub(crate) async fn run_on(station: &Arc<OpenStation>, plan: Plan) -> Outcome {
 
 /// A trial with the firmware of its plan.
 pub(crate) fn job(plan: Plan) -> Job {
-    let firmware = Firmware::shipped(&plan.firmware.0).expect("an image that ships");
+    let firmware = if plan.leaves_the_board_alone() {
+        Firmware::not_written()
+    } else {
+        Firmware::shipped(&plan.firmware.0).expect("an image that ships")
+    };
     Job { plan: Arc::new(plan), firmware, seed: 1, name: "model.1-00000000".to_owned() }
 }
 

@@ -87,7 +87,7 @@ pub(crate) fn sweep(arguments: &arguments::Sweep) -> Result<Exit, Problem> {
 
 /// The places that an exhaustive sweep strikes.
 fn aimed(asked: &Exhaustive, subject: &Subject, seed: u64) -> Result<SweepSettings, Problem> {
-    library::check_emulated(&subject.plan.board)?;
+    library::check_virtual(&subject.plan)?;
     let found = asked.places(&subject.plan, &subject.firmware, seed).map_err(|error| Problem::Selection {
         what: error.to_string(),
         help: "`--vary fault.after=FROM..TO` strikes anywhere in a range".to_owned(),

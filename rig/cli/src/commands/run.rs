@@ -133,7 +133,7 @@ pub(crate) fn execute(mut jobs: Vec<Job>, at_once: usize, execution: &Execution)
         }
     }
     if chosen.as_ref().is_none_or(Chosen::is_virtual) {
-        jobs.iter().try_for_each(|job| library::check_emulated(&job.plan.board))?;
+        jobs.iter().try_for_each(|job| library::check_virtual(&job.plan))?;
     }
     let folder = match &wanted.report {
         Some(folder) => evidence::Folder::at(folder).map_err(Problem::Report)?,

@@ -10,7 +10,8 @@ mod tally;
 mod update;
 
 use brickproof_firmware::KeyStore;
-use brickproof_keys::lantern_layout::{Area, KeySet};
+use brickproof_keys::KeySet;
+use brickproof_keys::lantern_layout::Area;
 use brickproof_keys::{Slot, SlotContent};
 use brickproof_units::Span;
 use brickproof_virtual_board::board::Board;

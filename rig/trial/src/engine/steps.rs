@@ -6,11 +6,14 @@
 use std::sync::Arc;
 
 use brickproof_keys::Slot;
-use brickproof_scenario::plan::{Expectation, Fault, Measurand, Measurement, Step, StepAction, SupplySetting, Trigger};
+use brickproof_scenario::plan::{
+    Expectation, Fault, KeyWork, Measurand, Measurement, Step, StepAction, SupplySetting, Trigger,
+};
 use brickproof_units::{Instant, Span};
 
 use super::{
     SLOT_REREAD_PAUSE, SUPPLY_READING_PERIOD, SlotReading, Stage, StepState, Trial, command_of, minimum_of, no_answer,
+    no_answer_to,
 };
 use crate::account::{self, Manner, Miss, Stay};
 use crate::conditions::Look;
@@ -50,7 +53,7 @@ impl Trial {
                 if !self.is_due(request.deadline) {
                     return false;
                 }
-                self.bench_failed(&no_answer(&step.text));
+                self.bench_failed(&no_answer_to(step));
                 true
             }
             StepState::Waiting { until } => self.is_due(until) && self.end_step(position),
@@ -354,6 +357,9 @@ impl Trial {
                 self.harmed_at.get_or_insert(self.now);
                 self.eyes.forget_connection_before(self.now);
             }
+            StepAction::Keys { work: KeyWork::Load(_) | KeyWork::NewIdentity | KeyWork::GenuineServer, .. } => {
+                self.eyes.forget_connection_before(self.now);
+            }
             StepAction::Supply(SupplySetting::Off) | StepAction::Reset { .. } => self.board_stopped_before(self.now),
             // What it shows while the button is held is the beginning of the mode.
             StepAction::PressThroughReset { hold, .. } => self.board_stopped_before(self.now - hold),
@@ -362,6 +368,12 @@ impl Trial {
             _ => {}
         }
         self.end_step(position);
+    }
+
+    /// The board's keys are not what was saved of them.
+    pub(super) fn keys_differ(&mut self, position: usize, how: &str) {
+        let plan = Arc::clone(&self.plan);
+        self.fail(&Miss::KeysDiffer { text: &plan.steps[position].text, how });
     }
 
     /// The board does not run, or began anew: whatever was seen of it before this instant is the past.

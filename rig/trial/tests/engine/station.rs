@@ -35,6 +35,12 @@ pub(crate) enum Reply {
     Late(Span),
     /// Done, without proof.
     BareDone,
+    /// The board has another identity.
+    Renewed(u8, u8),
+    /// The keys are others.
+    Differ,
+    /// The keys are void.
+    Superseded,
 }
 
 pub(crate) type Rule = fn(&Command) -> Reply;
@@ -213,6 +219,11 @@ impl Station {
         match (self.rule)(&command) {
             Reply::Usual => {}
             Reply::Silence => return,
+            Reply::Renewed(old, new) => {
+                result = Ok(Achieved::NewIdentity { old: Some(key(old)), new: key(new), words: "".into() });
+            }
+            Reply::Differ => result = Ok(Achieved::KeysDiffer("device_private: blank".into())),
+            Reply::Superseded => result = Ok(Achieved::Superseded("the cloud accepts another one".into())),
             Reply::BareDone => result = Ok(Achieved::Done),
             Reply::Content(content) => result = Ok(Achieved::Slot(content)),
             Reply::Lowest(volts) => {

@@ -2,7 +2,8 @@
 //!
 //! Boundary: recognition from flash. The log is only asked what the board claims, to find claims that are wrong.
 
-use brickproof_keys::lantern_layout::{self, Area, CopyState, KeySet};
+use brickproof_keys::KeySet;
+use brickproof_keys::lantern_layout::{self, Area, CopyState};
 use brickproof_keys::{Fingerprint, Slot, SlotContent};
 use brickproof_virtual_board::board::Board;
 

@@ -3,7 +3,7 @@
 //! Boundary: names, images and what a release repairs without writing it down (`fixtures/firmware/PROTOCOL.md` sections 4 and 5).
 
 use brickproof_firmware::{Firmware, PUBLISHED};
-use brickproof_keys::lantern_layout::KeySet;
+use brickproof_keys::KeySet;
 use brickproof_keys::{Slot, SlotContent};
 use brickproof_virtual_board::chip::Chip;
 
