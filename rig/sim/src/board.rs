@@ -2,10 +2,10 @@
 //!
 //! Boundary: from names to an emulated board. Who lets it live, and on which clock, is the caller's.
 
-use brickproof_boards::{BoardProfile, Primary, VirtualChip};
+use brickproof_boards::{ActiveLevel, BoardProfile, MODE, Primary, VirtualChip};
 use brickproof_firmware::{Firmware, KeyStore, StoreError};
-use brickproof_virtual_board::board::{Board, BoardConfig};
-use brickproof_virtual_board::chip::{Chip, Pin};
+use brickproof_virtual_board::board::{Board, BoardConfig, BootButton};
+use brickproof_virtual_board::chip::{Chip, Level, Pin};
 use brickproof_virtual_board::flash::OutsideFlash;
 use brickproof_virtual_board::supply::Source;
 use brickproof_virtual_board::wiring::Wiring;
@@ -50,9 +50,21 @@ pub(crate) fn config_of(profile: &BoardProfile, config: WorldConfig) -> (BoardCo
         pins: wiring.pins(),
         console_rate: profile.console.baud,
         records: config.records,
+        boot_button: boot_button(profile),
         ..BoardConfig::new(chip)
     };
     (config, wiring)
+}
+
+/// The button of its bootloader, if it is one that a host can reach.
+fn boot_button(profile: &BoardProfile) -> Option<BootButton> {
+    profile.usb?;
+    let button = profile.buttons.iter().find(|button| button.name == MODE)?;
+    let pressed = match button.active {
+        ActiveLevel::High => Level::High,
+        ActiveLevel::Low => Level::Low,
+    };
+    Some(BootButton { pin: button.pin.parse().ok()?, pressed })
 }
 
 /// A board that could not be made.

@@ -3,6 +3,7 @@
 //! Boundary: the life of the board on one clock. It boots when its supply is good, runs, is reset, loses its power and comes back;
 //! what it emits is taken from it, stamped. It knows no scenario and no verdict.
 
+mod bootloader;
 mod debugged;
 mod life;
 mod load;
@@ -21,6 +22,7 @@ use crate::nrf::TwoWireDevice;
 use crate::supply::{Achieved, Fault, FaultId, FlashRange, Passage, Source, Supply, SupplyEvent, SupplyProfile};
 
 pub use crate::chip::ResetCause;
+pub use bootloader::BootButton;
 pub(crate) use debugged::Refused;
 pub use life::{BoardState, LifeEvent, LifeRecord};
 pub use load::{Consumption, WiredPin};
@@ -54,6 +56,8 @@ pub struct BoardConfig {
     pub console_rate: Baud,
     /// Whether the board keeps a record of its flash operations and of its life.
     pub records: Records,
+    /// The button of its bootloader, which runs from a copy of the image that it was made with; `None`: it has no bootloader.
+    pub boot_button: Option<BootButton>,
 }
 
 /// Whether a board keeps the records that [`Board::take_flash_log`] and [`Board::take_life_log`] take. They grow until they are taken,
@@ -89,8 +93,16 @@ impl BoardConfig {
             pins: leds.map(led).to_vec(),
             console_rate: Baud::new(115_200),
             records: Records::default(),
+            boot_button: None,
         }
     }
+}
+
+/// Whether a source is a USB port with enough for the chip to see it: 4.0 V, of 3.4 V to 4.3 V that the nRF52840 is specified for (recalled). An
+/// interruption of the source that the chip lives through does not take it from the bus (assumption).
+fn has_bus_power(source: Source) -> bool {
+    const SEEN: Voltage = Voltage::new(4_000_000);
+    matches!(source, Source::Usb { voltage, .. } if voltage >= SEEN)
 }
 
 /// What a run stops for besides its end.
@@ -152,6 +164,7 @@ pub struct Board {
     power_on_delay: Span,
     console_rate: Baud,
     records: Records,
+    boot_button: Option<BootButton>,
     boots: u64,
     debugger: Debugger,
     log: Vec<LifeRecord>,
@@ -162,11 +175,15 @@ impl Board {
     /// begins to rise.
     pub fn new(config: BoardConfig, image: &[u8]) -> Result<Self, OutsideFlash> {
         let BoardConfig { chip, cells, uart, ram, seed, supply: profile, source, .. } = config;
-        let BoardConfig { consumption, pins, console_rate, records, .. } = config;
+        let BoardConfig { consumption, pins, console_rate, records, boot_button, .. } = config;
         let watched = pins.iter().map(|wired| wired.pin).collect();
         let mut soc = Soc::new(chip, SocOptions { cells, uart, ram, seed, watched });
         let first = soc.flash().geometry().base;
         soc.flash_mut().write_raw(first, image)?;
+        if boot_button.is_some() {
+            soc.keep_boot_code(image);
+        }
+        soc.set_bus_power(has_bus_power(source), 0);
         // The wired pins may draw more than the supply was laid out for; it must know, to feel it.
         let heaviest_load = profile.heaviest_load.max(load::heaviest(consumption, &pins));
         let mut supply = Supply::new(SupplyProfile { heaviest_load, ..profile });
@@ -190,6 +207,7 @@ impl Board {
             power_on_delay: profile.power_on_delay,
             console_rate,
             records,
+            boot_button,
             boots: 0,
             debugger: Debugger::default(),
             log: Vec::new(),
@@ -316,6 +334,7 @@ impl Board {
     pub fn connect(&mut self, source: Source) {
         self.follow_ride(self.now());
         self.supply.connect(self.now(), source);
+        self.soc.set_bus_power(has_bus_power(source), self.core.clock.cycle);
     }
 
     /// Schedules a fault of the supply for `at`, now or later.

@@ -25,6 +25,7 @@ use crate::flash::{Cells, Flash, FlashGeometry};
 use crate::nrf::{self, TwoWireDevice};
 use crate::stm32;
 use crate::supply::Hysteresis;
+use crate::usb::{NotAttached, Setup, UsbAnswer, UsbDevice, UsbEdge};
 
 /// A part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -301,6 +302,96 @@ impl Soc {
     /// Takes the bytes that the console sent.
     pub fn take_console(&mut self) -> Vec<ConsoleByte> {
         of_either!(self, soc => soc.take_console())
+    }
+
+    /// Keeps a copy of the image for a bootloader to run from. An STM32's is not modelled.
+    pub(crate) fn keep_boot_code(&mut self, image: &[u8]) {
+        if let Self::Nrf(soc) = self {
+            soc.keep_boot_code(image);
+        }
+    }
+
+    /// Whether firmware left the start that is due to the bootloader.
+    pub(crate) fn is_bootloader_wanted(&self) -> bool {
+        match self {
+            Self::Nrf(soc) => soc.is_bootloader_wanted(),
+            Self::Stm32(_) => false,
+        }
+    }
+
+    /// Has the core execute the bootloader's code from here to the next reset, if there is any.
+    pub(crate) fn run_bootloader(&mut self) {
+        if let Self::Nrf(soc) = self {
+            soc.run_bootloader();
+        }
+    }
+
+    /// Has the start after the next reset be an ordinary one.
+    pub(crate) fn want_no_bootloader(&mut self) {
+        if let Self::Nrf(soc) = self {
+            soc.want_no_bootloader();
+        }
+    }
+
+    /// Does something with the flash as it is, whatever code the core executes.
+    pub(crate) fn past_the_bootloader<R>(&mut self, act: impl FnOnce(&mut Self) -> R) -> R {
+        let code = match self {
+            Self::Nrf(soc) => soc.put_boot_code(None),
+            Self::Stm32(_) => None,
+        };
+        let done = act(self);
+        if let Self::Nrf(soc) = self {
+            soc.put_boot_code(code);
+        }
+        done
+    }
+
+    /// What the outside does to a pin, as far as that is known: an STM32 has no bootloader that would ask.
+    pub(crate) fn outside(&self, pin: Pin) -> Level {
+        match self {
+            Self::Nrf(soc) => soc.outside(pin),
+            Self::Stm32(_) => Level::Floating,
+        }
+    }
+
+    /// There is voltage on VBUS, or not any more.
+    pub(crate) fn set_bus_power(&mut self, present: bool, at: u64) {
+        if let Self::Nrf(soc) = self {
+            soc.set_bus_power(present, at);
+        }
+    }
+
+    /// What it is to a host on USB. An STM32's OTG is not modelled.
+    pub(crate) fn on_usb(&self) -> Option<UsbDevice> {
+        match self {
+            Self::Nrf(soc) => soc.on_usb(),
+            Self::Stm32(_) => None,
+        }
+    }
+
+    /// Takes the changes of that.
+    pub(crate) fn drain_usb_edges(&mut self) -> impl Iterator<Item = UsbEdge> + '_ {
+        let edges = match self {
+            Self::Nrf(soc) => Some(soc.drain_usb_edges()),
+            Self::Stm32(_) => None,
+        };
+        edges.into_iter().flatten()
+    }
+
+    /// The host begins a control transfer.
+    pub(crate) fn ask_over_usb(&mut self, setup: Setup, data: &[u8], clock: &mut Clock) -> Result<(), NotAttached> {
+        match self {
+            Self::Nrf(soc) => soc.ask_over_usb(setup, data, clock),
+            Self::Stm32(_) => Err(NotAttached),
+        }
+    }
+
+    /// What came of it, once.
+    pub(crate) fn take_usb_answer(&mut self) -> Option<UsbAnswer> {
+        match self {
+            Self::Nrf(soc) => soc.take_usb_answer(),
+            Self::Stm32(_) => None,
+        }
     }
 
     pub(crate) fn drain_pin_edges(&mut self) -> std::vec::Drain<'_, PinEdge> {

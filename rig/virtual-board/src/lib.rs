@@ -15,6 +15,7 @@ pub mod nrf;
 pub mod sensor;
 pub mod stm32;
 pub mod supply;
+pub mod usb;
 pub mod wiring;
 
 mod seed;

@@ -1,15 +1,17 @@
 //! The nRF51822 and the nRF52840 around their cores: memory, flash controller, and the peripherals that bare firmware needs.
 //!
 //! Boundary: registers and time. The chip does not know its supply or what hangs on its pins; [`crate::board`] does. Modelled:
-//! FICR, UICR, NVMC, POWER, CLOCK, GPIO, GPIOTE, PPI, TIMER, RTC, WDT, RNG, TEMP, UART and TWI without DMA. The software interrupts
+//! FICR, UICR, NVMC, POWER, CLOCK, GPIO, GPIOTE, PPI, TIMER, RTC, WDT, RNG, TEMP, UART and TWI without DMA, and of USBD the attachment and control
+//! endpoint 0. The software interrupts
 //! (SWI) have no registers and work through the NVIC. Everything else in the peripheral address space (RADIO, SPI, SPIS, ADC, SAADC,
-//! ECB, CCM, AAR, QDEC, LPCOMP, COMP, EGU, PWM, PDM, I2S, USBD, QSPI, NFCT, MWU, MPU, ACL, CRYPTOCELL, all DMA variants) reads as
+//! ECB, CCM, AAR, QDEC, LPCOMP, COMP, EGU, PWM, PDM, I2S, QSPI, NFCT, MWU, MPU, ACL, CRYPTOCELL, all DMA variants) reads as
 //! zero, ignores writes and does not fault.
 //!
 //! Of the nRF52840's NVMC two things are missing. The core stalls until an operation has ended also when it executes from RAM, where
 //! silicon would go on and poll READY or READYNEXT: here it only ever sees them set, and a debugger sees them clear. ERASEPAGEPARTIAL
 //! is ignored.
 
+mod boot_code;
 mod entropy;
 mod identity;
 mod peripheral;
@@ -23,6 +25,7 @@ mod thermometer;
 mod timer;
 mod twi;
 mod uart;
+mod usbd;
 mod watchdog;
 
 pub use soc::Soc;

@@ -85,7 +85,8 @@ impl Board {
     /// Reads at `address` as the debugger's access port does.
     pub(crate) fn debug_read(&mut self, address: u32, width: Width) -> Result<u32, Refused> {
         self.let_debugger_in(address)?;
-        let value = self.core.debug_read(&mut self.soc, address, width)?;
+        let core = &mut self.core;
+        let value = self.soc.past_the_bootloader(|soc| core.debug_read(soc, address, width))?;
         if address == DHCSR && matches!(self.life, Life::Starting { .. } | Life::Held { .. }) {
             // S_RESET_ST is cleared by reading it only once the reset is over.
             self.core.stay_in_reset();

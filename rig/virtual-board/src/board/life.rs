@@ -211,6 +211,7 @@ impl Board {
             self.follow_reset();
             self.follow_brown_out();
         }
+        self.choose_code();
         self.boots += 1;
         self.record(LifeEvent::Boot(cause));
         self.core.reset(&mut self.soc);

@@ -212,6 +212,17 @@ impl Pins {
         self.observe()
     }
 
+    /// What the outside does to `pin`.
+    pub(crate) fn outside(&self, pin: Pin) -> Level {
+        let (port, number) = pin.place();
+        let Some(port) = self.ports.get(port) else { return Level::Floating };
+        match (port.driven >> number & 1, port.driven_high >> number & 1) {
+            (0, _) => Level::Floating,
+            (_, 0) => Level::Low,
+            _ => Level::High,
+        }
+    }
+
     /// What the chip does to `pin`.
     pub(crate) fn drive(&self, pin: Pin) -> Drive {
         let (port, number) = pin.place();

@@ -81,6 +81,7 @@ pub(crate) struct PowerClock {
     rate: CoreRate,
     reset_reasons: u32,
     retained: [u32; 2],
+    bus_power: bool,
     power_fail: u32,
     dcdc: u32,
     ram_power: u32,
@@ -101,6 +102,7 @@ impl PowerClock {
             rate,
             reset_reasons: 0,
             retained: [0; 2],
+            bus_power: false,
             power_fail: 0,
             dcdc: 0,
             ram_power: 0xF,
@@ -119,12 +121,33 @@ impl PowerClock {
     pub(crate) fn reset(&mut self, cause: ResetCause) {
         let reasons = if cause == ResetCause::PowerOn { 0 } else { self.reset_reasons | cause.bit() };
         let retained = if cause.reaches_retained_registers() { [0; 2] } else { self.retained };
-        *self = Self { reset_reasons: reasons, retained, ..Self::new(self.rate) };
+        let bus_power = self.bus_power;
+        *self = Self { reset_reasons: reasons, retained, bus_power, ..Self::new(self.rate) };
     }
 
     /// The reset reasons that firmware has not cleared.
     pub(crate) fn reset_reasons(&self) -> u32 {
         self.reset_reasons
+    }
+
+    /// GPREGRET: what a start leaves for the one after it.
+    pub(crate) fn retained(&self) -> u32 {
+        self.retained[0]
+    }
+
+    /// Forgets it.
+    pub(crate) fn forget_retained(&mut self) {
+        self.retained = [0; 2];
+    }
+
+    /// Whether there is voltage on VBUS. It outlasts every reset.
+    pub(crate) fn set_bus_power(&mut self, present: bool) {
+        self.bus_power = present;
+    }
+
+    /// The same.
+    pub(crate) fn has_bus_power(&self) -> bool {
+        self.bus_power
     }
 
     /// Whether firmware asked for System OFF.
@@ -218,6 +241,8 @@ impl Peripheral for PowerClock {
                     0b1111
                 }
             }
+            // USBREGSTATUS: VBUSDETECT and OUTPUTRDY, without the millisecond between them.
+            0x438 if self.rate == CoreRate::Mhz64 => 0b11 * u32::from(self.bus_power),
             0x510 => self.power_fail,
             0x518 => self.low_source,
             0x51C => self.retained[0],

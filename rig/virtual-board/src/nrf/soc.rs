@@ -10,6 +10,7 @@ use crate::chip::{
 };
 use crate::flash::Flash;
 use crate::nrf::Part;
+use crate::nrf::boot_code::BootCode;
 use crate::nrf::entropy::Rng;
 use crate::nrf::identity::Identity;
 use crate::nrf::peripheral::{EventSet, NEVER, NONE, Peripheral, bits};
@@ -22,10 +23,13 @@ use crate::nrf::thermometer::Thermometer;
 use crate::nrf::timer::Timer;
 use crate::nrf::twi::{Twi, TwoWireDevice};
 use crate::nrf::uart::Uart;
+use crate::nrf::usbd::Usbd;
 use crate::nrf::watchdog::Watchdog;
 use crate::seed::Noise;
+use crate::usb::{UsbDevice, UsbEdge};
 
 mod address;
+mod bus_device;
 mod unit;
 
 use unit::{PERIPHERALS, PPI, UNITS, Unit, unit_at};
@@ -64,7 +68,14 @@ pub struct Soc {
     thermometer: Thermometer,
     rng: Rng,
     watchdog: Watchdog,
+    usbd: Usbd,
     ppi: Ppi,
+    /// What it was on USB when that was last looked at, and every change since they were taken.
+    on_usb: Option<UsbDevice>,
+    usb_edges: Vec<UsbEdge>,
+    boot_code: Option<BootCode>,
+    /// Whether the core executes the bootloader's code in place of the flash's.
+    in_bootloader: bool,
     /// Per unit, the cycle at which it must be advanced; `next` is the least of them.
     due: [u64; UNITS.len()],
     next: u64,
@@ -98,7 +109,12 @@ impl Soc {
             thermometer: Thermometer::new(rate),
             rng: Rng::new(rate, noise_of_rng(seed)),
             watchdog: Watchdog::new(rate),
+            usbd: Usbd::new(),
             ppi: Ppi::new(resources.ppi),
+            on_usb: None,
+            usb_edges: Vec::new(),
+            boot_code: None,
+            in_bootloader: false,
             due: [NEVER; UNITS.len()],
             next: NEVER,
             lines: 0,
@@ -194,6 +210,9 @@ impl Soc {
         } else if self.watchdog.is_running() {
             self.power.require_low_frequency();
         }
+        self.usbd.reset();
+        self.in_bootloader = false;
+        self.follow_usb(clock.cycle);
         self.ppi = Ppi::new(resources.ppi);
         self.flash_mode = FlashMode::Read;
         self.cache = 0;
@@ -208,6 +227,9 @@ impl Soc {
     pub(crate) fn lose_power(&mut self, at: u64) {
         self.flash.forget_waiting();
         self.pins.reset(at);
+        self.usbd.reset();
+        self.in_bootloader = false;
+        self.follow_usb(at);
         self.halt = Some(Halt::PowerLost);
     }
 
@@ -318,6 +340,7 @@ impl Soc {
             Unit::Thermometer => &mut self.thermometer,
             Unit::Rng => &mut self.rng,
             Unit::Watchdog => &mut self.watchdog,
+            Unit::Usbd => &mut self.usbd,
         }
     }
 
@@ -359,6 +382,7 @@ impl Soc {
             Unit::Uart if self.uart.wire().wants_attention(self.watch.console) => self.pause(clock),
             Unit::PowerClock => self.follow_power(clock),
             Unit::Watchdog => self.follow_watchdog(clock),
+            Unit::Usbd => self.follow_usb(clock.cycle),
             _ => {}
         }
         self.tell_core(lines, next, clock);
@@ -424,7 +448,10 @@ impl Soc {
 
     fn run_task(&mut self, unit: Unit, offset: u32, clock: &mut Clock) -> EventSet {
         let edges = self.pins.edges().len();
-        let happened = self.peripheral(unit).task(offset, clock.cycle);
+        let mut happened = self.peripheral(unit).task(offset, clock.cycle);
+        if unit == Unit::Usbd {
+            happened |= self.move_for_usb();
+        }
         self.follow_pins(edges, clock);
         happened
     }
@@ -456,7 +483,7 @@ impl Soc {
 impl Bus for Soc {
     #[inline]
     fn fetch(&mut self, address: u32) -> Result<u16, BusFault> {
-        if let Some(bytes) = self.flash.read_code(address) {
+        if let Some(bytes) = self.read_code(address) {
             return Ok(u16::from_le_bytes(bytes));
         }
         let halfword = self.ram.read(address.wrapping_sub(RAM) as usize, Width::Half);
@@ -472,9 +499,9 @@ impl Bus for Soc {
             return Ok(value);
         }
         let code = match width {
-            Width::Byte => self.flash.read_code(address).map(|[byte]| u32::from(byte)),
-            Width::Half => self.flash.read_code(address).map(|bytes| u32::from(u16::from_le_bytes(bytes))),
-            Width::Word => self.flash.read_code(address).map(u32::from_le_bytes),
+            Width::Byte => self.read_code(address).map(|[byte]| u32::from(byte)),
+            Width::Half => self.read_code(address).map(|bytes| u32::from(u16::from_le_bytes(bytes))),
+            Width::Word => self.read_code(address).map(u32::from_le_bytes),
         };
         match code {
             Some(value) => Ok(value),
@@ -523,7 +550,11 @@ impl Bus for Soc {
 
     #[inline]
     fn code_page(&self, address: u32) -> Option<CodePage<'_>> {
-        self.flash.code_leaf(address).map(|(base, bytes)| CodePage { base, bytes })
+        let page = match self.boot_code_in_use().and_then(|code| code.page(address)) {
+            None => self.flash.code_leaf(address),
+            page => page,
+        };
+        page.map(|(base, bytes)| CodePage { base, bytes })
     }
 
     #[inline]

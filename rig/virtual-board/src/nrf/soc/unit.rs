@@ -30,9 +30,10 @@ pub(super) enum Unit {
     Thermometer,
     Rng,
     Watchdog,
+    Usbd,
 }
 
-pub(super) const UNITS: [Unit; 16] = [
+pub(super) const UNITS: [Unit; 17] = [
     Unit::PowerClock,
     Unit::Uart,
     Unit::Twi0,
@@ -49,6 +50,7 @@ pub(super) const UNITS: [Unit; 16] = [
     Unit::Thermometer,
     Unit::Rng,
     Unit::Watchdog,
+    Unit::Usbd,
 ];
 
 impl Unit {
@@ -71,6 +73,7 @@ impl Unit {
             Self::Timer3 => 0x1A,
             Self::Timer4 => 0x1B,
             Self::Rtc2 => 0x24,
+            Self::Usbd => 0x27,
         }
     }
 
@@ -79,10 +82,10 @@ impl Unit {
     }
 
     pub(super) const fn exists_on(self, part: Part) -> bool {
-        !matches!(self, Self::Timer3 | Self::Timer4 | Self::Rtc2) || matches!(part, Part::Nrf52840)
+        !matches!(self, Self::Timer3 | Self::Timer4 | Self::Rtc2 | Self::Usbd) || matches!(part, Part::Nrf52840)
     }
 
-    /// Its interrupt line as a mask. RTC2's is 36, beyond what an ARMv6-M NVIC has: it is polled.
+    /// Its interrupt line as a mask. RTC2's is 36 and USBD's 39, beyond what an ARMv6-M NVIC has: they are polled.
     pub(super) const fn line(self) -> u32 {
         if self.number() < 32 { 1 << self.number() } else { 0 }
     }
