@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use brickproof_firmware::{Firmware, KeyStore, PUBLISHED};
-use brickproof_instruments::{Drive, Failure, FailureKind, Kind, Output, Reading, now};
+use brickproof_instruments::{Deadline, Drive, Failure, FailureKind, Kind, Memory, Output, Reading, Region, now};
 use brickproof_light::{Calibration, Sample};
 use brickproof_trial::Stamp;
 use brickproof_units::{Instant, Span, Voltage};
@@ -22,6 +22,12 @@ use crate::station::{ACTION, OpenError, OpenStation, Restored, told};
 
 /// A line at the slowest usual rate; assumed, as for a trial.
 const SENDING: Span = Span::secs(5);
+/// Reading 2 MiB, over a slow probe; assumed, at 30 KiB/s.
+const READING_OUT: Span = Span::secs(90);
+/// Read between two looks at the deadline.
+const PIECE: usize = 4096;
+/// The length of a register.
+const WORD: u32 = 4;
 /// Instruments that have a safe state.
 const SAFE: [Kind; 3] = [Kind::Lines, Kind::Supply, Kind::Firewall];
 
@@ -38,13 +44,15 @@ pub enum Purpose {
     Console,
     /// To look at its light and to listen.
     Watch,
+    /// To read its memory and do nothing else to it.
+    ReadOut,
 }
 
 impl Purpose {
     fn needs(self, kind: Kind) -> bool {
         let own: &[Kind] = match self {
             Self::Power | Self::Reset => &[],
-            Self::Flash => &[Kind::Probe],
+            Self::Flash | Self::ReadOut => &[Kind::Probe],
             Self::Console => &[Kind::Console],
             Self::Watch => &[Kind::Console, Kind::Light],
         };
@@ -242,6 +250,73 @@ pub async fn flash(station: &OpenStation, firmware: &Firmware, keys: Keys) -> Re
     let written = Written { firmware: written.first().copied().unwrap_or_default(), keys: written.get(1).copied() };
     provision::restart(station).await?;
     Ok(written)
+}
+
+/// What reading a board did to it besides.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Attached {
+    /// It ran before and after, and meanwhile: nobody reset or stopped it.
+    WhileItRan,
+    /// It was off. It was held in reset until the probe had it halted before its first instruction.
+    BeforeItRan,
+    /// It was off, and its firmware ran from when it had power, because it could not be held in reset.
+    AfterItRan {
+        /// Why not.
+        because: String,
+    },
+}
+
+/// Reads memory of the board, in this order, and does nothing else to it. A board that is off is held in reset before it is fed, so that its
+/// firmware cannot change anything; one that has power is left running. The station must have left its safe state.
+///
+/// # Errors
+/// The probe's, also that the part keeps debuggers out; the supply's.
+pub async fn read_out(
+    station: &OpenStation,
+    source: Source,
+    regions: Vec<Region>,
+) -> Result<(Vec<Vec<u8>>, Attached), Failure> {
+    let attached = match source {
+        Source::LeftOn | Source::NotOurs => Attached::WhileItRan,
+        Source::Ours => {
+            let held = ask(station.probe()?, "hold the board in reset", provision::READING, |probe, deadline| {
+                probe.hold_reset(deadline)
+            });
+            let held = held.await;
+            feed(station, None).await?;
+            held.map_or_else(|failure| Attached::AfterItRan { because: told(&failure) }, |()| Attached::BeforeItRan)
+        }
+    };
+    let read = ask(station.probe()?, "read the board out", READING_OUT, move |probe, deadline| {
+        let mut read = Vec::new();
+        let looked = probe.look(
+            &mut |memory| {
+                read = regions.iter().map(|region| read_region(memory, *region, deadline)).collect::<Result<_, _>>()?;
+                Ok(())
+            },
+            deadline,
+        );
+        let detached = probe.detach(deadline);
+        looked.and(detached).map(|()| read)
+    });
+    Ok((read.await?, attached))
+}
+
+fn read_region(memory: &mut dyn Memory, region: Region, deadline: Deadline) -> Result<Vec<u8>, FailureKind> {
+    if let Region { address, length: WORD } = region {
+        // A register may have no bytes.
+        let mut word = [0];
+        memory.read_words(address, &mut word)?;
+        return Ok(word[0].to_le_bytes().to_vec());
+    }
+    let mut bytes = vec![0; region.length as usize];
+    for (index, piece) in bytes.chunks_mut(PIECE).enumerate() {
+        if deadline.has_passed() {
+            return Err(FailureKind::NoAnswer(deadline.within()));
+        }
+        memory.read(region.address + (index * PIECE) as u32, piece)?;
+    }
+    Ok(bytes)
 }
 
 /// Somebody who talks to a board.

@@ -25,5 +25,5 @@ mod slots;
 pub mod state;
 mod station;
 
-pub use brickproof_instruments::Failure;
+pub use brickproof_instruments::{Failure, Region};
 pub use station::{OpenError, OpenStation, Opened, Restored, told};

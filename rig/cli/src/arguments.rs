@@ -53,6 +53,8 @@ pub(crate) enum Command {
     Console(Console),
     /// What is wrong with a board, by its light, its log, or what somebody tells: ranked causes, and what to measure next
     Diagnose(Diagnose),
+    /// Read a returned unit out before anything else, say what it holds, and write a scenario that begins with exactly that
+    Autopsy(Autopsy),
     /// The boards that are known
     Board(Board),
     /// Let a virtual board live by the clock on the wall, for other people's tools
@@ -80,6 +82,37 @@ pub(crate) struct Diagnose {
     #[arg(long = "for", value_name = "TIME", default_value = "120s", requires = "bench")]
     pub(crate) looks_for: Span,
     /// How the answer is printed
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Autopsy {
+    /// Read the board of a station of this bench, and do nothing else to it
+    #[arg(long, value_name = "FILE", required_unless_present = "image", conflicts_with = "image")]
+    pub(crate) bench: Option<PathBuf>,
+    /// Which station; needed if the bench has several
+    #[arg(long, value_name = "STATION", requires = "bench")]
+    pub(crate) station: Option<String>,
+    /// A dump of the whole flash that was made elsewhere, raw
+    #[arg(long, value_name = "FILE", requires = "board")]
+    pub(crate) image: Option<PathBuf>,
+    /// A dump of its user configuration registers from the first one on, raw
+    #[arg(long, value_name = "FILE", requires = "image")]
+    pub(crate) uicr: Option<PathBuf>,
+    /// The kind of board that the dump is of
+    #[arg(long, value_name = "BOARD", requires = "image")]
+    pub(crate) board: Option<String>,
+    /// A key that belongs on this unit: a backup of its key area, or one key or server address as it stands in its slot; may be given several times
+    #[arg(long, value_name = "FILE")]
+    pub(crate) known: Vec<PathBuf>,
+    /// The same, of what belonged there before
+    #[arg(long, value_name = "FILE")]
+    pub(crate) stale: Vec<PathBuf>,
+    /// Write report, scenario and state to this folder, which must not be there yet. THE STATE HOLDS PRIVATE KEYS
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
+    /// How the report is printed
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: Format,
 }

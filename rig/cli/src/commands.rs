@@ -2,6 +2,7 @@
 //!
 //! Boundary: each turns its arguments into calls and ends with an exit status or a problem.
 
+pub(crate) mod autopsy;
 pub(crate) mod bench;
 pub(crate) mod board;
 pub(crate) mod campaign;

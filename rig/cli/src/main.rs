@@ -36,6 +36,7 @@ fn main() -> ExitCode {
         Command::Flash(flash) => commands::flash::flash(&flash),
         Command::Console(console) => commands::console::console(&console),
         Command::Diagnose(diagnose) => commands::diagnose::diagnose(&diagnose),
+        Command::Autopsy(autopsy) => commands::autopsy::autopsy(&autopsy),
         Command::Board(board) => commands::board::board(&board.command),
     });
     let exit = outcome.unwrap_or_else(|problem| output::problem(&problem));

@@ -12,4 +12,6 @@ pub use image::{Firmware, FirmwareError, UICR};
 pub use memory::{Memory, ReadMemory};
 pub use ring::{Compared, KeyRing, Superseded, nothing_saved, written};
 pub use state::{FLASH_FILE, MANIFEST, State, StateError, UICR_FILE};
-pub use store::{KeyStore, PUBLISHED, Published, StoreError, alternates, private_keys, private_keys_of, told};
+pub use store::{
+    KeyStore, PUBLISHED, Published, StoreError, alternates, known_keys, private_keys, private_keys_of, told,
+};

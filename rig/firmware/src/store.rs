@@ -8,8 +8,8 @@ use std::sync::{Arc, LazyLock};
 use brickproof_boards::BoardProfile;
 use brickproof_keys::lantern_layout::{self, Area, Chip, CopyState, FlashContent, Store};
 use brickproof_keys::{
-    Algorithm, Alternates, Corruption, Fingerprint, Host, KeySet, Part, ServerAddress, Slot, SlotContent, SlotShape,
-    check, device_key_from_seed, seeded_device_key,
+    Algorithm, Alternates, Corruption, Fingerprint, Host, KeySet, KnownKey, Part, ServerAddress, Slot, SlotContent,
+    SlotShape, Standing, check, device_key_from_seed, seeded_device_key,
 };
 use brickproof_scenario::plan;
 
@@ -255,6 +255,25 @@ pub fn private_keys_of(board: &BoardProfile, firmware: &Firmware) -> Vec<SlotCon
     let Some(chip) = chip_with_areas_of(board).filter(|_| firmware.is_as_found()) else { return Vec::new() };
     let areas = [Area::A, Area::B].map(|area| firmware.image().get(area_range(chip, area)).unwrap_or_default());
     areas.iter().filter_map(|area| SlotContent::from_dct(Slot::DevicePrivate, area)).collect()
+}
+
+/// The published contents and what they are to a board that the rig provisioned.
+pub fn known_keys() -> Vec<KnownKey> {
+    let keys = &*PUBLISHED;
+    let key = |name: &str, standing, content: &SlotContent| KnownKey {
+        name: name.to_owned(),
+        standing,
+        content: content.clone(),
+    };
+    vec![
+        key("device-old", Standing::Registered, &keys.device_old),
+        key("server", Standing::Registered, &keys.server),
+        key("server-address", Standing::Registered, &keys.address),
+        key("device-new", Standing::Foreign, &keys.device_new),
+        key("device-stale", Standing::Superseded, &stale_key()),
+        key("server-other", Standing::Foreign, &keys.server_other),
+        key("address-elsewhere", Standing::Foreign, &keys.wrong_address),
+    ]
 }
 
 /// The seeds of device keys that no cloud knows: one that it may have known once, and one of somebody else.

@@ -212,6 +212,12 @@ pub trait Probe: Send {
     fn reset(&mut self, deadline: Deadline) -> Result<Moment, Failure>;
     /// Lets go of the device as it is, so that nothing of a debugger is left on it; whatever is asked next attaches anew.
     fn detach(&mut self, deadline: Deadline) -> Result<(), Failure>;
+    /// Holds RESET from now on, also while the device has no power: whatever looks into its memory next attaches under it and finds the core
+    /// halted before its first instruction, where it stays until [`Self::detach`]. Only for a device that is off: one that runs is reset by it.
+    fn hold_reset(&mut self, _deadline: Deadline) -> Result<(), Failure> {
+        let kind = FailureKind::Unsupported("this probe does not hold a device in reset".to_owned());
+        Err(Failure::new("probe", "hold the device in reset", kind))
+    }
     /// Does something with the memory of the device while it runs. Done once or not at all, and never by resetting the device.
     fn look(&mut self, _act: &mut Look<'_>, _deadline: Deadline) -> Result<(), Failure> {
         let kind = FailureKind::Unsupported("this probe does not look into a device that runs".to_owned());

@@ -64,6 +64,40 @@ pub enum SlotState {
         of: String,
         /// The first byte that is missing.
         first_bad: usize,
+        /// Whether that byte's word was begun: between it and the 0xFF are up to four bytes of which some bits are written.
+        begun: bool,
+    },
+    /// A known key of which these bytes, which are not all of the rest, read 0xFF.
+    Gap {
+        /// Which key.
+        of: String,
+        /// The first byte that is gone.
+        from: usize,
+        /// The first byte after it that is there.
+        to: usize,
+    },
+    /// A known key of which bits were set and none cleared: an erase that was cut, or a write.
+    BitsSet {
+        /// Which key.
+        of: String,
+        /// How many.
+        bits: u32,
+        /// The first byte with one.
+        first_bad: usize,
+    },
+    /// A known key of which bits were cleared and none set: something was written over it without an erase.
+    BitsCleared {
+        /// Which key.
+        of: String,
+        /// How many.
+        bits: u32,
+        /// The first byte with one.
+        first_bad: usize,
+    },
+    /// Nearly every byte is 0xFF, the others belong to nothing that is known: an erase that was cut near its end.
+    AlmostBlank {
+        /// How many bytes are not.
+        stragglers: usize,
     },
     /// A known key with one bit turned over.
     OneBit {
@@ -90,6 +124,12 @@ pub enum SlotState {
     },
 }
 
+/// One byte in so many may be left over of what was erased: beyond that an erase was cut long before its end. The bound by which Adafruit's
+/// WipperSnapper takes a file for erased (pull request 942).
+const STRAGGLERS: usize = 64;
+/// Bytes that are programmed together on the parts that are supported.
+const WORD: usize = 4;
+
 /// What became of a bit. Flash that loses charge sets bits; writing clears them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Flip {
@@ -109,7 +149,7 @@ impl SlotState {
         if bytes.iter().all(|byte| *byte == 0) {
             return Self::Zeroed;
         }
-        let candidates = || known.iter().filter(|key| key.content.slot() == content.slot());
+        let candidates = || known.iter().filter(|key| key.content.shape() == content.shape());
         if let Some(key) = candidates().find(|key| key.content == *content) {
             return Self::known(key);
         }
@@ -119,8 +159,14 @@ impl SlotState {
         if let Some(state) = candidates().find_map(|key| torn(key, bytes)) {
             return state;
         }
+        if let Some(state) = candidates().find_map(|key| gap(key, bytes)) {
+            return state;
+        }
+        let stragglers = bytes.iter().filter(|byte| **byte != ERASED).count();
         match check(content) {
             Ok(()) => Self::ValidUnknown { fingerprint: content.fingerprint() },
+            Err(_) if stragglers <= bytes.len() / STRAGGLERS => Self::AlmostBlank { stragglers },
+            Err(_) if let Some(state) = nearest_of_one_way(candidates(), bytes) => state,
             Err(fault) => {
                 let registered = candidates().find(|key| key.standing == Standing::Registered);
                 Self::Damaged { fault, first_bad: registered.and_then(|key| first_difference(key, bytes)) }
@@ -156,8 +202,68 @@ fn one_bit(key: &KnownKey, bytes: &[u8]) -> Option<SlotState> {
 
 fn torn(key: &KnownKey, bytes: &[u8]) -> Option<SlotState> {
     let first_bad = first_difference(key, bytes)?;
-    let rest_is_erased = bytes[first_bad..].iter().all(|byte| *byte == ERASED);
-    (first_bad > 0 && rest_is_erased).then(|| SlotState::Torn { of: key.name.clone(), first_bad })
+    let is_erased = |bytes: &[u8]| bytes.iter().all(|byte| *byte == ERASED);
+    let expected = &key.content.expose()[first_bad..];
+    let found = &bytes[first_bad..];
+    // A word is programmed at once, wherever the slot begins within one.
+    let (word, rest) = found.split_at(WORD.min(found.len()));
+    let begun = !is_erased(word);
+    let is_word = word.iter().zip(expected).all(|(found, expected)| found & expected == *expected);
+    (first_bad > 0 && is_erased(rest) && is_word).then(|| SlotState::Torn { of: key.name.clone(), first_bad, begun })
+}
+
+/// Bytes that read 0xFF, and before and after them the key.
+fn gap(key: &KnownKey, bytes: &[u8]) -> Option<SlotState> {
+    let expected = key.content.expose();
+    let from = first_difference(key, bytes)?;
+    let to = expected.iter().zip(bytes).rposition(|(expected, found)| expected != found)? + 1;
+    let is_gone = bytes[from..to].iter().all(|byte| *byte == ERASED);
+    is_gone.then(|| SlotState::Gap { of: key.name.clone(), from, to })
+}
+
+/// The key from which the bytes differ in the fewest bits, all of them turned the same way. Something must be left of it: half of the bits that
+/// make it a key, assumed, for fewer may be any key's.
+fn nearest_of_one_way<'k>(keys: impl Iterator<Item = &'k KnownKey>, bytes: &[u8]) -> Option<SlotState> {
+    let turned = |key: &'k KnownKey| {
+        let pairs = || key.content.expose().iter().zip(bytes);
+        let set: u32 = pairs().map(|(expected, found)| (!expected & found).count_ones()).sum();
+        let cleared: u32 = pairs().map(|(expected, found)| (expected & !found).count_ones()).sum();
+        let zeros: u32 = key.content.expose().iter().map(|byte| byte.count_zeros()).sum();
+        let is_left = match (set, cleared) {
+            (_, 0) => set * 2 <= zeros,
+            (0, _) => cleared * 2 <= key.content.expose().len() as u32 * 8 - zeros,
+            _ => false,
+        };
+        is_left.then_some((set + cleared, set, key))
+    };
+    let (bits, set, key) = keys.filter_map(turned).min_by_key(|(bits, ..)| *bits)?;
+    let (of, first_bad) = (key.name.clone(), first_difference(key, bytes)?);
+    Some(if set > 0 {
+        SlotState::BitsSet { of, bits, first_bad }
+    } else {
+        SlotState::BitsCleared { of, bits, first_bad }
+    })
+}
+
+impl SlotState {
+    /// The word for its class, as reports count it.
+    pub const fn class(&self) -> &'static str {
+        match self {
+            Self::Good { .. } => "good",
+            Self::Stale { .. } => "stale",
+            Self::Foreign { .. } => "foreign",
+            Self::Blank => "blank",
+            Self::Zeroed => "zeroed",
+            Self::Torn { .. } => "torn",
+            Self::OneBit { .. } => "one_bit",
+            Self::Gap { .. } => "gap",
+            Self::BitsSet { .. } => "bits_set",
+            Self::BitsCleared { .. } => "bits_cleared",
+            Self::AlmostBlank { .. } => "almost_blank",
+            Self::ValidUnknown { .. } => "valid_unknown",
+            Self::Damaged { .. } => "garbage",
+        }
+    }
 }
 
 impl fmt::Display for SlotState {
@@ -169,7 +275,24 @@ impl fmt::Display for SlotState {
             Self::Foreign { name, fingerprint } => write!(f, "valid but wrong: {name} ({fingerprint})"),
             Self::Blank => f.write_str("blank"),
             Self::Zeroed => f.write_str("zeroed"),
-            Self::Torn { of, first_bad } => write!(f, "torn write of {of}: blank from byte {first_bad} on"),
+            Self::Torn { of, first_bad, begun: false } => {
+                write!(f, "torn write of {of}: blank from byte {first_bad} on")
+            }
+            Self::Torn { of, first_bad, begun: true } => {
+                write!(f, "torn write of {of}: cut in the word with byte {first_bad}, blank after it")
+            }
+            Self::Gap { of, from, to } if from + 1 == *to => write!(f, "{of} with byte {from} erased"),
+            Self::Gap { of, from, to } => write!(f, "{of} with bytes {from} to {} erased", to - 1),
+            Self::BitsSet { of, bits, first_bad } => {
+                write!(f, "{of} with {bits} bits set from byte {first_bad} on, none cleared: a cut erase or write")
+            }
+            Self::BitsCleared { of, bits, first_bad } => {
+                write!(f, "{of} with {bits} bits cleared from byte {first_bad} on, none set: written over unerased")
+            }
+            Self::AlmostBlank { stragglers: 1 } => f.write_str("blank but for 1 byte: an erase cut near its end"),
+            Self::AlmostBlank { stragglers } => {
+                write!(f, "blank but for {stragglers} bytes: an erase cut near its end")
+            }
             Self::OneBit { of, offset, bit, flip } => {
                 let flip = match flip {
                     Flip::Set => "set",
@@ -220,7 +343,16 @@ mod tests {
             state(old.map(|bytes| bytes[40..].fill(0xff))),
             state(old.map(|bytes| bytes[17] ^= 0x08)),
             state(old.map(|bytes| bytes[0] = 0xff)),
-            state(SlotContent::new(Slot::ServerAddress, &[9, 9]).unwrap()),
+            state(old.map(|bytes| bytes[30..50].fill(0xff))),
+            state(old.map(|bytes| {
+                bytes[40] |= 0x0f;
+                bytes[41..].fill(0xff);
+            })),
+            state(old.map(|bytes| bytes.iter_mut().step_by(3).for_each(|byte| *byte |= 0x11))),
+            state(old.map(|bytes| bytes.iter_mut().step_by(3).for_each(|byte| *byte &= 0xee))),
+            state(SlotContent::blank(Slot::DevicePrivate).map(|bytes| bytes[100] = 0x7f)),
+            state(old.map(|bytes| bytes.reverse())),
+            state(SlotContent::new(Slot::ServerAddress, &[9; 20]).unwrap()),
         ];
         insta::assert_snapshot!(states.join("\n"), @r"
         good: device-old (1da0e8329da0beb6)
@@ -231,6 +363,12 @@ mod tests {
         zeroed
         torn write of device-old: blank from byte 40 on
         device-old with bit 3 of byte 17 set
+        device-old with byte 0 erased
+        device-old with bytes 30 to 49 erased
+        torn write of device-old: cut in the word with byte 40, blank after it
+        device-old with 47 bits set from byte 0 on, none cleared: a cut erase or write
+        device-old with 81 bits cleared from byte 0 on, none set: written over unerased
+        blank but for 1 byte: an erase cut near its end
         damaged from byte 0 on: no DER sequence at byte 0
         damaged: address type 0x09 is neither IPv4 (0x00) nor domain (0x01)
         ");

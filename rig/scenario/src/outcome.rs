@@ -136,11 +136,12 @@ impl Reader<'_, '_> {
         let Some(node) = demand.then else { return Some(Expected::Passed) };
         let expected = self.expected_of(node)?;
         if let (Expected::Bricked { .. }, Some(steps)) = (&expected, steps)
-            && !can_brick(steps)
+            && !can_brick(steps, self.has_state)
         {
             let message = "a brick is expected, but nothing is done that could cause one and be noticed";
             let causeless = Mistake::new(MistakeKind::CauselessBrick, node.place, message);
-            self.decoder.report(causeless.help("it takes a `fault` or a `corrupt`, and an `expect` after it"));
+            self.decoder
+                .report(causeless.help("it takes a `fault`, a `corrupt` or a `state`, and an `expect` after it"));
             return None;
         }
         Some(expected)
@@ -166,14 +167,14 @@ impl Reader<'_, '_> {
 }
 
 /// Whether something harmful is followed by something that can be missed.
-fn can_brick(steps: &[Step]) -> bool {
+fn can_brick(steps: &[Step], begins_in_a_state: bool) -> bool {
     let harms = |step: &Step| matches!(step.action, StepAction::Fault { .. } | StepAction::Corrupt { .. });
     let notices = |step: &Step| match &step.action {
         StepAction::Expect(_) => true,
         StepAction::Measure(measurement) => matches!(measurement.what, Measurand::TimeUntil { .. }),
         _ => false,
     };
-    steps.iter().skip_while(|step| !harms(step)).any(notices)
+    steps.iter().skip_while(|step| !begins_in_a_state && !harms(step)).any(notices)
 }
 
 #[cfg(test)]
@@ -191,9 +192,10 @@ mod tests {
         let identity = Condition::Identity(Vec::new());
         let expectation = crate::plan::Expectation { condition: identity, within: Span::ZERO, holds: None };
         let expect = step(StepAction::Expect(expectation));
-        assert!(can_brick(&[fault.clone(), expect.clone()]));
-        assert!(!can_brick(&[expect.clone(), fault.clone()]), "nobody looks after the fault");
-        assert!(!can_brick(&[expect]));
-        assert!(!can_brick(&[fault]));
+        assert!(can_brick(&[fault.clone(), expect.clone()], false));
+        assert!(!can_brick(&[expect.clone(), fault.clone()], false), "nobody looks after the fault");
+        assert!(!can_brick(&[expect.clone()], false));
+        assert!(can_brick(&[expect], true), "what was found did the harm");
+        assert!(!can_brick(&[fault], false));
     }
 }

@@ -487,7 +487,13 @@ impl Trial {
     fn take_answer(&mut self, id: ActionId, result: Result<Achieved, CommandError>) {
         match self.stage {
             Stage::Provisioning(request) if request.id == id => match result {
-                Ok(_) => self.begin_steps(),
+                Ok(_) => {
+                    if self.plan.state.is_some() {
+                        // It was harmed wherever it comes from.
+                        self.harmed_at.get_or_insert(self.now);
+                    }
+                    self.begin_steps();
+                }
                 Err(error) => self.bench_failed(&error),
             },
             Stage::MakingSafe(request) if request.id == id => self.finish(result),

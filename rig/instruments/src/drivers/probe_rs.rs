@@ -99,7 +99,7 @@ impl Factory for ProbeRsFactory {
         let attach = if settings.text("attach") == Some(UNDER_RESET) { Attach::UnderReset } else { Attach::Running };
         // Only the probe must be there: the board may have no power yet.
         plug.open().map_err(|kind| Failure::new(&device, "open it", kind))?;
-        Ok(Instrument::Probe(Box::new(Attached { device, plug, attach, session: None, reset: Reset::Not })))
+        Ok(Instrument::Probe(Box::new(Attached { device, plug, attach, session: None, held: None, reset: Reset::Not })))
     }
 }
 
@@ -143,6 +143,8 @@ struct Attached<P> {
     attach: Attach,
     /// Kept between calls; it breaks when the board loses power.
     session: Option<Session>,
+    /// A probe that holds RESET and has not attached yet.
+    held: Option<OpenProbe>,
     /// A reset by this driver: probe-rs waits for the chip's own note of it, and takes that.
     reset: Reset,
 }
@@ -155,10 +157,15 @@ enum Reset {
 }
 
 impl<P: Plug> Attached<P> {
-    fn attach(&self, how: Attach) -> Result<Session, FailureKind> {
+    fn open_for_swd(&self) -> Result<OpenProbe, FailureKind> {
         let mut probe = self.plug.open()?;
         // Black Magic's driver refuses to attach without.
         probe.select_protocol(WireProtocol::Swd).map_err(|error| kind(&error))?;
+        Ok(probe)
+    }
+
+    fn attach(&self, how: Attach) -> Result<Session, FailureKind> {
+        let probe = self.open_for_swd()?;
         // No permission to erase everything: a locked chip stays locked.
         let permissions = Permissions::default();
         let mut session = match how {
@@ -231,13 +238,32 @@ impl<P: Plug> Probe for Attached<P> {
     fn detach(&mut self, _deadline: Deadline) -> Result<(), Failure> {
         // A session takes its breakpoints and its hold on the core back as it goes.
         self.session = None;
+        if let Some(mut probe) = self.held.take() {
+            let released = probe.target_reset_deassert();
+            released.map_err(|error| Failure::new(&self.device, "let the board out of reset", kind(&error)))?;
+        }
+        Ok(())
+    }
+
+    fn hold_reset(&mut self, _deadline: Deadline) -> Result<(), Failure> {
+        self.session = None;
+        let fail = |kind| Failure::new(&self.device, "hold the board in reset", kind);
+        let mut probe = self.open_for_swd().map_err(fail)?;
+        probe.target_reset_assert().map_err(|error| fail(kind(&error)))?;
+        self.reset = Reset::ByUs;
+        self.held = Some(probe);
         Ok(())
     }
 
     fn look(&mut self, act: &mut Look<'_>, deadline: Deadline) -> Result<(), Failure> {
+        let held = self.held.take();
         let fail = |kind| Failure::new(&self.device, "look into the board's memory", kind);
         let mut session = match self.session.take() {
             Some(session) => session,
+            // It halts before its first instruction, and is not let run.
+            None if let Some(held) = held => held
+                .attach_under_reset(self.plug.target(), Permissions::default())
+                .map_err(|error| fail(kind(&error)))?,
             // Never under reset: then it would be the look that resets the board.
             None => self.attach(Attach::Running).map_err(fail)?,
         };

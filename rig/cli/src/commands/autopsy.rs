@@ -1,0 +1,182 @@
+//! `brickproof autopsy`: reads a returned unit out before anything else is done to it, says what it holds, and writes a scenario that begins with
+//! exactly that.
+//!
+//! Boundary: reads and writes files, and has a station read. What was read means is `brickproof-autopsy`'s. Nothing is written to a board.
+
+use std::fs::{self, DirBuilder, OpenOptions};
+use std::io::Write as _;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::Path;
+use std::sync::Arc;
+
+use brickproof_autopsy::{Findings, Reading, STATE_FOLDER, as_json, foretell, known_with, scenario, tell, wanted};
+use brickproof_bench::Region;
+use brickproof_bench::desk::{self, Attached, Purpose};
+use brickproof_boards::BoardProfile;
+use brickproof_firmware::State;
+use brickproof_keys::lantern_layout::AREA_SIZE;
+use brickproof_keys::{KnownKey, Slot, SlotContent, Standing, check};
+
+use crate::arguments::{Autopsy, Format, OneStation};
+use crate::exit::{Exit, Problem};
+use crate::library::{self, library};
+use crate::stations::{self, Afterwards, AtDesk, failed};
+use crate::{files, output};
+
+/// Nobody but their owner reads what may hold private keys.
+const OURS_ALONE: u32 = 0o600;
+const OUR_FOLDER: u32 = 0o700;
+
+pub(crate) fn autopsy(arguments: &Autopsy) -> Result<Exit, Problem> {
+    // Before a board is read for nothing.
+    if arguments.out.exists() {
+        return Err(Problem::Selection {
+            what: format!("{} is there already", arguments.out.display()),
+            help: "name a folder that is not: what was found before is not written over".to_owned(),
+        });
+    }
+    match &arguments.bench {
+        Some(bench) => of_station(bench, arguments),
+        None => {
+            let board = library::board(arguments.board.as_deref().unwrap_or_default())?;
+            let known = known(arguments, board)?;
+            conclude(board, &of_dump(arguments)?, &known, arguments)
+        }
+    }
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, Problem> {
+    fs::read(path).map_err(|source| Problem::Unreadable { path: path.to_owned(), source })
+}
+
+fn of_dump(arguments: &Autopsy) -> Result<Reading, Problem> {
+    let image = arguments.image.as_deref().unwrap_or(Path::new(""));
+    let user = arguments.uicr.as_deref().map_or(Ok(Vec::new()), read)?;
+    Ok(Reading::of_dump(format!("as it stands in {}", files::label(image)), read(image)?, user))
+}
+
+fn of_station(bench: &Path, arguments: &Autopsy) -> Result<Exit, Problem> {
+    let on = OneStation { bench: bench.to_owned(), station: arguments.station.clone() };
+    let (bench, station) = stations::one(&on)?;
+    let board = Arc::clone(&station.board);
+    let known = known(arguments, &board)?;
+    let mut reading = None;
+    let exit = stations::block_on(async |state| {
+        let desk = AtDesk::open(&bench, &station, &state, Purpose::ReadOut).await?;
+        let wanted = wanted(&board);
+        let regions = wanted.iter().map(|it| Region { address: it.address, length: it.length }).collect();
+        let work = async {
+            let read = desk::read_out(&desk.station, desk.source, regions).await;
+            let (bytes, attached) = read.map_err(|failure| failed(&failure))?;
+            let how = format!("read out of {} through its probe; {}", desk.station.name(), told(&attached));
+            reading = Some(Reading::of(how, &wanted, bytes));
+            Ok(Exit::Passed)
+        };
+        desk.work("autopsy", work, Afterwards::Safe).await
+    })?;
+    match reading {
+        Some(reading) => conclude(&board, &reading, &known, arguments),
+        None => Ok(exit),
+    }
+}
+
+fn told(attached: &Attached) -> String {
+    match attached {
+        Attached::WhileItRan => "it had power and ran on, neither reset nor halted".to_owned(),
+        Attached::BeforeItRan => {
+            "it was off, and was held in reset until its core was halted before the first instruction".to_owned()
+        }
+        Attached::AfterItRan { because } => {
+            format!("it was off, and ITS FIRMWARE RAN before it was read: {because}")
+        }
+    }
+}
+
+/// The keys that somebody gives, and those that are published.
+fn known(arguments: &Autopsy, board: &BoardProfile) -> Result<Vec<KnownKey>, Problem> {
+    let mut given = Vec::new();
+    for (paths, standing) in [(&arguments.known, Standing::Registered), (&arguments.stale, Standing::Superseded)] {
+        for path in paths {
+            let contents = contents_of(board, &read(path)?);
+            if contents.is_empty() {
+                return Err(Problem::Selection {
+                    what: format!(
+                        "{} holds no key and no server address that a {} could have",
+                        path.display(),
+                        board.name
+                    ),
+                    help: "give a key as DER, the bytes of a slot, or a backup of a key area (.keys)".to_owned(),
+                });
+            }
+            let stem = path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
+            given.extend(contents.into_iter().map(|content| KnownKey { name: stem.clone(), standing, content }));
+        }
+    }
+    Ok(known_with(given))
+}
+
+/// What a file holds: the slots of a key area that are in order, or one of them.
+fn contents_of(board: &BoardProfile, bytes: &[u8]) -> Vec<SlotContent> {
+    let Some(keys) = &board.keys else { return Vec::new() };
+    let content = |slot: Slot, bytes: &[u8]| SlotContent::shaped(keys.shape(slot)?, bytes).ok();
+    let in_order = |content: &SlotContent| check(content).is_ok();
+    if bytes.len() == AREA_SIZE {
+        let slots = keys
+            .slots
+            .iter()
+            .filter_map(|place| content(place.slot, bytes.get(place.offset.0 as usize..place.end() as usize)?));
+        return slots.filter(in_order).collect();
+    }
+    keys.slots.iter().filter_map(|place| content(place.slot, bytes)).find(in_order).into_iter().collect()
+}
+
+fn conclude(board: &BoardProfile, reading: &Reading, known: &[KnownKey], arguments: &Autopsy) -> Result<Exit, Problem> {
+    let state = State::new(board, reading.flash.clone(), reading.user.clone()).map_err(|error| Problem::Selection {
+        what: format!("this is no state of a {}: {error}", board.name),
+        help: "read the whole flash, from its first byte to its last".to_owned(),
+    })?;
+    let findings = Findings::of(board, reading, known);
+    let foretold = foretell(board, &findings, &state, library());
+    let report = tell(board, &findings);
+    let json = as_json(&findings).to_string();
+    let out = &arguments.out;
+    keep(
+        out,
+        &state,
+        &[
+            ("autopsy.txt", report.as_bytes()),
+            ("autopsy.json", json.as_bytes()),
+            ("as-found.yaml", scenario(board, &findings, foretold.as_ref()).as_bytes()),
+        ],
+    )?;
+    match arguments.format {
+        Format::Human => {
+            output::line(report.trim_end());
+            output::line(&format!("\nbegins so: {}", out.join("as-found.yaml").display()));
+        }
+        Format::Json => output::line(&json),
+    }
+    output::note(&format!(
+        "{} holds the private keys of this unit in the clear, readable by you alone: give it to nobody",
+        out.join(STATE_FOLDER).display()
+    ));
+    // Which bytes belong together is not known of a board that wrote while it was read.
+    Ok(if findings.moved.is_some() { Exit::Inconclusive } else { Exit::Passed })
+}
+
+/// Writes report, scenario and state; the state first, and for its owner's eyes alone.
+fn keep(out: &Path, state: &State, told: &[(&str, &[u8])]) -> Result<(), Problem> {
+    let folder = out.join(STATE_FOLDER);
+    let not_kept = |source| Problem::NotKept { path: out.to_owned(), source };
+    DirBuilder::new().recursive(true).mode(OUR_FOLDER).create(&folder).map_err(not_kept)?;
+    for (name, bytes) in state.files() {
+        write(&folder.join(name), &bytes)?;
+    }
+    told.iter().try_for_each(|(name, bytes)| write(&out.join(name), bytes))
+}
+
+fn write(path: &Path, bytes: &[u8]) -> Result<(), Problem> {
+    let file = OpenOptions::new().write(true).create_new(true).mode(OURS_ALONE).open(path);
+    let written = file.and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()));
+    written.map_err(|source| Problem::NotKept { path: path.to_owned(), source })
+}
