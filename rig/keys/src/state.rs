@@ -127,6 +127,8 @@ pub enum SlotState {
 /// One byte in so many may be left over of what was erased: beyond that an erase was cut long before its end. The bound by which Adafruit's
 /// WipperSnapper takes a file for erased (pull request 942).
 const STRAGGLERS: usize = 64;
+/// Zeros that give a key away.
+const LEFT: u32 = 40;
 /// Bytes that are programmed together on the parts that are supported.
 const WORD: usize = 4;
 
@@ -221,8 +223,9 @@ fn gap(key: &KnownKey, bytes: &[u8]) -> Option<SlotState> {
     is_gone.then(|| SlotState::Gap { of: key.name.clone(), from, to })
 }
 
-/// The key from which the bytes differ in the fewest bits, all of them turned the same way. Something must be left of it: half of the bits that
-/// make it a key, assumed, for fewer may be any key's.
+/// The key from which the bytes differ in the fewest bits, all of them turned the same way. Something must be left of it. Less than half of a
+/// slot's bits are zeros of its key, so that so many zeros as [`LEFT`] all lie on some key's by chance once in 2^40. Ones do so in the padding of
+/// any key: half of them must be left, assumed.
 fn nearest_of_one_way<'k>(keys: impl Iterator<Item = &'k KnownKey>, bytes: &[u8]) -> Option<SlotState> {
     let turned = |key: &'k KnownKey| {
         let pairs = || key.content.expose().iter().zip(bytes);
@@ -230,7 +233,7 @@ fn nearest_of_one_way<'k>(keys: impl Iterator<Item = &'k KnownKey>, bytes: &[u8]
         let cleared: u32 = pairs().map(|(expected, found)| (expected & !found).count_ones()).sum();
         let zeros: u32 = key.content.expose().iter().map(|byte| byte.count_zeros()).sum();
         let is_left = match (set, cleared) {
-            (_, 0) => set * 2 <= zeros,
+            (_, 0) => zeros - set >= LEFT,
             (0, _) => cleared * 2 <= key.content.expose().len() as u32 * 8 - zeros,
             _ => false,
         };

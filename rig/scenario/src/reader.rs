@@ -23,6 +23,8 @@ pub(crate) struct Reader<'r, 'm> {
     pub(crate) lines: &'r LineIndex,
     /// Whether the board begins in a state that was read out, or with what is on it.
     pub(crate) is_as_found: bool,
+    /// Whether it begins in a state: whatever harmed it was done before.
+    pub(crate) has_state: bool,
     pub(crate) patterns: &'r mut PatternCache,
     /// How many steps and conditions were read so far, those of all cells together.
     pub(crate) read: &'r mut usize,

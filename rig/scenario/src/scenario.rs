@@ -219,6 +219,7 @@ impl CellReader<'_, '_> {
             decoder,
             board: board.as_deref(),
             lines: &self.file.lines,
+            has_state: self.fields.get("state").is_some(),
             is_as_found: self.fields.get("state").is_some() || firmware.as_ref().is_some_and(FirmwareName::is_as_found),
             patterns: self.patterns,
             read: self.read,

@@ -17,6 +17,8 @@ use brickproof_firmware::State;
 use brickproof_keys::lantern_layout::AREA_SIZE;
 use brickproof_keys::{KnownKey, Slot, SlotContent, Standing, check};
 
+use brickproof_scenario::printable;
+
 use crate::arguments::{Autopsy, Format, OneStation};
 use crate::exit::{Exit, Problem};
 use crate::library::{self, library};
@@ -109,6 +111,8 @@ fn known(arguments: &Autopsy, board: &BoardProfile) -> Result<Vec<KnownKey>, Pro
                 });
             }
             let stem = path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
+            // It comes into the comments of a scenario.
+            let stem = printable(&stem);
             given.extend(contents.into_iter().map(|content| KnownKey { name: stem.clone(), standing, content }));
         }
     }

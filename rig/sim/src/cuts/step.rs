@@ -76,12 +76,18 @@ impl<S: Subject> Step<S> {
 
     /// The board after the cut, its power just back.
     pub(super) fn switched_on_after(&self, at: CutPoint, seed: u64) -> Option<Board> {
+        let mut board = self.dark_after(at, seed)?;
+        board.power_on();
+        Some(board)
+    }
+
+    /// The board after the cut, still without power: it holds what the cut left, and its firmware has not seen it yet.
+    pub fn dark_after(&self, at: CutPoint, seed: u64) -> Option<Board> {
         let mut board = self.before.clone();
         board.reseed(seed);
         board.aim(FlashCut { operation: self.record.index, at });
         let deadline = board.now() + S::LONGEST_BOOT;
         run_to(&mut board, deadline);
-        board.power_on();
         // Without the cut the board would still run.
         (board.flash().operations() == self.record.index + 1).then_some(board)
     }

@@ -42,7 +42,11 @@ impl Release {
         Self::ALL.into_iter().find(|release| release.name() == name)
     }
 
-    pub(super) fn firmware(self, chip: Chip) -> Firmware {
+    /// Its image for that chip.
+    ///
+    /// # Panics
+    /// Never: every release is shipped.
+    pub fn firmware(self, chip: Chip) -> Firmware {
         let name = format!("lantern-{}", self.name());
         Firmware::shipped_for(chip.flash().base, &name).expect("every release is shipped")
     }

@@ -1,0 +1,208 @@
+//! Damaged boards: every class of damage in every slot, and what power cuts inside the flash operations of a key update leave.
+//!
+//! Boundary: makes them, and says what was done. Nobody has looked at them yet.
+
+use std::sync::Arc;
+
+use brickproof_boards::{BoardProfile, Shelf};
+use brickproof_firmware::{KeyStore, Memory, ReadMemory};
+use brickproof_keys::lantern_layout::{AREA_SIZE, Area, Chip as Layout, Store};
+use brickproof_keys::{Corruption, KnownKey, Slot, SlotContent, Standing};
+use brickproof_sim::cuts::keys::{Release, record};
+use brickproof_sim::cuts::{CutsError, cut_points};
+use brickproof_virtual_board::flash::{Cells, CutPoint, FlashOperation};
+use brickproof_virtual_board::nrf::Chip;
+
+/// The kinds of board, the emulated part and where its keys lie.
+pub(crate) const BOARDS: [(&str, Chip, Layout); 2] =
+    [("lantern-nrf51", Chip::Nrf51822, Layout::Nrf51822), ("lantern-nrf52840", Chip::Nrf52840, Layout::Nrf52840)];
+
+/// A damaged board.
+pub(crate) struct Damaged {
+    /// Its kind.
+    pub(crate) board: Arc<BoardProfile>,
+    /// All of its flash.
+    pub(crate) flash: Vec<u8>,
+    /// The keys that may be on it, besides the published ones.
+    pub(crate) given: Vec<KnownKey>,
+    /// How its firmware keeps its keys.
+    pub(crate) store: Store,
+    /// What was done.
+    pub(crate) done: Done,
+}
+
+/// What was done to a board.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Done {
+    /// A slot of the area that counts was damaged.
+    Corrupted { area: Area, slot: Slot, class: Corruption },
+    /// The power was cut in a flash operation.
+    Cut { operation: FlashOperation, at: CutPoint, layout: Layout },
+}
+
+/// How many of each.
+#[derive(Clone, Copy)]
+pub(crate) struct Size {
+    /// Seeds of each class of damage in each slot.
+    pub(crate) seeds: u64,
+    /// Every so manieth flash operation of an update is cut.
+    pub(crate) stride: usize,
+    /// So many places in it, besides before and after.
+    pub(crate) fractions: u32,
+}
+
+struct Bytes(Vec<u8>);
+
+impl ReadMemory for Bytes {
+    type Error = &'static str;
+
+    fn read(&mut self, address: u32, into: &mut [u8]) -> Result<(), Self::Error> {
+        let from = address as usize;
+        into.copy_from_slice(self.0.get(from..from + into.len()).ok_or("beyond the flash")?);
+        Ok(())
+    }
+}
+
+impl Memory for Bytes {
+    fn write(&mut self, address: u32, bytes: &[u8]) -> Result<(), Self::Error> {
+        let from = address as usize;
+        self.0.get_mut(from..from + bytes.len()).ok_or("beyond the flash")?.copy_from_slice(bytes);
+        Ok(())
+    }
+}
+
+/// All of them.
+///
+/// # Errors
+/// If an undisturbed board does not update its keys.
+pub(crate) fn all(size: Size) -> Result<Vec<Damaged>, CutsError> {
+    let mut all = Vec::new();
+    for (name, chip, layout) in BOARDS {
+        let shelf = Shelf::shipped();
+        let Some(board) = shelf.board(name) else { continue };
+        for release in Release::ALL {
+            corrupted(board, release, size, &mut all);
+            cut(board, release, (chip, layout), size, &mut all)?;
+        }
+    }
+    Ok(all)
+}
+
+fn corrupted(board: &Arc<BoardProfile>, release: Release, size: Size, all: &mut Vec<Damaged>) {
+    let firmware = release.firmware();
+    let Some(store) = KeyStore::of(board, &firmware) else { return };
+    for slot in Slot::ALL {
+        for class in Corruption::ALL {
+            for seed in 0..size.seeds {
+                let mut memory = Bytes(vec![0xFF; board.flash.size().0 as usize]);
+                let written = memory.write(0, firmware.image()).is_ok() && store.provision(&mut memory).is_ok();
+                let Ok(area) = store.current_area(&mut memory) else { continue };
+                // Some classes are not for every slot.
+                if written && store.corrupt(&mut memory, slot, class, seed).is_ok() {
+                    let done = Done::Corrupted { area, slot, class };
+                    all.push(Damaged {
+                        board: Arc::clone(board),
+                        flash: memory.0,
+                        given: Vec::new(),
+                        store: store.store,
+                        done,
+                    });
+                }
+            }
+        }
+    }
+}
+
+fn cut(
+    board: &Arc<BoardProfile>,
+    release: Release,
+    (chip, layout): (Chip, Layout),
+    size: Size,
+    all: &mut Vec<Damaged>,
+) -> Result<(), CutsError> {
+    let store = release.firmware().store();
+    let updates = record(chip, release, Cells::Fractional, 1)?;
+    for (index, step) in updates.steps.iter().enumerate().step_by(size.stride) {
+        for at in cut_points(size.fractions + 1) {
+            let Some(dark) = step.dark_after(at, index as u64) else { continue };
+            let mut flash = vec![0; board.flash.size().0 as usize];
+            if dark.flash().read_raw(0, &mut flash).is_err() {
+                continue;
+            }
+            let change = step.duty();
+            let key = |name: &str, standing, content: &SlotContent| KnownKey {
+                name: name.to_owned(),
+                standing,
+                content: content.clone(),
+            };
+            let given = vec![
+                key("device-before", Standing::Registered, &change.old),
+                key("device-after", Standing::Registered, &change.new),
+            ];
+            let done = Done::Cut { operation: step.operation().operation, at, layout };
+            all.push(Damaged { board: Arc::clone(board), flash, given, store, done });
+        }
+    }
+    Ok(())
+}
+
+impl Done {
+    /// What was done to that slot of that area, in words, and the classes that may be found there. `None`: nothing.
+    pub(crate) fn to(&self, store: Store, area: Area, slot: Slot) -> (&'static str, Vec<&'static str>) {
+        match *self {
+            Self::Corrupted { area: harmed, slot: damaged, class } if (harmed, damaged) == (area, slot) => {
+                (class.name(), vec![class_of(class, slot)])
+            }
+            // Releases with one copy have nothing in the second area.
+            _ if store == Store::SingleCopy && area == Area::B => ("never used", vec!["blank"]),
+            Self::Corrupted { .. } => ("untouched", vec!["good"]),
+            Self::Cut { operation, at, layout } => cut_to(operation, at, layout, area, slot),
+        }
+    }
+}
+
+/// What a class of damage has to be found as. The rig publishes one other server key and one other address: an old one of these and a wrong one
+/// are the same bytes, and are known as foreign.
+const fn class_of(class: Corruption, slot: Slot) -> &'static str {
+    match (class, slot) {
+        (Corruption::Blank, _) => "blank",
+        (Corruption::FirstByte, _) => "gap",
+        (Corruption::TornTail, _) => "torn",
+        (Corruption::OneBitCleared | Corruption::OneBitSet, _) => "one_bit",
+        (Corruption::Zeroed, _) => "zeroed",
+        (Corruption::StaleCopy, Slot::DevicePrivate) => "stale",
+        (Corruption::StaleCopy | Corruption::ValidButWrong | Corruption::Address, _) => "foreign",
+    }
+}
+
+fn cut_to(
+    operation: FlashOperation,
+    at: CutPoint,
+    layout: Layout,
+    area: Area,
+    slot: Slot,
+) -> (&'static str, Vec<&'static str>) {
+    let start = area.address(layout);
+    let slot_range = start + slot.dct_offset()..start + slot.dct_offset() + slot.size() as u32;
+    match operation {
+        FlashOperation::ErasePage { address } if (start..start + AREA_SIZE as u32).contains(&address) => match at {
+            CutPoint::Before => ("before an erase", vec!["good"]),
+            CutPoint::After => ("after an erase", vec!["blank"]),
+            // How much of it is left is chance's: nothing, some, all; what is left of a key by half or less may be any key's.
+            CutPoint::Fraction { .. } => {
+                ("in an erase", vec!["good", "one_bit", "bits_set", "garbage", "almost_blank", "blank", "torn", "gap"])
+            }
+        },
+        FlashOperation::Program { address, .. } if (start..start + AREA_SIZE as u32).contains(&address) => {
+            if address + 4 <= slot_range.start {
+                ("behind a write", vec!["blank"])
+            } else if address >= slot_range.end {
+                ("before a write", vec!["good"])
+            } else {
+                // Nothing of it yet, all that is not 0xFF, or its last bit missing.
+                ("in a write", vec!["torn", "blank", "good", "one_bit", "gap"])
+            }
+        }
+        _ => ("the other copy", vec!["good"]),
+    }
+}
