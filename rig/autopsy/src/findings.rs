@@ -3,10 +3,11 @@
 //! Boundary: recognition by comparison, with the keys and images that are known. Whose fault it is, is not asked here.
 
 use std::fmt::Write as _;
+use std::ops::Range;
 
 use brickproof_boards::BoardProfile;
 use brickproof_firmware::{Firmware, KeyStore, known_keys};
-use brickproof_keys::lantern_layout::{Area, CopyState, Store, current_copy};
+use brickproof_keys::lantern_layout::{AREA_SIZE, Area, CopyState, Store, current_copy};
 use brickproof_keys::{Fingerprint, KnownKey, Slot, SlotContent, SlotState, Standing, check, der_length};
 use sha2::{Digest, Sha256};
 
@@ -44,11 +45,11 @@ pub struct Findings {
 pub struct FirmwareFinding {
     /// The image that comes with the rig and is this one. `None`: not one of those.
     pub name: Option<String>,
-    /// Bytes up to its end; up to the last one before the keys that is not erased, if it is not known. Zero if there is none.
+    /// Bytes up to its end; if it is not known, up to the last one that is neither erased nor a key. Zero if there is none.
     pub length: usize,
-    /// SHA-256 of these.
+    /// SHA-256 of these; if it is not known, with its key areas taken for erased.
     pub sha256: String,
-    /// The first address behind an image that is known, and before the keys, that is not erased.
+    /// The first address behind an image that is known, outside of key areas, that is not erased.
     pub beyond: Option<u32>,
 }
 
@@ -164,25 +165,38 @@ fn hex(bytes: &[u8]) -> String {
 
 fn firmware(board: &BoardProfile, reading: &Reading) -> FirmwareFinding {
     let base = board.flash.at.0;
-    let keys = board.keys.iter().flat_map(|keys| &keys.areas).map(|area| area.0.saturating_sub(base) as usize).min();
-    let code = &reading.flash[..keys.unwrap_or(reading.flash.len()).min(reading.flash.len())];
-    let written = |bytes: &[u8]| bytes.iter().rposition(|byte| *byte != 0xFF).map_or(0, |last| last + 1);
-    match Firmware::recognised(code) {
-        Some(known) => {
-            let length = known.image().len();
-            let beyond = code[length..].iter().position(|byte| *byte != 0xFF);
-            FirmwareFinding {
-                name: Some(known.name().to_owned()),
-                length,
-                sha256: known.sha256().to_owned(),
-                beyond: beyond.map(|offset| base + (length + offset) as u32),
-            }
-        }
-        None => {
-            let image = &code[..written(code)];
-            FirmwareFinding { name: None, length: image.len(), sha256: hex(&Sha256::digest(image)), beyond: None }
+    let mut code = reading.flash.clone();
+    for range in (0..areas_of(board)).filter_map(|index| area_range(board, index)) {
+        // Keys are not the firmware's, wherever they lie in it.
+        if let Some(keys) = code.get_mut(range) {
+            keys.fill(0xFF);
         }
     }
+    if let Some(known) = Firmware::recognised(&reading.flash) {
+        let length = known.image().len();
+        let beyond = code[length..].iter().position(|byte| *byte != 0xFF);
+        return FirmwareFinding {
+            name: Some(known.name().to_owned()),
+            length,
+            sha256: known.sha256().to_owned(),
+            beyond: beyond.map(|offset| base + (length + offset) as u32),
+        };
+    }
+    let length = code.iter().rposition(|byte| *byte != 0xFF).map_or(0, |last| last + 1);
+    FirmwareFinding { name: None, length, sha256: hex(&Sha256::digest(&code[..length])), beyond: None }
+}
+
+fn areas_of(board: &BoardProfile) -> usize {
+    board.keys.as_ref().map_or(0, |keys| keys.areas.len())
+}
+
+/// The place of a key area in the flash: all of lantern's, of another board's up to the end of its last slot.
+fn area_range(board: &BoardProfile, index: usize) -> Option<Range<usize>> {
+    let keys = board.keys.as_ref()?;
+    let start = keys.areas.get(index)?.0.checked_sub(board.flash.at.0)? as usize;
+    let slots = keys.slots.iter().map(|slot| slot.end() as usize).max().unwrap_or_default();
+    let length = if KeyStore::is_known_for(board) { AREA_SIZE } else { slots };
+    Some(start..start + length)
 }
 
 fn register(board: &BoardProfile, reading: &Reading, register: &Register) -> RegisterFinding {
@@ -212,14 +226,12 @@ fn told_reasons(reasons: &[&str]) -> String {
 
 fn areas(board: &BoardProfile, reading: &Reading, known: &[KnownKey], firmware: &FirmwareFinding) -> Vec<AreaFinding> {
     let Some(keys) = &board.keys else { return Vec::new() };
-    let starts: Vec<usize> = keys.areas.iter().map(|at| at.0.saturating_sub(board.flash.at.0) as usize).collect();
-    let end = |index: usize| starts.get(index + 1).copied().filter(|next| *next > starts[index]);
     let bytes = |index: usize| {
-        let rest = reading.flash.get(starts[index]..).unwrap_or_default();
-        end(index).and_then(|end| rest.get(..end - starts[index])).unwrap_or(rest)
+        let range = area_range(board, index).unwrap_or_default();
+        reading.flash.get(range).unwrap_or_default()
     };
     let is_lantern = KeyStore::is_known_for(board);
-    let copies: Vec<CopyState> = (0..starts.len()).map(|index| CopyState::read(bytes(index))).collect();
+    let copies: Vec<CopyState> = (0..keys.areas.len()).map(|index| CopyState::read(bytes(index))).collect();
     let has_headers =
         is_lantern && (store(firmware) == Store::TwoCopies || copies.iter().any(|it| *it != CopyState::NoHeader));
     let counting = match copies[..] {
@@ -233,7 +245,7 @@ fn areas(board: &BoardProfile, reading: &Reading, known: &[KnownKey], firmware: 
         blank: bytes(index).iter().all(|byte| *byte == 0xFF),
         slots: keys.slots.iter().filter_map(|place| slot(board, place.slot, bytes(index), known)).collect(),
     };
-    (0..starts.len()).map(area).collect()
+    (0..keys.areas.len()).map(area).collect()
 }
 
 fn store(firmware: &FirmwareFinding) -> Store {

@@ -10,12 +10,15 @@ use brickproof_keys::lantern_layout::{AREA_SIZE, Area, Chip as Layout, Store};
 use brickproof_keys::{Corruption, KnownKey, Slot, SlotContent, Standing};
 use brickproof_sim::cuts::keys::{Release, record};
 use brickproof_sim::cuts::{CutsError, cut_points};
+use brickproof_virtual_board::chip::Chip;
 use brickproof_virtual_board::flash::{Cells, CutPoint, FlashOperation};
-use brickproof_virtual_board::nrf::Chip;
 
 /// The kinds of board, the emulated part and where its keys lie.
-pub(crate) const BOARDS: [(&str, Chip, Layout); 2] =
-    [("lantern-nrf51", Chip::Nrf51822, Layout::Nrf51822), ("lantern-nrf52840", Chip::Nrf52840, Layout::Nrf52840)];
+pub(crate) const BOARDS: [(&str, Chip, Layout); 3] = [
+    ("lantern-nrf51", Chip::Nrf51822, Layout::Nrf51822),
+    ("lantern-nrf52840", Chip::Nrf52840, Layout::Nrf52840),
+    ("lantern-stm32f205", Chip::Stm32f205, Layout::Stm32f205),
+];
 
 /// A damaged board.
 pub(crate) struct Damaged {
@@ -51,22 +54,31 @@ pub(crate) struct Size {
     pub(crate) fractions: u32,
 }
 
-struct Bytes(Vec<u8>);
+/// A flash in a vector.
+struct Bytes {
+    base: u32,
+    bytes: Vec<u8>,
+}
+
+impl Bytes {
+    fn at(&mut self, address: u32, length: usize) -> Option<&mut [u8]> {
+        let from = address.checked_sub(self.base)? as usize;
+        self.bytes.get_mut(from..from + length)
+    }
+}
 
 impl ReadMemory for Bytes {
     type Error = &'static str;
 
     fn read(&mut self, address: u32, into: &mut [u8]) -> Result<(), Self::Error> {
-        let from = address as usize;
-        into.copy_from_slice(self.0.get(from..from + into.len()).ok_or("beyond the flash")?);
+        into.copy_from_slice(self.at(address, into.len()).ok_or("beyond the flash")?);
         Ok(())
     }
 }
 
 impl Memory for Bytes {
     fn write(&mut self, address: u32, bytes: &[u8]) -> Result<(), Self::Error> {
-        let from = address as usize;
-        self.0.get_mut(from..from + bytes.len()).ok_or("beyond the flash")?.copy_from_slice(bytes);
+        self.at(address, bytes.len()).ok_or("beyond the flash")?.copy_from_slice(bytes);
         Ok(())
     }
 }
@@ -81,28 +93,29 @@ pub(crate) fn all(size: Size) -> Result<Vec<Damaged>, CutsError> {
         let shelf = Shelf::shipped();
         let Some(board) = shelf.board(name) else { continue };
         for release in Release::ALL {
-            corrupted(board, release, size, &mut all);
+            corrupted(board, release, chip, size, &mut all);
             cut(board, release, (chip, layout), size, &mut all)?;
         }
     }
     Ok(all)
 }
 
-fn corrupted(board: &Arc<BoardProfile>, release: Release, size: Size, all: &mut Vec<Damaged>) {
-    let firmware = release.firmware();
+fn corrupted(board: &Arc<BoardProfile>, release: Release, chip: Chip, size: Size, all: &mut Vec<Damaged>) {
+    let firmware = release.firmware(chip);
+    let base = board.flash.at.0;
     let Some(store) = KeyStore::of(board, &firmware) else { return };
     for slot in Slot::ALL {
         for class in Corruption::ALL {
             for seed in 0..size.seeds {
-                let mut memory = Bytes(vec![0xFF; board.flash.size().0 as usize]);
-                let written = memory.write(0, firmware.image()).is_ok() && store.provision(&mut memory).is_ok();
+                let mut memory = Bytes { base, bytes: vec![0xFF; board.flash.size().0 as usize] };
+                let written = memory.write(base, firmware.image()).is_ok() && store.provision(&mut memory).is_ok();
                 let Ok(area) = store.current_area(&mut memory) else { continue };
                 // Some classes are not for every slot.
                 if written && store.corrupt(&mut memory, slot, class, seed).is_ok() {
                     let done = Done::Corrupted { area, slot, class };
                     all.push(Damaged {
                         board: Arc::clone(board),
-                        flash: memory.0,
+                        flash: memory.bytes,
                         given: Vec::new(),
                         store: store.store,
                         done,
@@ -120,13 +133,13 @@ fn cut(
     size: Size,
     all: &mut Vec<Damaged>,
 ) -> Result<(), CutsError> {
-    let store = release.firmware().store();
+    let store = release.firmware(chip).store();
     let updates = record(chip, release, Cells::Fractional, 1)?;
     for (index, step) in updates.steps.iter().enumerate().step_by(size.stride) {
         for at in cut_points(size.fractions + 1) {
             let Some(dark) = step.dark_after(at, index as u64) else { continue };
             let mut flash = vec![0; board.flash.size().0 as usize];
-            if dark.flash().read_raw(0, &mut flash).is_err() {
+            if dark.flash().read_raw(board.flash.at.0, &mut flash).is_err() {
                 continue;
             }
             let change = step.duty();

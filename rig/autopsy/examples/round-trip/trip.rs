@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use brickproof_autopsy::{Findings, Foretold, Reading, foretell, known_with, scenario};
+use brickproof_autopsy::{Family, Findings, Foretold, Reading, foretell, known_with, scenario};
 use brickproof_boards::BoardProfile;
 use brickproof_firmware::State;
 use brickproof_scenario::{Library, load};
@@ -34,8 +34,9 @@ pub(crate) fn go(damaged: &Damaged, library: &Library) -> Result<Round, String> 
     let board = &damaged.board;
     let known = known_with(damaged.given.clone());
     let reading = |flash: Vec<u8>, user: Vec<u8>| Reading::of_dump("as it stood".to_owned(), flash, user);
-    let found = Findings::of(board, &reading(damaged.flash.clone(), vec![0xFF; USER]), &known);
-    let written = State::new(board, damaged.flash.clone(), vec![0xFF; USER]).map_err(|error| error.to_string())?;
+    let user = if has_user(board) { vec![0xFF; USER] } else { Vec::new() };
+    let found = Findings::of(board, &reading(damaged.flash.clone(), user.clone()), &known);
+    let written = State::new(board, damaged.flash.clone(), user).map_err(|error| error.to_string())?;
     let files: BTreeMap<_, _> = written.files().into_iter().collect();
     let state =
         State::read(board, |name| files.get(name).cloned().ok_or("missing")).map_err(|error| error.to_string())?;
@@ -59,10 +60,20 @@ pub(crate) fn go(damaged: &Damaged, library: &Library) -> Result<Round, String> 
     }
 }
 
+/// Whether its part has user configuration registers of its own.
+fn has_user(board: &BoardProfile) -> bool {
+    Family::of(board).is_some_and(|family| family.user.is_some())
+}
+
 fn read_out(world: &World, board: &BoardProfile) -> Result<Reading, String> {
     let (mut flash, mut user) = (vec![0; board.flash.size().0 as usize], vec![0; USER]);
-    for (address, into) in [(0, &mut flash), (0x1000_1000, &mut user)] {
-        world.board().flash().read_raw(address, into).map_err(|error| error.to_string())?;
+    let read =
+        |address, into: &mut Vec<u8>| world.board().flash().read_raw(address, into).map_err(|error| error.to_string());
+    read(board.flash.at.0, &mut flash)?;
+    if has_user(board) {
+        read(0x1000_1000, &mut user)?;
+    } else {
+        user.clear();
     }
     Ok(Reading::of_dump("as it stood".to_owned(), flash, user))
 }

@@ -15,6 +15,7 @@ fn attached(bench: &Bench) -> Attached<Bench> {
         plug: bench.clone(),
         attach: Attach::Running,
         session: None,
+        held: None,
         reset: Reset::Not,
     }
 }
