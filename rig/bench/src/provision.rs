@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use brickproof_boards::{BoardProfile, InputLimits};
-use brickproof_firmware::{Firmware, KeyStore, Memory, PUBLISHED, ReadMemory, StoreError};
+use brickproof_firmware::{Firmware, KeyStore, Memory, PUBLISHED, ReadMemory, StoreError, private_keys_of};
 use brickproof_instruments::{Deadline, Drive, Failure, FailureKind, Kind, Output, Probe, Region};
 use brickproof_keys::KeySet;
 use brickproof_keys::lantern_layout::Area;
@@ -306,7 +306,12 @@ async fn read_what_is_there(station: &OpenStation) -> Result<(String, Option<Key
 async fn attempt(station: &OpenStation, firmware: &Firmware, keys: KeyStore) -> Result<String, Unready> {
     feed(station).await?;
     right_board(station).await?;
-    station.may_write(&PUBLISHED.device_old).map_err(Unready::Refused)?;
+    let identities = if firmware.is_as_found() {
+        private_keys_of(station.board(), firmware)
+    } else {
+        vec![PUBLISHED.device_old.clone()]
+    };
+    identities.iter().try_for_each(|key| station.may_write(key)).map_err(Unready::Refused)?;
     keep_strange_keys(station, keys).await?;
     let contents: Vec<(u32, Vec<u8>)> = firmware
         .pieces(station.board().flash.at.0)

@@ -111,7 +111,7 @@ fn corrupted(board: &Arc<BoardProfile>, release: Release, chip: Chip, size: Size
                 let written = memory.write(base, firmware.image()).is_ok() && store.provision(&mut memory).is_ok();
                 let Ok(area) = store.current_area(&mut memory) else { continue };
                 // Some classes are not for every slot.
-                if written && store.corrupt(&mut memory, slot, class, seed).is_ok() {
+                if written && store.corrupt(&mut memory, slot, class, None, seed).is_ok() {
                     let done = Done::Corrupted { area, slot, class };
                     all.push(Damaged {
                         board: Arc::clone(board),
