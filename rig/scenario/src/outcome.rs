@@ -194,7 +194,7 @@ mod tests {
         let expect = step(StepAction::Expect(expectation));
         assert!(can_brick(&[fault.clone(), expect.clone()], false));
         assert!(!can_brick(&[expect.clone(), fault.clone()], false), "nobody looks after the fault");
-        assert!(!can_brick(&[expect.clone()], false));
+        assert!(!can_brick(std::slice::from_ref(&expect), false));
         assert!(can_brick(&[expect], true), "what was found did the harm");
         assert!(!can_brick(&[fault], false));
     }
