@@ -5,6 +5,7 @@
 
 use std::fmt;
 
+use brickproof_boards::LedIndex;
 use brickproof_instruments::{Drive, Failure, FailureKind, Kind, LineState};
 use brickproof_units::Span;
 use tokio::sync::watch;
@@ -186,10 +187,14 @@ impl Check<'_> {
             let outcome = if restored.still_unsafe.is_some() { Outcome::Failed } else { Outcome::Ok };
             self.report(outcome, None, "look into its journal", restored.to_string());
         }
-        for kind in self.station.file().instruments.keys() {
-            match opened.missing.iter().find(|(missing, _)| missing == kind) {
-                Some((_, failure)) => self.report(Outcome::Failed, Some(*kind), "open it", told(failure)),
-                None => self.report(Outcome::Ok, Some(*kind), "open it", "it is there"),
+        for (which, _) in self.station.file().fitted() {
+            let did = match self.station.board().led(which.led).filter(|_| which.led != LedIndex::FIRST) {
+                Some(led) => format!("open that above the light `{}`", led.name),
+                None => "open it".to_owned(),
+            };
+            match opened.missing.iter().find(|(missing, _)| *missing == which) {
+                Some((_, failure)) => self.report(Outcome::Failed, Some(which.kind), did, told(failure)),
+                None => self.report(Outcome::Ok, Some(which.kind), did, "it is there"),
             }
         }
     }

@@ -70,11 +70,11 @@ pub struct Outcome {
 pub async fn run(station: &Arc<OpenStation>, job: &Job, stop: watch::Receiver<Stop>) -> Result<Outcome, StateError> {
     station.leave_safe_state(&job.name)?;
     let (news, inbox) = mpsc::unbounded_channel();
-    let calibration = eyes::calibrate(station).await;
+    let calibrations = eyes::calibrate_all(station).await;
     let clock = Clock::begin();
     let hands = Hands::new(Arc::clone(station), &job.plan, &job.firmware, job.seed, clock, news);
-    let mut trial = Trial::new(Arc::clone(&job.plan), calibration.as_ref().cloned().unwrap_or_default());
-    if let Err(failure) = &calibration {
+    let mut trial = Trial::new(Arc::clone(&job.plan), calibrations.as_ref().cloned().unwrap_or_default());
+    if let Err(failure) = &calibrations {
         trial.observe(Stamp::exact(clock.now()), Observation::InstrumentFailed(in_words(failure)));
     }
     let peer = station.file().cloud.map(|_| Peer::new(&job.plan, job.seed));

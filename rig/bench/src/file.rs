@@ -8,7 +8,7 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
-use brickproof_boards::BoardProfile;
+use brickproof_boards::{BoardProfile, LedIndex};
 use brickproof_instruments::{Factory, Kind, Settings};
 use brickproof_scenario::Library;
 use brickproof_yaml::decode::Decoder;
@@ -69,12 +69,38 @@ pub struct Station {
     pub serial: Option<Identity>,
     /// What its verdicts are about.
     pub world: World,
-    /// Its instruments; never none.
+    /// Its instruments; of the sensors that above the board's first light.
     pub instruments: BTreeMap<Kind, Driver>,
+    /// The sensors above the board's other lights.
+    pub lights: BTreeMap<LedIndex, Driver>,
     /// Who plays the board's other end, if anybody does.
     pub cloud: Option<Cloud>,
     /// What its keys have to do with the world outside.
     pub keys: StationKeys,
+}
+
+impl Station {
+    /// Everything that has a driver.
+    pub fn fitted(&self) -> impl Iterator<Item = (Which, &Driver)> {
+        let instruments = self.instruments.iter().map(|(kind, driver)| (Which::from(*kind), driver));
+        let lights = self.lights.iter().map(|(led, driver)| (Which { kind: Kind::Light, led: *led }, driver));
+        instruments.chain(lights)
+    }
+}
+
+/// Which of a station's instruments: there may be a sensor above each light.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Which {
+    /// What it is.
+    pub kind: Kind,
+    /// Of a sensor the light that it is above; of others the first.
+    pub led: LedIndex,
+}
+
+impl From<Kind> for Which {
+    fn from(kind: Kind) -> Self {
+        Self { kind, led: LedIndex::FIRST }
+    }
 }
 
 /// What an instrument of a station is driven by.

@@ -4,6 +4,7 @@
 
 use std::fmt;
 
+use brickproof_boards::LedIndex;
 use brickproof_firmware::KeyStore;
 use brickproof_instruments::{Capabilities, Kind, Settings};
 use brickproof_scenario::plan::{
@@ -89,13 +90,22 @@ impl Found<'_> {
 
     fn needs(&mut self) {
         let has = |kind: Kind| self.station.instruments.contains_key(&kind);
+        let blind = self.plan.needs.iter().filter_map(|need| match need {
+            Need::Light(led) if *led != LedIndex::FIRST && !self.station.lights.contains_key(led) => {
+                self.plan.board.led(*led)
+            }
+            _ => None,
+        });
+        let blind: Vec<_> =
+            blind.map(|led| format!("it has no sensor above the light `{}`, in `lights`", led.name)).collect();
+        blind.into_iter().for_each(|why| self.report(None, why));
         let lacking: Vec<&str> = self
             .plan
             .needs
             .iter()
             .filter_map(|need| match need {
                 Need::Console if !has(Kind::Console) => Some("it has no `console`"),
-                Need::Light if !has(Kind::Light) => Some("it has no `light`"),
+                Need::Light(LedIndex::FIRST) if !has(Kind::Light) => Some("it has no `light`"),
                 Need::Lines if !has(Kind::Lines) => Some("it has no `lines`"),
                 Need::Supply | Need::SupplyReading if !has(Kind::Supply) => Some("it has no `supply`"),
                 Need::Cloud if self.station.cloud.is_none() => {

@@ -4,13 +4,13 @@
 
 use std::time::Duration;
 
-use brickproof_boards::BoardProfile;
+use brickproof_boards::{BoardProfile, LedIndex};
 use brickproof_instruments::{
     Chunk, Console, Deadline, Edge, EdgeKind, Exposure, Failure, FailureKind, Kind, LinePlace, Polarity,
 };
 use brickproof_light::Sample;
 use brickproof_scenario::plan;
-use brickproof_trial::{Observation, Stamp};
+use brickproof_trial::{Glimpse, Observation, Stamp};
 use brickproof_units::{Instant, Span, Voltage};
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::watch;
@@ -38,7 +38,7 @@ const READINGS_LOST: u32 = 5;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Sense {
     Console,
-    Light,
+    Light(LedIndex),
     Edges,
     Supply,
 }
@@ -71,8 +71,8 @@ impl Senses {
         if station.console.is_some() {
             tasks.spawn(hear(hands.clone()));
         }
-        if station.light.is_some() {
-            tasks.spawn(look(hands.clone()));
+        for (led, _) in station.sensors() {
+            tasks.spawn(look(hands.clone(), led));
         }
         if station.edges.is_some() {
             tasks.spawn(feel(hands.clone()));
@@ -88,11 +88,11 @@ impl Senses {
         let station = &hands.station;
         let there = [
             (Sense::Console, station.console.is_some()),
-            (Sense::Light, station.light.is_some()),
             (Sense::Edges, station.edges.is_some()),
             (Sense::Supply, station.supply.is_some()),
         ];
-        there.into_iter().filter_map(|(sense, there)| there.then_some(sense))
+        let lights = station.sensors().map(|(led, _)| Sense::Light(led));
+        there.into_iter().filter_map(|(sense, there)| there.then_some(sense)).chain(lights)
     }
 
     /// Ends them, and waits for that.
@@ -141,9 +141,9 @@ fn listen(console: &mut dyn Console, clock: Clock, news: &UnboundedSender<News>)
     }
 }
 
-/// The light, until the sensor fails for good.
-async fn look(hands: Hands) {
-    let Some(light) = &hands.station.light else { return };
+/// A light, until the sensor above it fails for good.
+async fn look(hands: Hands, led: LedIndex) {
+    let Some((_, light)) = hands.station.sensors().find(|(known, _)| *known == led) else { return };
     let (mut lost, mut seen) = (0, hands.clock.now());
     loop {
         match ask(light, "see the light", ACTION, |light, deadline| light.sample(deadline)).await {
@@ -151,13 +151,14 @@ async fn look(hands: Hands) {
                 lost = 0;
                 let stamp = hands.clock.stamp(exposure.end);
                 seen = stamp.at;
-                hands.tell(stamp, Observation::Light(sample(stamp, &exposure)));
-                hands.tell_up_to(Sense::Light, stamp.at);
+                let sample = sample(stamp, &exposure);
+                hands.tell(stamp, Observation::Light(Glimpse { led, sample }));
+                hands.tell_up_to(Sense::Light(led), stamp.at);
             }
             Err(failure) => {
                 lost += 1;
                 if lost == READINGS_LOST || !may_pass(failure.kind()) {
-                    return hands.fails_to_see(Sense::Light, seen, &failure);
+                    return hands.fails_to_see(Sense::Light(led), seen, &failure);
                 }
             }
         }

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-use brickproof_boards::BoardProfile;
+use brickproof_boards::{BoardProfile, LedIndex};
 use brickproof_instruments::{
     Below, Console, Deadline, Dfu, Drive, Edges, Factory, Failure, FailureKind, Firewall, Instrument, Kind, Light,
     Lines, Moment, Output, Owner, Probe, Reading, Settings, Supply, Switch,
@@ -19,7 +19,7 @@ use brickproof_units::{Span, Voltage};
 use tokio::sync::oneshot;
 
 use crate::asking::ask;
-use crate::file::{self, Driver};
+use crate::file::{self, Driver, Which};
 use crate::state::{Entry, Holder, Journal, Lock, StateError, StateFolder};
 
 /// Opening a device: a probe on a busy bus takes a second, a supply answers in tens of milliseconds; assumed.
@@ -47,6 +47,8 @@ pub struct OpenStation {
     pub(crate) console: Option<Owner<dyn Console>>,
     pub(crate) supply: Option<Owner<dyn Supply>>,
     pub(crate) light: Option<Owner<dyn Light>>,
+    /// The sensors above the board's other lights.
+    other_lights: Vec<(LedIndex, Owner<dyn Light>)>,
     pub(crate) probe: Option<Arc<Owner<dyn Probe>>>,
     pub(crate) dfu: Option<Owner<dyn Dfu>>,
     pub(crate) firewall: Option<Owner<dyn Firewall>>,
@@ -66,7 +68,7 @@ pub struct Opened {
     /// The station.
     pub station: Arc<OpenStation>,
     /// What could not be opened, and why.
-    pub missing: Vec<(Kind, Failure)>,
+    pub missing: Vec<(Which, Failure)>,
     /// What was done about an earlier process.
     pub restored: Option<Restored>,
 }
@@ -237,6 +239,7 @@ impl OpenStation {
             console: None,
             supply: None,
             light: None,
+            other_lights: Vec::new(),
             probe: None,
             dfu: None,
             firewall: None,
@@ -250,18 +253,18 @@ impl OpenStation {
     }
 
     /// Opens every instrument that can be opened, last those that work through another one.
-    async fn open_all(&mut self) -> Vec<(Kind, Failure)> {
+    async fn open_all(&mut self) -> Vec<(Which, Failure)> {
         let mut failures = Vec::new();
-        let mut drivers: Vec<_> = self.file.instruments.clone().into_iter().collect();
+        let mut drivers: Vec<_> = self.file.fitted().map(|(which, driver)| (which, driver.clone())).collect();
         drivers.sort_by_key(|(_, driver)| driver.over().is_some());
-        for (kind, driver) in drivers {
+        for (which, driver) in drivers {
             let Driver::Real(factory, settings) = driver else { continue };
             let opened = match self.below(factory) {
                 Ok(below) => open_one(factory, settings, below).await,
                 Err(failure) => Err(failure),
             };
-            if let Err(failure) = opened.and_then(|instrument| self.take(kind, instrument)) {
-                failures.push((kind, failure));
+            if let Err(failure) = opened.and_then(|instrument| self.take(which, instrument)) {
+                failures.push((which, failure));
             }
         }
         failures
@@ -283,8 +286,10 @@ impl OpenStation {
         })
     }
 
-    fn take(&mut self, kind: Kind, instrument: Instrument) -> Result<(), Failure> {
-        let name = format!("{kind} of {}", self.full_name);
+    fn take(&mut self, Which { kind, led }: Which, instrument: Instrument) -> Result<(), Failure> {
+        let other = self.file.board.led(led).filter(|_| led != LedIndex::FIRST);
+        let other = other.map_or(String::new(), |led| format!(" `{}`", led.name));
+        let name = format!("{kind}{other} of {}", self.full_name);
         match instrument {
             Instrument::Lines(mut lines) => {
                 self.edges = lines
@@ -297,7 +302,8 @@ impl OpenStation {
             Instrument::Supply(supply) => self.supply = Some(Owner::new(name, supply)?),
             Instrument::Probe(probe) => self.probe = Some(Arc::new(Owner::new(name, probe)?)),
             Instrument::Dfu(dfu) => self.dfu = Some(Owner::new(name, dfu)?),
-            Instrument::Light(light) => self.light = Some(Owner::new(name, light)?),
+            Instrument::Light(light) if led == LedIndex::FIRST => self.light = Some(Owner::new(name, light)?),
+            Instrument::Light(light) => self.other_lights.push((led, Owner::new(name, light)?)),
             Instrument::Firewall(firewall) => self.firewall = Some(Owner::new(name, firewall)?),
         }
         Ok(())
@@ -522,6 +528,12 @@ impl OpenStation {
 
     pub(crate) fn probe(&self) -> Result<&Owner<dyn Probe>, Failure> {
         self.probe.as_deref().ok_or_else(|| self.lacks(Kind::Probe))
+    }
+
+    /// The sensors that are open, each with its light.
+    pub(crate) fn sensors(&self) -> impl Iterator<Item = (LedIndex, &Owner<dyn Light>)> {
+        let first = self.light.as_ref().map(|sensor| (LedIndex::FIRST, sensor));
+        first.into_iter().chain(self.other_lights.iter().map(|(led, sensor)| (*led, sensor)))
     }
 
     pub(crate) fn light(&self) -> Result<&Owner<dyn Light>, Failure> {

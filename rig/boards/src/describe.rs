@@ -140,7 +140,8 @@ fn write_light(text: &mut String, board: &BoardProfile) -> Result {
     }
     writeln!(text, "\nLight")?;
     for status in &board.light {
-        writeln!(text, "  {:20} {}", status.name, status.look)?;
+        let on = status.led.as_ref().map_or(String::new(), |led| format!(", on `{led}`"));
+        writeln!(text, "  {:20} {}{on}", status.name, status.look)?;
     }
     Ok(())
 }

@@ -162,12 +162,12 @@ impl Draft {
         }
     }
 
-    /// Of the statuses of another light those that this one can show: a lamp that is only red and green never says `cloud_connected` in cyan.
+    /// Of the statuses of other lights those that these can show: a lamp that is only red and green never says `cloud_connected` in cyan.
     fn showable(&self, statuses: &Section<Vec<LightStatus>>) -> Section<Vec<LightStatus>> {
-        let (Some(led), Section::Says(statuses)) = (self.leds.said().and_then(|leds| leds.first()), statuses) else {
-            return statuses.clone();
-        };
-        Section::Says(statuses.iter().filter(|status| led.can_show(status.look.colour)).cloned().collect())
+        let (Some(leds), Section::Says(statuses)) = (self.leds.said(), statuses) else { return statuses.clone() };
+        let can_show =
+            |status: &&LightStatus| led::of_status(leds, status).is_some_and(|led| led.can_show(status.look.colour));
+        Section::Says(statuses.iter().filter(can_show).cloned().collect())
     }
 
     /// The board, if nothing is missing and the sections agree.

@@ -9,7 +9,7 @@ use brickproof_yaml::decode::Decoder;
 use brickproof_yaml::tree::Node;
 use brickproof_yaml::{Mistake, MistakeKind, suggest};
 
-use crate::look::Shade;
+use crate::look::{LightStatus, Shade};
 use crate::profile::{Line, line};
 
 /// A light of one diode or several.
@@ -42,6 +42,20 @@ impl Led {
             Colour::Magenta => red && blue,
             Colour::White => red && green && blue || has(Primary::White),
         }
+    }
+}
+
+/// Which of a board's lights: its place in the profile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LedIndex(pub u8);
+
+impl LedIndex {
+    /// The light that shows the statuses that name no other. A board whose profile names no light has it, too.
+    pub const FIRST: Self = Self(0);
+
+    /// The place as a number of an array's element.
+    pub const fn position(self) -> usize {
+        self.0 as usize
     }
 }
 
@@ -78,6 +92,14 @@ impl Primary {
 impl fmt::Display for Primary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.name())
+    }
+}
+
+/// The light that shows a status. `None` if there is none, or none of that name.
+pub(crate) fn of_status<'l>(leds: &'l [Led], status: &LightStatus) -> Option<&'l Led> {
+    match &status.led {
+        None => leds.first(),
+        Some(name) => leds.iter().find(|led| led.name == *name),
     }
 }
 

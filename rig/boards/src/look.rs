@@ -1,21 +1,25 @@
 //! What a light looks like, in words: colour and rhythm, as a status of a vocabulary or written out.
 //!
-//! Boundary: from YAML to the pattern that the light model recognises. How samples become patterns is that crate's business.
+//! Boundary: from a look to the pattern that the light model recognises. How one is written is [`written`]'s business, how samples become
+//! patterns the light model's.
+
+mod written;
 
 use std::fmt;
 
-use brickproof_light::{Colour, Colours, Near, Pattern, Rhythm, RhythmPattern};
-use brickproof_units::{Frequency, Quantity, Span};
-use brickproof_yaml::decode::{Decoder, Fields};
-use brickproof_yaml::suggest;
-use brickproof_yaml::tree::{Node, Value};
-use brickproof_yaml::{Mistake, MistakeKind};
+use brickproof_light::{Colour, Colours, Near, Pattern, RhythmPattern};
+use brickproof_units::Span;
+
+pub(crate) use written::status;
+pub use written::{NamedLed, WrittenLook, written};
 
 /// A status and what it looks like.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LightStatus {
     /// Its name: `cloud_connected`. Of a look written out in a scenario: its words.
     pub name: String,
+    /// The light that shows it; `None`: the board's first.
+    pub led: Option<String>,
     /// What it looks like.
     pub look: Look,
 }
@@ -96,8 +100,9 @@ pub enum Shown {
     },
 }
 
-/// Flashes of Device OS's cloud errors are on for 250 ms and off for 250 ms (v1.4.4, system_task.cpp:185-260).
-const ERROR_FLASH: Span = Span::millis(250);
+/// No light.
+pub const OFF: Look = Look { colour: Shade::Colour(Colour::Off), shown: Shown::Off };
+
 /// Device OS's panic codes end at 15, `SecureFault` (v6.2.0, panic.h).
 const LAST_PANIC_CODE: u8 = 15;
 /// Device OS's SOS without the code: 3 times 150+100 ms, 3 times 300+100 ms, 3 times 150+100 ms, and a gap of 900 ms (v1.4.4, panic.c).
@@ -176,111 +181,6 @@ impl fmt::Display for Look {
             Shown::Sos { code: Some(code) } => write!(f, "{colour}, SOS with code {code}"),
         }
     }
-}
-
-/// A status of a profile.
-pub(crate) fn status(decoder: &mut Decoder<'_>, name: &str, node: &Node) -> Option<LightStatus> {
-    Some(LightStatus { name: name.to_owned(), look: look(decoder, node)? })
-}
-
-/// No light.
-pub const OFF: Look = Look { colour: Shade::Colour(Colour::Off), shown: Shown::Off };
-
-const KEYS: [&str; 9] = ["colour", "blink", "breathe", "solid", "flash", "count", "on", "off", "sos"];
-/// The keys that say what the light does, and those that may go with each.
-const RHYTHMS: [(&str, &[&str]); 5] = [
-    ("solid", &[]),
-    ("blink", &["colour"]),
-    ("breathe", &["colour"]),
-    ("flash", &["count", "on", "off"]),
-    ("sos", &["colour"]),
-];
-
-/// A look written out.
-pub fn look(decoder: &mut Decoder<'_>, node: &Node) -> Option<Look> {
-    if let Value::Text(_) = node.value {
-        return decoder.choice(node, "a look (`off`, `{solid: red}`, `{colour: red, blink: 100ms}`…)", &[("off", OFF)]);
-    }
-    let fields = decoder.fields(node, "a look", &KEYS)?;
-    let mut rhythms = RHYTHMS.iter().filter(|(rhythm, _)| fields.entry(rhythm).is_some());
-    let Some((rhythm, companions)) = rhythms.next() else {
-        let names = suggest::listed(RHYTHMS.map(|(rhythm, _)| rhythm)).unwrap_or_default();
-        fields.missing(decoder, "a rhythm", &format!("say what the light does: {names}"));
-        return None;
-    };
-    for (key, entry) in KEYS.iter().filter_map(|key| Some((key, fields.entry(key)?))) {
-        if key != rhythm && !companions.contains(key) {
-            let message = format!("`{key}` does not go with `{rhythm}`");
-            decoder.report(Mistake::new(MistakeKind::Misplaced, entry.key_place, message));
-        }
-    }
-    let value = fields.required(decoder, rhythm)?;
-    match *rhythm {
-        "solid" => Some(Look { colour: colour(decoder, value)?, shown: Shown::Solid }),
-        "flash" => flash(decoder, &fields, value),
-        "sos" => sos(decoder, &fields, value),
-        rhythm => {
-            let period = period(decoder, value);
-            let colour = fields.required(decoder, "colour").and_then(|node| colour(decoder, node));
-            let (colour, period) = (colour?, period?);
-            let shown = if rhythm == "blink" { Shown::Blink { period } } else { Shown::Breathe { period } };
-            Some(Look { colour, shown })
-        }
-    }
-}
-
-fn flash(decoder: &mut Decoder<'_>, fields: &Fields<'_>, value: &Node) -> Option<Look> {
-    let colour = colour(decoder, value);
-    let count = match fields.get("count") {
-        None => Some(1),
-        // Four and more even flashes are a blink to the light model.
-        Some(node) => decoder.count(node, "a number of flashes", 1..=Rhythm::MOST_FLASHES),
-    };
-    let mut phase = |key: &str| fields.get(key).map_or(Some(ERROR_FLASH), |node| decoder.duration(node));
-    let (on, off) = (phase("on"), phase("off"));
-    Some(Look { colour: colour?, shown: Shown::Flash { count: count?, on: on?, off: off? } })
-}
-
-fn sos(decoder: &mut Decoder<'_>, fields: &Fields<'_>, value: &Node) -> Option<Look> {
-    let any = matches!(&value.value, Value::Text(text) if text.text == "any");
-    let code = if any {
-        Some(None)
-    } else {
-        decoder.count(value, "a panic code (`any` for all of them)", 1..=LAST_PANIC_CODE).map(Some)
-    };
-    let colour = fields.get("colour").map_or(Some(Colour::Red.into()), |node| colour(decoder, node));
-    Some(Look { colour: colour?, shown: Shown::Sos { code: code? } })
-}
-
-/// How long a rhythm takes to come again: `500ms`, or as often as `2Hz`.
-fn period(decoder: &mut Decoder<'_>, node: &Node) -> Option<Span> {
-    let is_frequency = matches!(&node.value, Value::Text(text) if text.text.trim_end().ends_with("Hz"));
-    if !is_frequency {
-        return decoder.duration(node);
-    }
-    let frequency: Frequency = decoder.quantity(node)?;
-    let nanos = 1_000_000_000_000_u64.checked_div(frequency.get()).filter(|nanos| *nanos > 0);
-    if nanos.is_none() {
-        let message = format!("nothing comes again {frequency}");
-        let never = Mistake::new(MistakeKind::ImpossibleTiming, node.place, message);
-        decoder.report(never.help(format!("write a frequency above zero, as in `{}`", Frequency::EXAMPLE)));
-    }
-    nanos.map(Span::nanos)
-}
-
-fn colour(decoder: &mut Decoder<'_>, node: &Node) -> Option<Shade> {
-    let colours = [
-        ("red", Shade::Colour(Colour::Red)),
-        ("orange", Shade::Colour(Colour::Orange)),
-        ("amber", Shade::Amber),
-        ("yellow", Shade::Colour(Colour::Yellow)),
-        ("green", Shade::Colour(Colour::Green)),
-        ("cyan", Shade::Colour(Colour::Cyan)),
-        ("blue", Shade::Colour(Colour::Blue)),
-        ("magenta", Shade::Colour(Colour::Magenta)),
-        ("white", Shade::Colour(Colour::White)),
-    ];
-    decoder.choice(node, "a colour", &colours)
 }
 
 #[cfg(test)]

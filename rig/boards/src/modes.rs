@@ -9,7 +9,7 @@ use brickproof_yaml::decode::{Decoder, Fields};
 use brickproof_yaml::tree::Node;
 use brickproof_yaml::{Mistake, MistakeKind, suggest};
 
-use crate::look::{Look, look};
+use crate::look::{Look, WrittenLook, written};
 
 /// How profiles, scenarios and benches call the button whose presses mean something.
 pub const MODE: &str = "mode";
@@ -203,7 +203,7 @@ fn hold(decoder: &mut Decoder<'_>, held: Held, node: &Node, debounce: Option<Spa
     let fields = decoder.fields(node, "a hold", &["from", "to", "aim", "light"])?;
     let mut span = |key| fields.required(decoder, key).and_then(|node| decoder.duration(node));
     let (from, to, aim) = (span("from"), span("to"), span("aim"));
-    let light = optional(decoder, &fields, "light", look);
+    let light = optional(decoder, &fields, "light", on_the_first);
     let (from, to, aim, light) = (from?, to?, aim?, light?);
     // A press is counted in steps of the debouncing, so one of them is lost at either end.
     let margin = debounce?;
@@ -214,6 +214,17 @@ fn hold(decoder: &mut Decoder<'_>, held: Held, node: &Node, debounce: Option<Spa
         return None;
     }
     Some(Hold { held, from, to, aim, light })
+}
+
+/// What the first light shows while the button is held.
+fn on_the_first(decoder: &mut Decoder<'_>, node: &Node) -> Option<Look> {
+    let WrittenLook { led, look } = written(decoder, node)?;
+    if let Some(led) = led {
+        let message = "a bootloader shows what a hold means on the board's first light";
+        decoder.report(Mistake::new(MistakeKind::Misplaced, led.place, message).help("leave `led` out"));
+        return None;
+    }
+    Some(look)
 }
 
 /// No press may mean two things.

@@ -10,7 +10,7 @@ use brickproof_yaml::tree::Node;
 use brickproof_yaml::{Mistake, MistakeKind};
 
 use crate::keys::{KeySlot, Keys};
-use crate::led::Led;
+use crate::led::{Led, LedIndex};
 use crate::look::{LightStatus, Shade};
 use crate::memory::{Bytes, FlashMap, IdentityPlace, Part};
 use crate::modes::Modes;
@@ -49,7 +49,7 @@ pub struct BoardProfile {
     pub input: InputLimits,
     /// The rails, in the order of the file.
     pub rails: Vec<Rail>,
-    /// Its lights; the first is the one whose statuses [`light`](Self::light) holds.
+    /// Its lights; the first is the one that shows whatever names no other.
     pub leds: Vec<Led>,
     /// Its lines besides those of lights and buttons.
     pub lines: Vec<Line>,
@@ -59,7 +59,7 @@ pub struct BoardProfile {
     pub console: Console,
     /// The modes that it can be put into, if it has any.
     pub modes: Option<Modes>,
-    /// The statuses that its light can show.
+    /// The statuses that its lights can show.
     pub light: Vec<LightStatus>,
 }
 
@@ -74,19 +74,35 @@ impl BoardProfile {
         self.light.iter().find(|status| status.name == name)
     }
 
-    /// The light that shows the statuses.
-    pub fn led(&self) -> Option<&Led> {
-        self.leds.first()
+    /// The light at that place.
+    pub fn led(&self, index: LedIndex) -> Option<&Led> {
+        self.leds.get(index.position())
     }
 
-    /// Whether the light that shows the statuses can be of that colour. Of a board that names no light nothing is known.
-    pub fn can_show(&self, shade: Shade) -> bool {
-        self.led().is_none_or(|led| led.can_show(shade))
+    /// The place of the light of that name.
+    pub fn led_named(&self, name: &str) -> Option<LedIndex> {
+        self.led_indices().find(|index| self.led(*index).is_some_and(|led| led.name == name))
     }
 
-    /// The shortest phase of all that its light can show: what a sensor above it has to tell apart.
-    pub fn fastest_phase(&self) -> Option<Span> {
-        self.light.iter().filter_map(|status| status.look.shortest_phase()).min()
+    /// The places of its lights.
+    pub fn led_indices(&self) -> impl Iterator<Item = LedIndex> {
+        (0..=u8::MAX).map(LedIndex).take(self.leds.len())
+    }
+
+    /// Which of the lights shows a status; a profile is refused whose status names a light that is not there.
+    pub fn led_of(&self, status: &LightStatus) -> LedIndex {
+        status.led.as_deref().and_then(|name| self.led_named(name)).unwrap_or(LedIndex::FIRST)
+    }
+
+    /// Whether a light can be of that colour. Of a board that names no light nothing is known.
+    pub fn can_show(&self, led: LedIndex, shade: Shade) -> bool {
+        self.led(led).is_none_or(|led| led.can_show(shade))
+    }
+
+    /// The shortest phase of all that a light can show: what a sensor above it has to tell apart.
+    pub fn fastest_phase(&self, led: LedIndex) -> Option<Span> {
+        let shown = self.light.iter().filter(|status| self.led_of(status) == led);
+        shown.filter_map(|status| status.look.shortest_phase()).min()
     }
 
     /// The place of a key slot inside an area.

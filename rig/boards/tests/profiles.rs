@@ -5,7 +5,9 @@
 use std::path::Path;
 use std::sync::LazyLock;
 
-use brickproof_boards::{Address, BoardProfile, Bytes, Held, IdentityPlace, Shelf, Target, VirtualChip, describe};
+use brickproof_boards::{
+    Address, BoardProfile, Bytes, Held, IdentityPlace, LedIndex, Shelf, Target, VirtualChip, describe,
+};
 use brickproof_keys::Slot;
 use brickproof_units::Span;
 
@@ -34,7 +36,7 @@ fn the_shipped_profiles_say_what_the_protocol_says() {
     assert_eq!(profile.identity, IdentityPlace { address: Address(0x1000_0060), length: Bytes(8) });
     assert_eq!(profile.keys.as_ref().unwrap().areas, [Address(0x3e000), Address(0x3f000)]);
     assert_eq!(profile.light.len(), 20);
-    assert_eq!(profile.fastest_phase(), Some(Span::millis(50)));
+    assert_eq!(profile.fastest_phase(LedIndex::FIRST), Some(Span::millis(50)));
     // The crate that reads and damages slots has the same table, and so have the boards that lantern stands in for.
     for slot in Slot::ALL {
         for name in ["lantern-nrf51", "lantern-nrf52840", "electron", "argon", "boron", "xenon"] {
@@ -94,6 +96,37 @@ light:
     assert_eq!(lamp.light.len(), photon.light.len());
     // What another board is emulated by emulates that one.
     assert_eq!(product("board: lamp\nlike: lantern-nrf51\nabout: A lantern in a lamp\n").unwrap().virtual_chip, None);
+}
+
+#[test]
+fn a_light_besides_the_first_has_statuses_of_its_own() {
+    let text = "board: lamp
+like: photon
+about: A lamp with a Photon and a second light in it
+leds: { filament: { amber: { pin: PB5, active: high } } }
+light:
+  lamp_burnt: { led: filament, amber, blink: 2Hz }
+  lamp_on: { led: filament, amber }
+";
+    let lamp = product(text).unwrap();
+    let filament = lamp.led_named("filament").unwrap();
+    assert_eq!((lamp.led(filament).unwrap().name.as_str(), filament), ("filament", LedIndex(1)));
+    let of = |name: &str| lamp.status(name).map(|status| (lamp.led_of(status), status.look.to_string()));
+    assert_eq!(of("lamp_burnt"), Some((filament, "amber, blinking every 500ms".to_owned())));
+    assert_eq!(of("lamp_on"), Some((filament, "amber, solid".to_owned())));
+    assert_eq!(of("dfu_mode").unwrap().0, LedIndex::FIRST);
+    // A sensor above the second light need not be as fast as one above the first.
+    let phases = [LedIndex::FIRST, filament].map(|led| lamp.fastest_phase(led));
+    assert_eq!(phases, [Some(Span::millis(50)), Some(Span::millis(250))]);
+    let told = describe(&lamp);
+    assert!(told.contains("lamp_burnt           amber, blinking every 500ms, on `filament`"), "{told}");
+    // Neither a light that is not there nor a colour that it cannot make.
+    assert_eq!(
+        product(&text.replace("led: filament, amber }", "led: filamnet, amber }")).unwrap_err(),
+        "unknown-name: unknown light `filamnet` in `light`\n"
+    );
+    let cyan = product(&text.replace("led: filament, amber }", "led: filament, cyan }")).unwrap_err();
+    assert_eq!(cyan, "beyond-limits: the light `filament` cannot show `lamp_on`: it makes no cyan\n");
 }
 
 #[test]

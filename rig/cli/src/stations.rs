@@ -475,7 +475,7 @@ fn leave_over(chosen: &Chosen, queue: &Queue, jobs: &[Arc<Job>], secrets: &Secre
         else {
             continue;
         };
-        let mut trial = Trial::new(Arc::clone(&job.plan), brickproof_light::Calibration::default());
+        let mut trial = Trial::new(Arc::clone(&job.plan), []);
         let nobody = CommandError::Failed {
             instrument: format!("bench {}", chosen.bench).into(),
             asked: "run the trial".into(),

@@ -90,7 +90,7 @@ fn was_heard_since_its_fault(trial: &Trial) -> bool {
 pub(crate) fn was_heard(trial: &Trial) -> bool {
     trial.timeline().events.iter().any(|event| match &event.what {
         Happening::ConsoleLine { .. } | Happening::Cloud(_) => true,
-        Happening::Light(sight) => sight.shows_light(),
+        Happening::Light { sight, .. } => sight.shows_light(),
         _ => false,
     })
 }

@@ -2,15 +2,19 @@
 //!
 //! Boundary: a faithful copy of the engine's record, but for private keys, which are masked. Every line has `t` (nanoseconds since the trial
 //! began), `u` (uncertainty in nanoseconds, left out when zero) and `kind`. Light samples are bundled, sixty-four a line, at the instant of
-//! the first. A console line that is one of a log has `log`, what it says taken apart: `boot` (the start of the board that it follows, counted
+//! the first. What is of another light than the board's first has `led`, its place among the profile's lights, counted from 0. A console line that is one of a log has `log`, what it says taken apart: `boot` (the start of the board that it follows, counted
 //! from 1) and `uptime_ms` on the board's own clock, `said_ns` on the trial's, which is no further than `within_ns` from the truth, `level`,
 //! `category`, `file`, `line`, `func`, `message`, `code` and `details`, and `explained`, what its numbers mean; what is not there or not known is
 //! left out.
 
+use std::collections::BTreeMap;
+
+use brickproof_boards::LedIndex;
 use brickproof_console::display;
 use brickproof_light::Sample;
 use brickproof_scenario::plan::Edge;
-use brickproof_trial::{Achieved, Command, Event, Happening, Timeline};
+use brickproof_trial::{Achieved, Command, Event, Glimpse, Happening, Timeline};
+use brickproof_units::Instant;
 use serde_json::{Value, json};
 
 use crate::log::Reader;
@@ -22,16 +26,16 @@ const SAMPLES_A_LINE: usize = 64;
 /// The timeline as JSON lines, without `secrets`.
 pub fn to_json_lines(timeline: &Timeline, secrets: &Secrets) -> String {
     let mut text = String::new();
-    let samples: Vec<&Sample> = timeline.samples.iter().collect();
     let mut log = Reader::new();
-    let mut bundles = samples.chunks(SAMPLES_A_LINE).peekable();
+    let bundles = bundles(timeline);
+    let mut bundles = bundles.iter().peekable();
     for event in timeline.events.iter() {
-        while let Some(bundle) = bundles.next_if(|it| it.first().is_some_and(|first| first.at <= event.at)) {
-            push(&mut text, &sample_line(bundle));
+        while let Some(bundle) = bundles.next_if(|it| it.began() <= event.at) {
+            push(&mut text, &bundle.line());
         }
         push(&mut text, &event_line(event, &mut log, secrets));
     }
-    bundles.for_each(|bundle| push(&mut text, &sample_line(bundle)));
+    bundles.for_each(|bundle| push(&mut text, &bundle.line()));
     text
 }
 
@@ -40,14 +44,50 @@ fn push(text: &mut String, line: &Value) {
     text.push('\n');
 }
 
-/// `samples`: nanoseconds since `t`, red, green, blue, clear.
-fn sample_line(bundle: &[&Sample]) -> Value {
-    let first = bundle[0].at;
-    let rows = bundle.iter().map(|it| json!([it.at.since(first).get(), it.red, it.green, it.blue, it.clear]));
-    json!({
-        "t": first.as_nanos(), "kind": "light_samples", "integration_ns": bundle[0].integration.get(),
-        "samples": rows.collect::<Vec<_>>(),
-    })
+/// Some samples of one light, one after the other.
+struct Bundle {
+    led: LedIndex,
+    first: Sample,
+    others: Vec<Sample>,
+}
+
+impl Bundle {
+    fn began(&self) -> Instant {
+        self.first.at
+    }
+
+    /// `samples`: nanoseconds since `t`, red, green, blue, clear.
+    fn line(&self) -> Value {
+        let row = |it: &Sample| json!([it.at.since(self.began()).get(), it.red, it.green, it.blue, it.clear]);
+        let rows = std::iter::once(&self.first).chain(&self.others).map(row);
+        let mut line = json!({
+            "t": self.began().as_nanos(), "kind": "light_samples", "integration_ns": self.first.integration.get(),
+            "samples": rows.collect::<Vec<_>>(),
+        });
+        name_light(&mut line, self.led);
+        line
+    }
+}
+
+/// The samples of every light in bundles, by their beginnings.
+fn bundles(timeline: &Timeline) -> Vec<Bundle> {
+    let mut finished: Vec<Bundle> = Vec::new();
+    let mut growing: BTreeMap<LedIndex, Bundle> = BTreeMap::new();
+    for Glimpse { led, sample } in timeline.samples.iter().copied() {
+        match growing.get_mut(&led) {
+            Some(bundle) if bundle.others.len() + 1 < SAMPLES_A_LINE => bundle.others.push(sample),
+            _ => finished.extend(growing.insert(led, Bundle { led, first: sample, others: Vec::new() })),
+        }
+    }
+    finished.extend(growing.into_values());
+    finished.sort_by_key(Bundle::began);
+    finished
+}
+
+fn name_light(line: &mut Value, led: LedIndex) {
+    if led != LedIndex::FIRST {
+        line["led"] = led.0.into();
+    }
 }
 
 fn event_line(event: &Event, log: &mut Reader, secrets: &Secrets) -> Value {
@@ -84,7 +124,11 @@ fn describe(event: &Event, log: &mut Reader, secrets: &Secrets) -> (&'static str
             }
             ("console", line)
         }
-        Happening::Light(sight) => ("light", json!({ "sight": sight.to_string() })),
+        Happening::Light { led, sight } => {
+            let mut line = json!({ "sight": sight.to_string() });
+            name_light(&mut line, *led);
+            ("light", line)
+        }
         Happening::Cloud(event) => ("cloud", json!({ "event": secrets.masked_text(&event.to_string()) })),
         Happening::IdentityChanged { old, new } => {
             let old = old.map(|it| it.to_string());

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use brickproof_cloud::CloudEvent;
 use brickproof_keys::device_key_from_seed;
-use brickproof_light::Calibration;
 use brickproof_report::evidence::Folder;
 use brickproof_report::results::{Finished, FirmwareRef, Results, TrialResult, World};
 use brickproof_report::{Secrets, junit, terminal};
@@ -22,7 +21,7 @@ steps:
 /// A trial that fails over a console on which this stands.
 fn trial(console: &[u8]) -> Trial {
     let scenario = load("t.yaml", SCENARIO, &Library::built_in()).expect("it has no mistakes");
-    let mut trial = Trial::new(Arc::new(scenario.cells[0].clone()), Calibration::default());
+    let mut trial = Trial::new(Arc::new(scenario.cells[0].clone()), []);
     let stamp = |after: u64| Stamp::exact(Instant::START + Span::millis(after));
     let mut said = false;
     loop {

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use brickproof_light::Calibration;
 use brickproof_report::results::{Finished, FirmwareRef, Results, TrialResult, World};
 use brickproof_report::timeline::to_json_lines;
 use brickproof_report::{Secrets, junit, terminal};
@@ -20,7 +19,7 @@ steps:
 /// A trial that fails over a console on which these lines arrive, each at so many milliseconds.
 fn trial(lines: &[(u64, &str)]) -> Trial {
     let scenario = load("t.yaml", SCENARIO, &Library::built_in()).expect("it has no mistakes");
-    let mut trial = Trial::new(Arc::new(scenario.cells[0].clone()), Calibration::default());
+    let mut trial = Trial::new(Arc::new(scenario.cells[0].clone()), []);
     let mut lines = lines.iter().peekable();
     loop {
         while let Some(action) = trial.poll_action() {

@@ -8,7 +8,7 @@ use brickproof_yaml::suggest;
 use brickproof_yaml::tree::{Node, Value};
 use brickproof_yaml::{Mistake, MistakeKind};
 
-use crate::lights;
+use crate::lights::{self, Wanted};
 use crate::plan::{Condition, Expectation, FirmwareName, Identity, Level, SlotContent};
 use crate::reader::Reader;
 
@@ -113,9 +113,9 @@ impl Reader<'_, '_> {
     }
 
     fn light(&mut self, node: &Node) -> Option<Seen> {
-        let status = lights::wanted(self, node)?;
-        let (takes, duration) = (status.look.period().unwrap_or(Span::ZERO), lights::duration(&status.look));
-        let condition = Condition::Light { name: status.name, pattern: status.look.pattern() };
+        let Wanted { led, name, look } = lights::wanted(self, node)?;
+        let (takes, duration) = (look.period().unwrap_or(Span::ZERO), lights::duration(&look));
+        let condition = Condition::Light { led, name, pattern: look.pattern() };
         Some(Seen { condition, takes, duration })
     }
 

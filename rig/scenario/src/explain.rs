@@ -44,7 +44,7 @@ fn write_plan(text: &mut String, plan: &Plan) -> std::fmt::Result {
     writeln!(text, "\nExpected: {}", expected(&plan.outcome))?;
     writeln!(text, "\nThe station must offer")?;
     for need in &plan.needs {
-        writeln!(text, "  - {}", sentence::need(*need))?;
+        writeln!(text, "  - {}", sentence::need(*need, &plan.board))?;
     }
     Ok(())
 }

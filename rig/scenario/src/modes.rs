@@ -83,7 +83,8 @@ impl Reader<'_, '_> {
         let Some(status) = mode.light.as_ref().and_then(|name| board.status(name)) else {
             return self.unconfirmed(press, mode, within);
         };
-        let condition = Condition::Light { name: status.name.clone(), pattern: status.look.pattern() };
+        let condition =
+            Condition::Light { led: board.led_of(status), name: status.name.clone(), pattern: status.look.pattern() };
         let within = within.map_or(mode.within, |(_, within)| within);
         let confirmation = StepAction::Expect(Expectation { condition, within, holds: None });
         Some(Entered { actions: vec![press, confirmation], aside: None })

@@ -84,7 +84,7 @@ impl Needs {
     /// What it takes to see a condition.
     fn condition(&mut self, condition: &Condition) {
         match condition {
-            Condition::Light { .. } => self.met.extend([Need::Light]),
+            Condition::Light { led, .. } => self.met.extend([Need::Light(*led)]),
             Condition::Console(_) => self.met.extend([Need::Console]),
             // Only the peer knows with which identity the board proved itself.
             Condition::Identity(_) => self.met.extend([Need::Cloud]),

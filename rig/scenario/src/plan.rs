@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use brickproof_units::{Charge, Current, Ratio, Slew, Span, Voltage};
 
-use brickproof_boards::BoardProfile;
+use brickproof_boards::{BoardProfile, LedIndex};
 
 /// One trial's plan: a scenario with every parameter filled in.
 #[derive(Clone, Debug, PartialEq)]
@@ -101,8 +101,8 @@ pub enum Need {
     Lines,
     /// The serial console.
     Console,
-    /// A colour sensor.
-    Light,
+    /// A colour sensor above this light.
+    Light(LedIndex),
     /// Read and write access to flash.
     Probe,
     /// A bootloader through which the board's memory is read and written.
@@ -354,8 +354,10 @@ pub struct Expectation {
 /// Something that can be seen.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Condition {
-    /// The light shows a status of the board's vocabulary, or a pattern written inline.
+    /// A light shows a status of the board's vocabulary, or a pattern written inline.
     Light {
+        /// Which of the board's lights.
+        led: LedIndex,
         /// What the scenario calls it: `cloud_connected`, `red, blinking 2Hz`.
         name: String,
         /// What it looks like.

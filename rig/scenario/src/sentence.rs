@@ -4,6 +4,7 @@
 
 use std::fmt::{self, Display};
 
+use brickproof_boards::{BoardProfile, LedIndex};
 use brickproof_yaml::printable;
 
 use crate::plan::{
@@ -226,8 +227,8 @@ fn limits<Q: Display>(at_least: Option<Q>, at_most: Option<Q>) -> String {
 }
 
 /// What a station has to offer, in words.
-pub(crate) fn need(need: Need) -> &'static str {
-    match need {
+pub(crate) fn need(need: Need, board: &BoardProfile) -> String {
+    let words = match need {
         Need::Supply => "a supply that can be switched",
         Need::Battery => "a supply that can play a battery",
         Need::BrownOut => "a supply that can force a shape on a rail",
@@ -235,11 +236,20 @@ pub(crate) fn need(need: Need) -> &'static str {
         Need::SupplyReading => "a reading of the supply's voltage and current",
         Need::Lines => "the RESET line, the buttons or a watched line",
         Need::Console => "the serial console",
-        Need::Light => "a colour sensor on the light",
+        Need::Light(led) => return format!("a colour sensor on {}", light(led, board)),
         Need::Probe => "a probe that reads and writes flash",
         Need::Dfu => "DFU, and the board in its bootloader when its keys are read or written",
         Need::Cloud => "a cloud peer that can be told how to behave",
         Need::CellModel => "a virtual board, the cells of whose flash follow a model",
+    };
+    words.to_owned()
+}
+
+/// The light as people call it: most boards have one.
+fn light(led: LedIndex, board: &BoardProfile) -> String {
+    match board.led(led).filter(|_| led != LedIndex::FIRST) {
+        None => "the light".to_owned(),
+        Some(led) => format!("the light `{}`", led.name),
     }
 }
 

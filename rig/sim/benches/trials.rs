@@ -255,7 +255,7 @@ fn poised_for_fault(plan: &Arc<Plan>, firmware: &Firmware, config: WorldConfig) 
 /// What the recogniser last said of the light.
 fn ending(simulation: &Simulation) -> String {
     let lights = simulation.trial().timeline().events.iter().filter_map(|event| match &event.what {
-        Happening::Light(sight) => Some(sight.to_string()),
+        Happening::Light { sight, .. } => Some(sight.to_string()),
         _ => None,
     });
     lights.fold(String::new(), |_, sight| sight)

@@ -2,7 +2,7 @@
 //!
 //! Boundary: from names to an emulated board. Who lets it live, and on which clock, is the caller's.
 
-use brickproof_boards::{ActiveLevel, BoardProfile, MODE, Primary, VirtualChip};
+use brickproof_boards::{ActiveLevel, BoardProfile, LedIndex, MODE, Primary, VirtualChip};
 use brickproof_firmware::{Firmware, KeyStore, StoreError};
 use brickproof_virtual_board::board::{Board, BoardConfig, BootButton};
 use brickproof_virtual_board::chip::{Chip, Level, Pin};
@@ -18,9 +18,9 @@ pub(crate) fn pin_of(profile: &BoardProfile, name: &str) -> Option<Pin> {
     profile.lines.iter().find(|line| line.name == name).and_then(|line| line.pin.parse().ok())
 }
 
-/// The pin of a diode of its light.
+/// The pin of a diode of its first light.
 fn diode_pin(profile: &BoardProfile, primary: Primary) -> Option<Pin> {
-    profile.led()?.diode(primary)?.pin.parse().ok()
+    profile.led(LedIndex::FIRST)?.diode(primary)?.pin.parse().ok()
 }
 
 /// The part that is emulated for it.

@@ -5,6 +5,7 @@
 
 mod board;
 pub mod cuts;
+mod lamp;
 mod memory;
 mod sensor;
 mod simulation;

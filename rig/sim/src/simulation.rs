@@ -12,7 +12,7 @@ use brickproof_units::{Instant, Span};
 use brickproof_virtual_board::flash::Flash;
 
 use crate::sensor;
-use crate::world::{Story, World, WorldConfig};
+use crate::world::{Story, World, WorldConfig, lights_of};
 
 /// A trial on a virtual board. Cloning it forks it: both go on from the same state and never hear of each other again.
 #[derive(Clone, Debug)]
@@ -41,7 +41,7 @@ impl Simulation {
     /// As [`Self::new`].
     pub fn with_config(plan: Arc<Plan>, firmware: &Firmware, config: WorldConfig) -> Self {
         let world = World::new(&plan, firmware, config);
-        Self { trial: Trial::new(plan, sensor::calibration()), world }
+        Self { trial: trial_of(plan), world }
     }
 
     /// The same with a board that had trials before, of which this is the flash.
@@ -51,7 +51,7 @@ impl Simulation {
     /// As [`Self::new`].
     pub fn on_a_used_board(plan: Arc<Plan>, firmware: &Firmware, seed: u64, flash: Flash) -> Self {
         let world = World::on_a_used_board(&plan, firmware, WorldConfig::new(seed), flash);
-        Self { trial: Trial::new(plan, sensor::calibration()), world }
+        Self { trial: trial_of(plan), world }
     }
 
     /// The trial, as far as it has come.
@@ -161,4 +161,10 @@ impl Simulation {
         self.trial.wake(now);
         true
     }
+}
+
+/// A trial whose sensors are all alike.
+fn trial_of(plan: Arc<Plan>) -> Trial {
+    let sensors: Vec<_> = lights_of(&plan).map(|led| (led, sensor::calibration())).collect();
+    Trial::new(plan, sensors)
 }

@@ -1,4 +1,4 @@
-//! The world of one trial: a virtual board with its supply, a colour sensor above its LED, a cloud at the other end of its console.
+//! The world of one trial: a virtual board with its supply, colour sensors above its lights, a cloud at the other end of its console.
 //!
 //! Boundary: it does what it is asked and reports what it sees, each thing at its instant; it decides nothing. Whatever it has to do
 //! later stands in its agenda, in the order in which it was put there.
@@ -10,15 +10,17 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use brickproof_boards::ActiveLevel;
+use brickproof_boards::{ActiveLevel, LedIndex};
 use brickproof_cloud::{Behaviour, Cloud, CloudConfig, CloudEvent};
 use brickproof_console::Lines;
 use brickproof_firmware::{Firmware, KeyRing, KeyStore, Memory as _, PUBLISHED};
 use brickproof_keys::Fingerprint;
 use brickproof_scenario::plan::{
-    CellCondition, CellModel, CloudBehaviour, CloudSetting, Door, Edge, Fault, Plan, SupplySetting,
+    CellCondition, CellModel, CloudBehaviour, CloudSetting, Door, Edge, Fault, Need, Plan, SupplySetting,
 };
-use brickproof_trial::{Achieved, Action, ActionId, Command, CommandError, Injection, Observation, ShapeAchieved};
+use brickproof_trial::{
+    Achieved, Action, ActionId, Command, CommandError, Glimpse, Injection, Observation, ShapeAchieved,
+};
 use brickproof_units::{Instant, Span, Voltage};
 use brickproof_virtual_board::board::{Board, BoardState, Pause, PauseOn, Records};
 use brickproof_virtual_board::chip::{Drive, Level, Pin};
@@ -33,6 +35,7 @@ pub use story::Story;
 
 use crate::board::config_of;
 use crate::cuts::cells_of;
+use crate::lamp::Lamp;
 use crate::memory::{InFlash, WhatDiffers, board_with, failed, no_bootloader};
 use crate::sensor;
 
@@ -108,6 +111,15 @@ struct WatchedLine {
     name: Arc<str>,
 }
 
+/// The lights that a trial of that plan has sensors above: the first one, whether or not the plan asks for it.
+pub(crate) fn lights_of(plan: &Plan) -> impl Iterator<Item = LedIndex> {
+    let others = plan.needs.iter().filter_map(|need| match need {
+        Need::Light(led) if *led != LedIndex::FIRST => Some(*led),
+        _ => None,
+    });
+    std::iter::once(LedIndex::FIRST).chain(others)
+}
+
 /// Everything around a trial.
 #[derive(Clone, Debug)]
 pub struct World {
@@ -123,6 +135,8 @@ pub struct World {
     wiring: Wiring,
     /// There whether or not the plan asks for a light: a failure tells what the light was.
     sensor: SensorHead,
+    /// The other lights that the plan asks for.
+    lamps: Vec<Lamp>,
     watched: Arc<[WatchedLine]>,
     buttons: Arc<[(Arc<str>, Pin, Level)]>,
     cloud: Cloud,
@@ -149,7 +163,17 @@ impl World {
         let profile = &plan.board;
         let usual_cells = config.cells;
         let config = WorldConfig { cells: plan.cells.map_or(config.cells, cells_of), ..config };
-        let (board_config, wiring) = config_of(profile, config);
+        let (mut board_config, wiring) = config_of(profile, config);
+        let lamps: Vec<_> = lights_of(plan)
+            .filter(|led| *led != LedIndex::FIRST)
+            .filter_map(|led| Lamp::of(profile, led, config.early_seed()))
+            .collect();
+        for wired in lamps.iter().flat_map(Lamp::wired) {
+            // A diode may hang on a line that is wired anyway.
+            if board_config.pins.iter().all(|known| known.pin != wired.pin) {
+                board_config.pins.push(wired);
+            }
+        }
         let mut board = board_with(firmware, board_config).expect("the caller has checked that the image fits");
         board.pause_on(PauseOn::ConsoleByte);
         let level = |active: ActiveLevel| match active {
@@ -172,6 +196,7 @@ impl World {
             led: Led::new(),
             wiring,
             sensor: sensor::head(config.early_seed()),
+            lamps,
             watched: profile.lines.iter().filter_map(watched).collect(),
             buttons: profile.buttons.iter().filter_map(button).collect(),
             cloud: Cloud::new(CloudConfig {
@@ -405,7 +430,8 @@ impl World {
     /// Lets time pass until something can be observed, at most until `limit`.
     pub(crate) fn run_until(&mut self, limit: Instant) {
         let agenda = self.agenda.first_key_value().map_or(Instant::NEVER, |((at, _), _)| *at);
-        let next = limit.min(agenda).min(self.sensor.next_sample());
+        let samples = self.lamps.iter().map(Lamp::next_sample).chain([self.sensor.next_sample()]);
+        let next = samples.fold(limit.min(agenda), Instant::min);
         if next <= self.now {
             return;
         }
@@ -446,7 +472,7 @@ impl World {
     pub(crate) fn deliver(&mut self, mut observe: impl FnMut(Instant, Observation)) {
         self.look_at_pins();
         self.look_at_rail_passages();
-        self.look_at_light();
+        self.look_at_lights();
         self.look_at_faults();
         self.do_what_is_due();
         // Pin edges are collected up to now, and one may have come before the byte that is looked at. The sort keeps the order of equals.
@@ -458,6 +484,7 @@ impl World {
 
     fn look_at_pins(&mut self) {
         for edge in self.board.drain_pin_edges() {
+            self.lamps.iter_mut().for_each(|lamp| lamp.follow(&edge));
             if self.wiring.shine(&mut self.led, &edge).is_some() {
                 continue;
             }
@@ -476,14 +503,16 @@ impl World {
         }
     }
 
-    fn look_at_light(&mut self) {
+    fn look_at_lights(&mut self) {
+        let others = self.lamps.iter_mut().filter_map(|lamp| lamp.glimpse(self.now));
+        self.seen.extend(others.map(|glimpse| (glimpse.sample.at, Observation::Light(glimpse))));
         if self.sensor.next_sample() > self.now {
             return;
         }
         // The sensor was set up and is read only when a conversion has ended, so it answers.
         if let Ok(sample) = self.sensor.sample(&mut self.led) {
-            let sample = sensor::as_seen(&sample);
-            self.seen.push_back((sample.at, Observation::Light(sample)));
+            let glimpse = Glimpse { led: LedIndex::FIRST, sample: sensor::as_seen(&sample) };
+            self.seen.push_back((glimpse.sample.at, Observation::Light(glimpse)));
         }
     }
 

@@ -56,7 +56,7 @@ fn every_status_that_lantern_shows_is_named_in_time_and_as_nothing_else() {
                 let events = trial.timeline().events.iter();
                 let told =
                     events.skip_while(|event| !is_sent(&event.what, status)).filter_map(|event| match &event.what {
-                        Happening::Light(sight) => Some(*sight),
+                        Happening::Light { sight, .. } => Some(*sight),
                         _ => None,
                     });
                 let named = |sight: &_| {

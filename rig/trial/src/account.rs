@@ -2,6 +2,7 @@
 //!
 //! Boundary: it words and weighs what the eyes saw; it changes nothing. The board is blamed last: only when no one else can be.
 
+use brickproof_boards::LedIndex;
 use brickproof_console::{Line, LogLevel, LogRecord, Nearest, nearest};
 use brickproof_scenario::plan::{
     CloudBehaviour, Condition, Expected, Fault, Identity, Plan, SlotContent, Step, StepAction, SupplySetting, Trigger,
@@ -346,8 +347,8 @@ fn unseen(eyes: &Eyes, text: &str, condition: &Condition, within: Span, stay: St
         return format!("{condition}, but not for {holds}; {}", seen_instead(eyes, condition));
     }
     match condition {
-        Condition::Light { name, .. } => {
-            format!("the light did not come to `{name}` within {within}; it is {}", eyes.sight())
+        Condition::Light { led, name, .. } => {
+            format!("the light did not come to `{name}` within {within}; it is {}", eyes.lights().now(*led))
         }
         Condition::Console(pattern) => format!("the console did not print `{}` within {within}", pattern.source()),
         Condition::Identity(accepts) => {
@@ -379,7 +380,8 @@ fn seen_instead(eyes: &Eyes, condition: &Condition) -> String {
     match (condition, eyes.rail().last()) {
         (Condition::Rail { .. }, Some(Reading { rail, .. })) => format!("now it is at {rail}"),
         (Condition::Current(_), Some(Reading { current, .. })) => format!("now it is {current}"),
-        _ => format!("now the light is {}", eyes.sight()),
+        (Condition::Light { led, .. }, _) => format!("now the light is {}", eyes.lights().now(*led)),
+        _ => format!("now the light is {}", eyes.lights().now(LedIndex::FIRST)),
     }
 }
 

@@ -6,27 +6,28 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
+use brickproof_boards::{BoardProfile, LedIndex};
 use brickproof_cloud::CloudEvent;
 use brickproof_console::{Line, Lines, Matcher, PatternId};
 use brickproof_keys::{Fingerprint, Slot};
-use brickproof_light::{Calibration, Recogniser, Sample, Sight, Watcher};
+use brickproof_light::{Calibration, Sight, Watcher};
 use brickproof_scenario::plan::{
     Cause, CloudSetting, Condition, Edge, Identity, Level, Measurand, Measurement, SlotContent, StepAction,
 };
 use brickproof_units::{Current, Instant, Span, Voltage};
 
 use crate::handshake::Handshakes;
+use crate::lights::Lights;
+use crate::ports::Glimpse;
 use crate::rail::{Rail, Reading};
 
 /// How many console lines are kept for evidence and for the search of the nearest one.
 const LINES_KEPT: usize = 512;
-/// How much of the light's past a verdict tells.
-const LIGHT_TOLD: Span = Span::secs(12);
 
 /// A condition, prepared for looking.
 #[derive(Clone, Debug)]
 pub(crate) enum Look {
-    Light(brickproof_light::Pattern),
+    Light(LedIndex, brickproof_light::Pattern),
     /// The position of its pattern among the watched ones.
     Console(usize),
     Identity(Vec<Identity>),
@@ -56,7 +57,7 @@ impl Look {
     /// How long after it is there it is known at the latest.
     pub(crate) fn lag(&self) -> Span {
         match self {
-            Self::Light(pattern) => pattern.recognised_within(),
+            Self::Light(_, pattern) => pattern.recognised_within(),
             Self::Any(looks) => looks.iter().map(Self::lag).max().unwrap_or_default(),
             _ => Span::ZERO,
         }
@@ -101,7 +102,7 @@ pub(crate) enum Purpose {
 impl LookOut {
     pub(crate) fn prepare(&mut self, condition: &Condition, purpose: Purpose) -> Look {
         match condition {
-            Condition::Light { pattern, .. } => Look::Light(*pattern),
+            Condition::Light { led, pattern, .. } => Look::Light(*led, *pattern),
             Condition::Console(pattern) => {
                 self.patterns.push(self.matcher.add(pattern));
                 Look::Console(self.patterns.len() - 1)
@@ -138,15 +139,20 @@ impl LookOut {
         }
     }
 
-    /// `minimum` is the least voltage with which the board works.
-    pub(crate) fn open_eyes(self, calibration: Calibration, minimum: Voltage) -> Eyes {
+    /// `sensors` are the board's lights that have one, each with its calibration; `minimum` is the least voltage with which the board works.
+    pub(crate) fn open_eyes(
+        self,
+        board: &BoardProfile,
+        sensors: impl IntoIterator<Item = (LedIndex, Calibration)>,
+        minimum: Voltage,
+    ) -> Eyes {
         Eyes {
             matches: self.patterns.into_iter().map(|id| (id, None)).collect(),
             matcher: self.matcher,
             lines: Lines::new(),
             kept: VecDeque::new(),
             heard_at: None,
-            recogniser: Recogniser::new(calibration),
+            lights: Lights::new(board, sensors),
             slots: BTreeMap::new(),
             levels: self.levels.into_iter().map(|level| (level, None)).collect(),
             lowest: None,
@@ -175,7 +181,7 @@ pub(crate) struct Eyes {
     lines: Lines,
     kept: VecDeque<Line>,
     heard_at: Option<Instant>,
-    recogniser: Recogniser,
+    lights: Lights,
     slots: BTreeMap<Slot, (SlotContent, Instant)>,
     /// Each level, and since when every reading has been on the right side of it.
     levels: Vec<(Measured, Option<Instant>)>,
@@ -237,18 +243,14 @@ impl Eyes {
     }
 
     /// The new sight, if the recogniser changed its mind.
-    pub(crate) fn see_light(&mut self, sample: &Sample) -> Option<Sight> {
-        let before = self.recogniser.revision();
-        self.recogniser.feed(sample);
-        (self.recogniser.revision() != before).then(|| self.recogniser.now())
+    pub(crate) fn see_light(&mut self, glimpse: &Glimpse) -> Option<Sight> {
+        self.lights.see(glimpse)
     }
 
-    /// The board was switched, reset or struck: what its light showed before says nothing about what it shows now. Returns what can still
-    /// be said if that is something else.
-    pub(crate) fn distrust_light(&mut self) -> Option<Sight> {
-        let before = self.recogniser.revision();
-        self.recogniser.begin_anew();
-        (self.recogniser.revision() != before).then(|| self.recogniser.now())
+    /// The board was switched, reset or struck: what its lights showed before says nothing about what they show now. Returns what can still
+    /// be said where that is something else.
+    pub(crate) fn distrust_lights(&mut self) -> Vec<(LedIndex, Sight)> {
+        self.lights.begin_anew()
     }
 
     pub(crate) fn board_stopped_before(&mut self, at: Instant) {
@@ -311,7 +313,9 @@ impl Eyes {
     /// Whether `look` was visible at any time from `from` on, and since when.
     pub(crate) fn saw(&self, look: &Look, from: Instant) -> Option<Instant> {
         match look {
-            Look::Light(pattern) => Watcher::new(*pattern, from).latest(&self.recogniser).map(|it| it.since),
+            Look::Light(led, pattern) => {
+                Watcher::new(*pattern, from).latest(self.lights.recogniser(*led)?).map(|it| it.since)
+            }
             Look::Any(looks) => looks.iter().filter_map(|it| self.saw(it, from)).min(),
             _ => self.sees(look, from),
         }
@@ -339,7 +343,9 @@ impl Eyes {
     /// Whether `look` is visible now, and since when; what was before `from` does not count.
     pub(crate) fn sees(&self, look: &Look, from: Instant) -> Option<Instant> {
         match look {
-            Look::Light(pattern) => Watcher::new(*pattern, from).now(&self.recogniser).map(|it| it.since),
+            Look::Light(led, pattern) => {
+                Watcher::new(*pattern, from).now(self.lights.recogniser(*led)?).map(|it| it.since)
+            }
             Look::Console(position) => self.matches[*position].1.filter(|at| *at >= from),
             Look::Identity(accepts) => {
                 let accepted = |(identity, _): &(Identity, Instant)| accepts.contains(identity);
@@ -379,13 +385,13 @@ impl Eyes {
         self.kept.iter()
     }
 
-    pub(crate) fn sight(&self) -> Sight {
-        self.recogniser.now()
+    pub(crate) fn lights(&self) -> &Lights {
+        &self.lights
     }
 
-    /// The light's last seconds, a line each.
+    /// The last seconds of the board's lights, a line each.
     pub(crate) fn light_in_words(&self) -> Vec<String> {
-        self.recogniser.history(LIGHT_TOLD).segments().iter().map(ToString::to_string).collect()
+        self.lights.in_words()
     }
 }
 

@@ -7,6 +7,7 @@ mod steps;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use brickproof_boards::LedIndex;
 use brickproof_keys::Slot;
 use brickproof_light::Calibration;
 use brickproof_scenario::plan::{Expected, Fault, Plan, Step, StepAction};
@@ -122,8 +123,8 @@ enum SlotReading {
 impl Trial {
     /// A trial at its beginning. The first action is already waiting.
     ///
-    /// `calibration` is that of the sensor above the board's LED.
-    pub fn new(plan: Arc<Plan>, calibration: Calibration) -> Self {
+    /// `sensors` are the board's lights that have one above them, each with its calibration.
+    pub fn new(plan: Arc<Plan>, sensors: impl IntoIterator<Item = (LedIndex, Calibration)>) -> Self {
         let mut look_out = LookOut::default();
         let looks = Looks {
             steps: plan.steps.iter().map(|step| look_out.prepare_step(&step.action)).collect(),
@@ -141,7 +142,7 @@ impl Trial {
             now: Instant::START,
             elapsed: Instant::START,
             stage: Stage::Over,
-            eyes: look_out.open_eyes(calibration, minimum_of(&plan)),
+            eyes: look_out.open_eyes(&plan.board, sensors, minimum_of(&plan)),
             slots: SlotReading::NotNeeded,
             outbox: VecDeque::new(),
             next_id: 0,
@@ -342,10 +343,10 @@ impl Trial {
         self.now = self.now.max(stamp.at);
         match observation {
             Observation::Console(bytes) => return self.observe_console(stamp, &bytes),
-            Observation::Light(sample) => {
-                self.timeline.samples.push(sample);
-                if let Some(sight) = self.eyes.see_light(&sample) {
-                    self.record(stamp, Happening::Light(sight));
+            Observation::Light(glimpse) => {
+                self.timeline.samples.push(glimpse);
+                if let Some(sight) = self.eyes.see_light(&glimpse) {
+                    self.record(stamp, Happening::Light { led: glimpse.led, sight });
                 }
             }
             Observation::Edge { line, edge } => {
@@ -356,7 +357,7 @@ impl Trial {
                 self.record(stamp, Happening::Rail { voltage: rail, current });
                 // Below its minimum a board may run on: whether it stopped is told by its light, and its connection stands until it tries anew.
                 if self.eyes.see_supply(Reading { at: self.now, rail, current }) {
-                    self.distrust_light();
+                    self.distrust_lights();
                 }
             }
             Observation::Cloud(event) => {

@@ -8,6 +8,7 @@ mod conditions;
 mod engine;
 mod handshake;
 mod id;
+mod lights;
 mod ports;
 mod rail;
 mod timeline;
@@ -15,7 +16,9 @@ mod verdict;
 
 pub use engine::{OtherPlan, Trial};
 pub use id::{ParseTrialIdError, TrialId, stem_of};
-pub use ports::{Achieved, Action, ActionId, Command, CommandError, Injection, Observation, ShapeAchieved, Stamp};
+pub use ports::{
+    Achieved, Action, ActionId, Command, CommandError, Glimpse, Injection, Observation, ShapeAchieved, Stamp,
+};
 pub use timeline::{Event, Happening, Log, Timeline};
 pub use verdict::{
     Blame, Evidence, FaultRecord, MeasuredValue, MeasurementRecord, StepRecord, StepVerdict, Verdict, VerdictKind,

@@ -5,6 +5,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use brickproof_boards::LedIndex;
 use brickproof_cloud::CloudEvent;
 use brickproof_keys::{Corruption, Fingerprint, Part, Slot};
 use brickproof_light::Sample;
@@ -191,13 +192,22 @@ pub enum CommandError {
     },
 }
 
+/// What a colour sensor saw.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Glimpse {
+    /// Of which light of the board.
+    pub led: LedIndex,
+    /// What it read.
+    pub sample: Sample,
+}
+
 /// What the world reports.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Observation {
     /// The console delivered bytes. A simulated one delivers them one by one and borrows them.
     Console(Cow<'static, [u8]>),
-    /// The colour sensor delivered a sample.
-    Light(Sample),
+    /// A colour sensor delivered a sample.
+    Light(Glimpse),
     /// A line of the board changed its level.
     Edge {
         /// Its name in the board profile.

@@ -4,14 +4,15 @@
 
 use std::sync::Arc;
 
+use brickproof_boards::LedIndex;
 use brickproof_cloud::CloudEvent;
 use brickproof_console::Transcript;
 use brickproof_keys::Fingerprint;
-use brickproof_light::{Sample, Sight};
+use brickproof_light::Sight;
 use brickproof_scenario::plan::Edge;
 use brickproof_units::{Current, Instant, Span, Voltage};
 
-use crate::ports::{Achieved, ActionId, Command, CommandError};
+use crate::ports::{Achieved, ActionId, Command, CommandError, Glimpse};
 use crate::verdict::Verdict;
 
 /// A list that grows at its end and can be cloned at the price of what came since it was last [frozen](Log::freeze).
@@ -103,8 +104,13 @@ pub enum Happening {
         /// Its bytes without the line end.
         bytes: Arc<[u8]>,
     },
-    /// The recogniser changed its mind about the light.
-    Light(Sight),
+    /// A recogniser changed its mind about a light.
+    Light {
+        /// Which of the board's lights.
+        led: LedIndex,
+        /// What it shows.
+        sight: Sight,
+    },
     /// The cloud saw or did something.
     Cloud(CloudEvent),
     /// The board's identity was changed by order of the scenario.
@@ -144,8 +150,8 @@ pub enum Happening {
 pub struct Timeline {
     /// What was done and seen.
     pub events: Log<Event>,
-    /// Every sample of the colour sensor.
-    pub samples: Log<Sample>,
+    /// Every sample of every colour sensor.
+    pub samples: Log<Glimpse>,
     /// Every byte that the console delivered.
     pub console: Transcript,
 }

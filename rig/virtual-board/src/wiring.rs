@@ -34,10 +34,35 @@ impl Wiring {
 
     /// Lets the light follow an edge of one of its pins; `None` if the edge is of another pin.
     pub fn shine(&self, led: &mut Led, edge: &PinEdge) -> Option<()> {
-        const COLOURS: [Colour; 3] = [Colour::Red, Colour::Green, Colour::Blue];
-        let position = self.light.iter().position(|pin| *pin == edge.pin)?;
-        let die = if edge.drive == Drive::High { Die::Lit } else { Die::Dark };
-        led.edge(edge.at, COLOURS[position], die);
-        Some(())
+        const COLOURS: [&[Colour]; 3] = [&[Colour::Red], &[Colour::Green], &[Colour::Blue]];
+        let diodes =
+            self.light.iter().zip(COLOURS).map(|(pin, colours)| Diode { pin: *pin, lit: Drive::High, colours });
+        diodes.into_iter().find_map(|diode| diode.shine(led, edge))
+    }
+}
+
+/// A diode on a pin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Diode {
+    /// The pin.
+    pub pin: Pin,
+    /// What the chip does to the pin while it is lit.
+    pub lit: Drive,
+    /// The dies of the model that stand for it. Of an amber one these are red and green alike, of a white one all three: rough, and enough for
+    /// what people call its colour.
+    pub colours: &'static [Colour],
+}
+
+impl Diode {
+    /// The pin and what is drawn from it.
+    pub fn wired(&self) -> WiredPin {
+        let when_high = if self.lit == Drive::High { LED_CURRENT } else { Current::default() };
+        WiredPin { pin: self.pin, when_high }
+    }
+
+    /// Lets a light follow an edge of the diode's pin; `None` if the edge is of another pin.
+    pub fn shine(&self, led: &mut Led, edge: &PinEdge) -> Option<()> {
+        let die = if edge.drive == self.lit { Die::Lit } else { Die::Dark };
+        (self.pin == edge.pin).then(|| self.colours.iter().for_each(|colour| led.edge(edge.at, *colour, die)))
     }
 }

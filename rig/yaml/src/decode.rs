@@ -90,9 +90,20 @@ impl<'a> Decoder<'a> {
             return self.not_a_mapping(node, what, known);
         }
         let entries = self.entries(node, what)?;
+        Some(self.fields_of(node, what, entries, known))
+    }
+
+    /// The same of some entries of the mapping at `node`: the others are the caller's to read.
+    pub fn fields_of<'t>(
+        &mut self,
+        node: &'t Node,
+        what: &'t str,
+        entries: Vec<&'t Entry>,
+        known: &[&'static str],
+    ) -> Fields<'t> {
         let keys = self.keys(&entries, what, known);
         let entries = keys.into_iter().zip(entries).collect();
-        Some(Fields { place: node.place, what, entries })
+        Fields { place: node.place, what, entries }
     }
 
     /// The key that each entry means.

@@ -3,6 +3,7 @@
 //!
 //! Boundary: what the bench meets. What the board says there comes from [`crate::generator`].
 
+use std::collections::BTreeMap;
 use std::f64::consts::TAU;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -92,6 +93,7 @@ impl Station {
                 bay(Kind::Probe, Settings::new()),
             ]
             .into(),
+            lights: BTreeMap::new(),
             cloud: Some(Cloud::Console),
             keys: file::StationKeys::default(),
         }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use brickproof_boards::BoardProfile;
+use brickproof_boards::{BoardProfile, LedIndex};
 use brickproof_instruments::{DRIVERS, Factory, Kind, Settings, driver as driver_for};
 use brickproof_scenario::Library;
 use brickproof_yaml::decode::{Decoder, Fields, Names};
@@ -27,8 +27,8 @@ pub(super) const INSTRUMENTS: [(&str, Kind); 7] = [
     ("firewall", Kind::Firewall),
 ];
 
-const KEYS: [&str; 11] =
-    ["board", "serial", "keys", "lines", "console", "supply", "light", "probe", "dfu", "firewall", "cloud"];
+const KEYS: [&str; 12] =
+    ["board", "serial", "keys", "lines", "console", "supply", "light", "lights", "probe", "dfu", "firewall", "cloud"];
 
 const BOARD: Names<'_> = Names { one: "a board", many: "boards", nowhere: "no profile has this name" };
 
@@ -57,6 +57,8 @@ pub(super) struct Draft {
 /// An instrument of a station, and where in the file everything about it stands.
 pub(super) struct Fitted {
     pub(super) kind: Kind,
+    /// Of a sensor the light that it is above; of others the first.
+    pub(super) led: LedIndex,
     pub(super) word: &'static str,
     /// Of the virtual board's own there is none.
     pub(super) factory: Option<&'static dyn Factory>,
@@ -89,7 +91,7 @@ impl Fitted {
 
 impl Draft {
     pub(super) fn instrument(&self, kind: Kind) -> Option<&Fitted> {
-        self.fitted.iter().find(|fitted| fitted.kind == kind)
+        self.fitted.iter().find(|fitted| fitted.kind == kind && fitted.led == LedIndex::FIRST)
     }
 
     /// Whether the file has it but it could not be understood.
@@ -104,16 +106,21 @@ impl Draft {
     /// The station, once nothing is wrong with it. `world` is what real drivers talk to.
     pub(super) fn finish(self, world: World) -> Option<Station> {
         let is_virtual = self.fitted.iter().any(|fitted| !fitted.is_real());
-        let driver = |fitted: Fitted| match fitted.factory {
-            Some(factory) => (fitted.kind, Driver::Real(factory, fitted.settings)),
-            None => (fitted.kind, Driver::Virtual),
-        };
+        let (mut instruments, mut lights) = (BTreeMap::new(), BTreeMap::new());
+        for Fitted { kind, led, factory, settings, .. } in self.fitted {
+            let driver = factory.map_or(Driver::Virtual, |factory| Driver::Real(factory, settings));
+            match led {
+                LedIndex::FIRST => drop(instruments.insert(kind, driver)),
+                led => drop(lights.insert(led, driver)),
+            }
+        }
         Some(Station {
             name: self.name?,
             board: self.board?,
             serial: self.serial.map(|(identity, _)| identity),
             world: if is_virtual { World::Virtual } else { world },
-            instruments: self.fitted.into_iter().map(driver).collect(),
+            instruments,
+            lights,
             cloud: self.cloud,
             keys: self.keys,
         })
@@ -136,6 +143,8 @@ pub(super) fn read(decoder: &mut Decoder<'_>, entry: &Entry, around: Around<'_>)
             None => broken.push(kind),
         }
     }
+    let other_lights = fields.get("lights").zip(board.as_deref());
+    fitted.extend(other_lights.into_iter().flat_map(|(node, board)| lights(decoder, node, board, around.folder)));
     let cloud = fields.get("cloud").and_then(|node| cloud(decoder, node, &fields));
     let keys = fields.get("keys").and_then(|node| keys::read(decoder, node, board.as_deref(), around.folder));
     let keys = keys.unwrap_or_default();
@@ -239,6 +248,29 @@ fn cloud(decoder: &mut Decoder<'_>, node: &Node, station: &Fields<'_>) -> Option
     Some(cloud)
 }
 
+/// The sensors above the lights besides the first, each by its light's name.
+fn lights(decoder: &mut Decoder<'_>, node: &Node, board: &BoardProfile, folder: &Path) -> Vec<Fitted> {
+    let mut fitted = Vec::new();
+    for entry in decoder.entries(node, "a mapping of the board's lights to their sensors").unwrap_or_default() {
+        let Some(led) = board.led_named(&entry.key) else {
+            let message = format!("`{}` has no light `{}`", board.name, entry.key);
+            let unknown = Mistake::new(MistakeKind::UnknownName, entry.key_place, message);
+            let known = board.leds.iter().map(|led| led.name.as_str());
+            decoder.report(unknown.help(suggest::help("lights", &entry.key, known)));
+            continue;
+        };
+        if led == LedIndex::FIRST {
+            let message = format!("`{}` is the first light of `{}`", entry.key, board.name);
+            let first = Mistake::new(MistakeKind::Misplaced, entry.key_place, message);
+            decoder.report(first.help("its sensor stands behind `light`, those of the others behind `lights`"));
+            continue;
+        }
+        let sensor = instrument(decoder, Kind::Light, &entry.value, folder);
+        fitted.extend(sensor.map(|sensor| Fitted { led, ..sensor }));
+    }
+    fitted
+}
+
 fn instrument(decoder: &mut Decoder<'_>, kind: Kind, node: &Node, folder: &Path) -> Option<Fitted> {
     let Value::Map(entries) = &node.value else { return decoder.wrong_type(node, "a mapping with a `driver`") };
     let driver = driver_of(decoder, kind, entries, node.place)?;
@@ -255,6 +287,7 @@ fn instrument(decoder: &mut Decoder<'_>, kind: Kind, node: &Node, folder: &Path)
     let factory = driver_for(kind, word);
     let mut fitted = Fitted {
         kind,
+        led: LedIndex::FIRST,
         word,
         factory,
         settings: Settings::new(),

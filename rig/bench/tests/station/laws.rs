@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock};
 
+use brickproof_boards::LedIndex;
 use brickproof_light::Calibration;
 use brickproof_scenario::plan::{Plan, SlotContent};
 use brickproof_trial::{Achieved, ActionId, Command, Happening, Observation, ShapeAchieved, Stamp, Trial};
@@ -53,7 +54,8 @@ fn recorded() -> &'static [(Stamp, Observation)] {
             };
             Some((Stamp { at: event.at, uncertainty: event.uncertainty }, observation))
         });
-        let shown = timeline.samples.iter().map(|sample| (Stamp::exact(sample.at), Observation::Light(*sample)));
+        let shown =
+            timeline.samples.iter().map(|glimpse| (Stamp::exact(glimpse.sample.at), Observation::Light(*glimpse)));
         seen.chain(shown).collect()
     })
 }
@@ -75,7 +77,7 @@ fn achieved(command: &Command, at: Instant) -> Achieved {
 fn tell(mut known: Vec<(Instant, Stamp, Observation)>, answers_after: &[u64], wakes: bool) -> Trial {
     known.sort_by_key(|(known, ..)| *known);
     known.reverse();
-    let mut trial = Trial::new(Arc::new(plan()), Calibration::default());
+    let mut trial = Trial::new(Arc::new(plan()), [(LedIndex::FIRST, Calibration::default())]);
     let mut delays = answers_after.iter().copied().cycle();
     let mut answers: Vec<(Instant, ActionId, Command)> = Vec::new();
     let mut now = Instant::START;

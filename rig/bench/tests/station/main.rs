@@ -11,4 +11,5 @@ mod laws;
 mod model;
 mod passing;
 mod provisioning;
+mod several_lights;
 mod stopping;

@@ -655,6 +655,7 @@ impl Rig {
             serial: Some(Identity::of(SERIAL.to_vec())),
             world: World::Lane,
             instruments: KINDS.into_iter().map(driver).collect(),
+            lights: BTreeMap::new(),
             cloud: Some(Cloud::Console),
             keys: file::StationKeys::default(),
         };

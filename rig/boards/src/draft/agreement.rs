@@ -8,7 +8,7 @@ use brickproof_yaml::{Mistake, MistakeKind};
 
 use super::{Draft, Section};
 use crate::keys::Keys;
-use crate::led::Led;
+use crate::led::{self, Led};
 use crate::look::LightStatus;
 use crate::memory::{FlashMap, Part};
 
@@ -25,8 +25,8 @@ impl Draft {
             outside_parts(parts, flash).for_each(|it| beyond("parts", it));
         }
         overlapping_parts(parts).for_each(|it| beyond("parts", it));
-        if let (Some(led), Some(light)) = (self.leds.said().and_then(|leds| leds.first()), self.light.said()) {
-            unshowable(led, light).for_each(|it| beyond("light", it));
+        if let (Some(leds), Some(light)) = (self.leds.said(), self.light.said()) {
+            unshowable(leds, light).for_each(|it| beyond("light", it));
         }
         self.check_names(decoder, file);
     }
@@ -48,6 +48,12 @@ impl Draft {
             }
             let through = self.keys.said().and_then(|keys| keys.through.as_deref());
             through.into_iter().for_each(|name| unknown("keys", "alternate setting", name, alternates()));
+        }
+        if !matches!(self.leds, Section::Broken) {
+            let leds = || self.leds.said().into_iter().flatten().map(|led| led.name.as_str()).collect::<Vec<_>>();
+            for led in self.light.said().into_iter().flatten().filter_map(|status| status.led.as_deref()) {
+                unknown("light", "light", led, leds());
+            }
         }
         if let (Some(modes), false) = (self.modes.said(), matches!(self.light, Section::Broken)) {
             let statuses = || self.light.said().into_iter().flatten().map(|it| it.name.as_str()).collect::<Vec<_>>();
@@ -92,8 +98,9 @@ fn overlapping_parts(parts: &[Part]) -> impl Iterator<Item = String> {
     })
 }
 
-fn unshowable(led: &Led, light: &[LightStatus]) -> impl Iterator<Item = String> {
-    light.iter().filter(|status| !led.can_show(status.look.colour)).map(|status| {
-        format!("the light `{}` cannot show `{}`: it makes no {}", led.name, status.name, status.look.colour)
+fn unshowable(leds: &[Led], light: &[LightStatus]) -> impl Iterator<Item = String> {
+    light.iter().filter_map(|status| {
+        let led = led::of_status(leds, status).filter(|led| !led.can_show(status.look.colour))?;
+        Some(format!("the light `{}` cannot show `{}`: it makes no {}", led.name, status.name, status.look.colour))
     })
 }

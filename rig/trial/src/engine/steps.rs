@@ -363,7 +363,7 @@ impl Trial {
             StepAction::Supply(SupplySetting::Off) | StepAction::Reset { .. } => self.board_stopped_before(self.now),
             // What it shows while the button is held is the beginning of the mode.
             StepAction::PressThroughReset { hold, .. } => self.board_stopped_before(self.now - hold),
-            StepAction::Supply(_) => self.distrust_light(),
+            StepAction::Supply(_) => self.distrust_lights(),
             StepAction::Cloud(setting) => self.eyes.cloud_is(setting),
             _ => {}
         }
@@ -378,19 +378,19 @@ impl Trial {
 
     /// The board does not run, or began anew: whatever was seen of it before this instant is the past.
     pub(super) fn board_stopped_before(&mut self, at: Instant) {
-        self.distrust_light();
+        self.distrust_lights();
         self.eyes.board_stopped_before(at);
     }
 
-    pub(super) fn distrust_light(&mut self) {
-        if let Some(sight) = self.eyes.distrust_light() {
-            self.note(Happening::Light(sight));
+    pub(super) fn distrust_lights(&mut self) {
+        for (led, sight) in self.eyes.distrust_lights() {
+            self.note(Happening::Light { led, sight });
         }
     }
 
     pub(super) fn injected(&mut self, position: usize, shape: ShapeAchieved) {
         match shape.below_brown_out {
-            Span::ZERO => self.distrust_light(),
+            Span::ZERO => self.distrust_lights(),
             _ => self.board_stopped_before(shape.began),
         }
         if let Some(record) = self.faults.last_mut() {

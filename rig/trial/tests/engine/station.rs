@@ -6,13 +6,15 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use brickproof_boards::LedIndex;
 use brickproof_cloud::CloudEvent;
 use brickproof_keys::Fingerprint;
 use brickproof_light::{Calibration, Sample};
 use brickproof_scenario::plan::{Fault, Plan, SlotContent};
 use brickproof_scenario::{Library, load};
 use brickproof_trial::{
-    Achieved, Action, Command, CommandError, Event, Happening, Observation, ShapeAchieved, Stamp, Trial, Verdict,
+    Achieved, Action, Command, CommandError, Event, Glimpse, Happening, Observation, ShapeAchieved, Stamp, Trial,
+    Verdict,
 };
 use brickproof_units::{Current, Instant, Span, Voltage};
 
@@ -90,7 +92,7 @@ impl Station {
     }
 
     pub(crate) fn with_rule(body: &str, rule: Rule) -> Self {
-        let trial = Trial::new(plan(body), Calibration::default());
+        let trial = Trial::new(plan(body), [(LedIndex::FIRST, Calibration::default())]);
         Self { trial, rule, due: BTreeMap::new(), entries: 0, asked: Vec::new() }
     }
 
@@ -130,7 +132,7 @@ impl Station {
             };
             let clear = red + green + blue;
             let sample = Sample { at: now, integration: Span::micros(2_400), red, green, blue, clear };
-            self.put(now, Observation::Light(sample));
+            self.put(now, Observation::Light(Glimpse { led: LedIndex::FIRST, sample }));
             now += PERIOD;
         }
         self
