@@ -269,7 +269,8 @@ pub enum Attached {
 }
 
 /// Reads memory of the board, in this order, and does nothing else to it. A board that is off is held in reset before it is fed, so that its
-/// firmware cannot change anything; one that has power is left running. The station must have left its safe state.
+/// firmware cannot change anything, and is without power again before the probe lets go of it; one that has power is left running. The station
+/// must have left its safe state.
 ///
 /// # Errors
 /// The probe's, also that the part keeps debuggers out; the supply's.
@@ -298,10 +299,18 @@ pub async fn read_out(
             },
             deadline,
         );
-        let detached = probe.detach(deadline);
-        looked.and(detached).map(|()| read)
+        looked.map(|()| read)
     });
-    Ok((read.await?, attached))
+    let read = read.await;
+    if source == Source::Ours {
+        // A core that is let go runs: it would change the unit that was just read.
+        power_off(station).await?;
+    }
+    let detached =
+        ask(station.probe()?, "let go of the board", provision::READING, |probe, deadline| probe.detach(deadline));
+    let detached = detached.await;
+    let read = read?;
+    detached.map(|()| (read, attached))
 }
 
 fn read_region(memory: &mut dyn Memory, region: Region, deadline: Deadline) -> Result<Vec<u8>, FailureKind> {

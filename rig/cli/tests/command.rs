@@ -1,5 +1,7 @@
 //! The built command, as a person or a build server calls it: exit statuses, what is printed, what is kept.
 
+#[path = "command/autopsy.rs"]
+mod autopsy;
 #[path = "command/benches.rs"]
 mod benches;
 #[path = "command/boards.rs"]

@@ -8,6 +8,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 use std::thread;
 
+use brickproof_boards::BoardProfile;
 use brickproof_firmware::Firmware;
 use brickproof_paced::board::{Hand, PacedBoard};
 use brickproof_paced::serve::{ServeOptions, Served, serve};
@@ -17,7 +18,7 @@ use brickproof_units::Voltage;
 
 use crate::desk::{Called, Desk};
 
-const USB: Voltage = Voltage::new(5_000_000);
+pub(crate) const USB: Voltage = Voltage::new(5_000_000);
 
 /// It fails with the firmware alone: the key is wrong before the board has its power.
 const WRONG_KEY: &str = "\
@@ -73,17 +74,23 @@ done
 ";
 
 /// A board and its ends.
-struct Station {
-    _board: PacedBoard,
+pub(crate) struct Station {
+    board: PacedBoard,
     served: Served,
     supply: SocketAddr,
     serial: String,
+    profile: Arc<BoardProfile>,
 }
 
 impl Station {
     fn new(seed: u64) -> Self {
-        let profile = Arc::clone(Library::built_in().board("lantern-nrf51").expect("it ships"));
-        let firmware = Firmware::shipped("lantern-heal-full").expect("it ships");
+        Self::with("lantern-nrf51", "lantern-heal-full", seed)
+    }
+
+    /// A board of that kind with this firmware, as a factory leaves it.
+    pub(crate) fn with(board: &str, firmware: &str, seed: u64) -> Self {
+        let profile = Arc::clone(Library::built_in().board(board).expect("it ships"));
+        let firmware = Firmware::shipped(firmware).expect("it ships");
         let (board, wiring) = factory_board(&profile, &firmware, seed).expect("it fits");
         let serial = board.soc().unique_id().iter().map(|byte| format!("{byte:02x}")).collect();
         let board = PacedBoard::start(board, wiring, seed).expect("there is a thread");
@@ -96,22 +103,34 @@ impl Station {
                 obey(&hand, &program);
             }
         });
-        Self { _board: board, served, supply, serial }
+        Self { board, served, supply, serial, profile }
+    }
+
+    /// The board, as its surroundings hold it.
+    pub(crate) fn hand(&self) -> Hand {
+        self.board.hand()
+    }
+
+    /// Its unique id.
+    pub(crate) fn serial(&self) -> &str {
+        &self.serial
     }
 
     fn in_bench(&self, name: &str) -> String {
         format!(
             "  {name}:
-    board: lantern-nrf51
+    board: {}
     serial: \"{}\"
     console: {{ driver: serial, path: {} }}
-    probe: {{ driver: probe-rs, usb: \"1d50:6018\", serial: \"{}\", chip: nRF51822_xxAA }}
+    probe: {{ driver: probe-rs, usb: \"1d50:6018\", serial: \"{}\", chip: {} }}
     supply: {{ driver: command, program: ./relay, arguments: [\"{}\"], voltage_ceiling: 5V, measures: [voltage] }}
     cloud: {{ driver: console }}
 ",
+            self.profile.name,
             self.serial,
             self.served.console().display(),
             self.served.debug(),
+            self.profile.probe,
             self.supply.port()
         )
     }
@@ -142,13 +161,33 @@ fn obey(hand: &Hand, program: &TcpStream) {
     hand.feed_from_usb(None);
 }
 
+/// Who feeds a board.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fed {
+    /// The supply of its station.
+    ByTheStation,
+    /// Somebody whom the bench does not know.
+    ByOthers,
+}
+
+/// A folder with a bench of these stations.
+pub(crate) fn bench_of(stations: &[(&str, &Station)], fed: Fed) -> Desk {
+    let desk = desk(stations);
+    if fed == Fed::ByOthers {
+        let lines = desk.read("bench.yaml");
+        let lines: String =
+            lines.lines().filter(|line| !line.contains("supply:")).map(|it| format!("{it}\n")).collect();
+        desk.put("bench.yaml", lines.as_bytes());
+    }
+    desk
+}
+
 fn desk(stations: &[(&str, &Station)]) -> Desk {
     let scenarios =
         [("wrong.yaml", WRONG_KEY), ("boots.yaml", BOOTS), ("mute.yaml", MUTE), ("relay", RELAY), ("stuck", STUCK)];
     let desk = Desk::with(&scenarios);
     desk.put("mute.bin", &crate::soaks::mute());
-    let stations: String = stations.iter().map(|(name, station)| station.in_bench(name)).collect();
-    desk.put("bench.yaml", format!("bench: pair\nworld: lane\nstations:\n{stations}").as_bytes());
+    put_bench(&desk, stations);
     for program in ["relay", "stuck"] {
         let executable = std::fs::Permissions::from_mode(0o755);
         std::fs::set_permissions(desk.path(program), executable).expect("it is ours");
@@ -156,7 +195,13 @@ fn desk(stations: &[(&str, &Station)]) -> Desk {
     desk
 }
 
-fn call(desk: &Desk, words: &[&str]) -> Called {
+/// Has the bench be of these stations from now on.
+pub(crate) fn put_bench(desk: &Desk, stations: &[(&str, &Station)]) {
+    let stations: String = stations.iter().map(|(name, station)| station.in_bench(name)).collect();
+    desk.put("bench.yaml", format!("bench: pair\nworld: lane\nstations:\n{stations}").as_bytes());
+}
+
+pub(crate) fn call(desk: &Desk, words: &[&str]) -> Called {
     let mut command = desk.command(&[words, &["--bench", "bench.yaml"]].concat());
     command.env("BRICKPROOF_STATE", desk.path("state"));
     command.output().expect("the command was built").into()

@@ -6,6 +6,7 @@
 use std::error::Error;
 use std::path::Path;
 
+use ::probe_rs::architecture::arm::ArmError;
 use ::probe_rs::config::{MemoryRegion, TargetSelector};
 use ::probe_rs::flashing::{DownloadOptions, FlashError};
 use ::probe_rs::probe::list::Lister;
@@ -397,7 +398,10 @@ fn kind(error: &(dyn Error + 'static)) -> FailureKind {
     let never_there =
         chain.iter().any(|error| matches!(error.downcast_ref(), Some(DebugProbeError::ProbeCouldNotBeCreated(_))));
     for error in chain {
-        if let Some(::probe_rs::Error::MissingPermissions(_)) = error.downcast_ref() {
+        // The second comes wrapped in an error that knows nothing of permissions.
+        let is_locked = matches!(error.downcast_ref(), Some(::probe_rs::Error::MissingPermissions(_)))
+            || matches!(error.downcast_ref(), Some(ArmError::MissingPermissions(_)));
+        if is_locked {
             return FailureKind::Denied(format!("the chip is locked, and unlocking would erase it: {words}"));
         }
         if let Some(FlashError::NoSuitableNvm { .. }) = error.downcast_ref() {
