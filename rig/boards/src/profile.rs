@@ -144,6 +144,8 @@ pub struct Rail {
     pub minimum: Voltage,
     /// To here.
     pub maximum: Voltage,
+    /// It erases and programs its flash as its firmware asks it to from here, if that is not all of the range.
+    pub flash_minimum: Option<Voltage>,
     /// The fastest fall that is within specification.
     pub fastest_fall: Slew,
     /// The fastest rise that is within specification.
@@ -220,11 +222,13 @@ fn quantity<Q: brickproof_units::Quantity>(decoder: &mut Decoder<'_>, fields: &F
 }
 
 pub(crate) fn rail(decoder: &mut Decoder<'_>, name: &str, node: &Node) -> Option<Rail> {
-    let known = ["nominal", "minimum", "maximum", "fastest_fall", "fastest_rise"];
+    let known = ["nominal", "minimum", "maximum", "flash_minimum", "fastest_fall", "fastest_rise"];
     let fields = decoder.fields(node, "a rail", &known)?;
     let nominal: Option<Voltage> = quantity(decoder, &fields, "nominal");
     let minimum = quantity(decoder, &fields, "minimum");
     let maximum = quantity(decoder, &fields, "maximum");
+    let flash_minimum: Option<Option<Voltage>> =
+        fields.get("flash_minimum").map_or(Some(None), |node| decoder.quantity(node).map(Some));
     let fastest_fall = quantity(decoder, &fields, "fastest_fall");
     let fastest_rise = quantity(decoder, &fields, "fastest_rise");
     let (nominal, minimum, maximum) = (nominal?, minimum?, maximum?);
@@ -233,8 +237,15 @@ pub(crate) fn rail(decoder: &mut Decoder<'_>, name: &str, node: &Node) -> Option
         decoder.report(Mistake::new(MistakeKind::BeyondLimits, fields.place, message));
         return None;
     }
-    let (fastest_fall, fastest_rise) = (fastest_fall?, fastest_rise?);
-    Some(Rail { name: name.to_owned(), nominal, minimum, maximum, fastest_fall, fastest_rise })
+    let (flash_minimum, fastest_fall, fastest_rise) = (flash_minimum?, fastest_fall?, fastest_rise?);
+    if let Some(wrong) = flash_minimum.filter(|it| !(minimum..=nominal).contains(it)) {
+        let message = format!(
+            "flash that works from {wrong} on: rail `{name}` is specified from {minimum} on, and nominally {nominal}"
+        );
+        decoder.report(Mistake::new(MistakeKind::BeyondLimits, fields.place, message));
+        return None;
+    }
+    Some(Rail { name: name.to_owned(), nominal, minimum, maximum, flash_minimum, fastest_fall, fastest_rise })
 }
 
 pub(crate) fn line(decoder: &mut Decoder<'_>, name: &str, node: &Node) -> Option<Line> {

@@ -47,7 +47,7 @@ fn run(board: &str, status: &str, within: u64, seed: u64) -> Trial {
 
 #[test]
 fn every_status_that_lantern_shows_is_named_in_time_and_as_nothing_else() {
-    for board in ["lantern-nrf51", "lantern-nrf52840"] {
+    for board in ["lantern-nrf51", "lantern-nrf52840", "lantern-stm32f205"] {
         for (status, within) in SHOWN {
             for seed in 1..=rounds() {
                 let trial = run(board, status, within, seed);

@@ -15,7 +15,7 @@ mod shipped;
 
 use shipped::{cells_of, simulation};
 
-const BOARDS: [&str; 2] = ["lantern-nrf51", "lantern-nrf52840"];
+const BOARDS: [&str; 3] = ["lantern-nrf51", "lantern-nrf52840", "lantern-stm32f205"];
 
 fn run(board: &str, steps: &str) -> Trial {
     let text = format!("scenario: T\nboard: {board}\nfirmware: lantern-heal-full\nsteps:\n{steps}");

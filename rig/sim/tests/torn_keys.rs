@@ -5,12 +5,11 @@
 use std::num::NonZero;
 
 use brickproof_sim::cuts::keys::{self, Release, Survival, Tally, Updates};
-use brickproof_sim::cuts::{self, SecondCuts, Sweep};
+use brickproof_sim::cuts::{self, CHIPS, SecondCuts, Sweep};
 use brickproof_virtual_board::chip::Chip;
 use brickproof_virtual_board::flash::{Cells, CutPoint, FlashOperation};
 
 const TWO: NonZero<usize> = NonZero::<usize>::MIN.saturating_add(1);
-const CHIPS: [Chip; 2] = [Chip::Nrf51822, Chip::Nrf52840];
 
 fn updates(chip: Chip, release: Release, cells: Cells) -> Updates {
     keys::record(chip, release, cells, 0).expect("an undisturbed board updates its key")
@@ -41,9 +40,11 @@ fn each_key_page_is_erased_twice_before_the_last_cut() {
     let pages = |chip, release| erased_pages(&updates(chip, release, Cells::Ideal));
     assert_eq!(pages(Chip::Nrf51822, Release::NoHeal), [0x3_ec00, 0x3_ec00]);
     assert_eq!(pages(Chip::Nrf52840, Release::HealParse), [0xf_e000, 0xf_e000]);
+    assert_eq!(pages(Chip::Stm32f205, Release::HealBlank), [0x0800_4000, 0x0800_4000]);
     // First the copy touched last, then the other one; the next update begins with that.
     assert_eq!(pages(Chip::Nrf51822, Release::HealFull), [0x3_fc00, 0x3_ec00, 0x3_ec00, 0x3_fc00]);
     assert_eq!(pages(Chip::Nrf52840, Release::HealFull), [0xf_f000, 0xf_e000, 0xf_e000, 0xf_f000]);
+    assert_eq!(pages(Chip::Stm32f205, Release::HealFull), [0x0800_8000, 0x0800_4000, 0x0800_4000, 0x0800_8000]);
 }
 
 #[test]

@@ -654,6 +654,11 @@ fn minimum_of(plan: &Plan) -> Voltage {
     plan.board.rails.first().map(|rail| rail.minimum).unwrap_or_default()
 }
 
+/// Above this nothing can come of a rail that falls: the board runs, and its flash takes what it is told.
+fn harmless_from(plan: &Plan) -> Voltage {
+    plan.board.rails.first().map(|rail| rail.flash_minimum.unwrap_or(rail.minimum)).unwrap_or_default()
+}
+
 /// How long it takes to move a voltage by so much.
 fn time_of(slew: Slew, way: Voltage) -> Span {
     let nanos = u128::from(slew.get()) * u128::from(way.get().unsigned_abs()) / 1_000_000;

@@ -28,6 +28,7 @@ pub(crate) fn cell(path: &str, board: &str, release: &str) -> Plan {
 
 /// A trial at its beginning.
 pub(crate) fn simulation(plan: Plan, seed: u64) -> Simulation {
-    let firmware = Firmware::shipped(&plan.firmware.0).expect("the firmware is shipped");
+    let flash = plan.board.flash.at.0;
+    let firmware = Firmware::shipped_for(flash, &plan.firmware.0).expect("the firmware is shipped");
     Simulation::new(Arc::new(plan), &firmware, seed)
 }

@@ -12,7 +12,7 @@ use brickproof_scenario::plan::{
 use brickproof_units::{Instant, Span};
 
 use super::{
-    SLOT_REREAD_PAUSE, SUPPLY_READING_PERIOD, SlotReading, Stage, StepState, Trial, command_of, minimum_of, no_answer,
+    SLOT_REREAD_PAUSE, SUPPLY_READING_PERIOD, SlotReading, Stage, StepState, Trial, command_of, harmless_from, no_answer,
     no_answer_to,
 };
 use crate::account::{self, Manner, Miss, Stay};
@@ -403,7 +403,7 @@ impl Trial {
                 _ => self.eyes.rail_mut().release(self.now),
             }
         }
-        if shape.below_brown_out > Span::ZERO || shape.lowest < minimum_of(&self.plan) {
+        if shape.below_brown_out > Span::ZERO || shape.lowest < harmless_from(&self.plan) {
             // Not the fault's beginning: what went on at that instant was there before the harm.
             self.harmed_at.get_or_insert(self.now);
         }
