@@ -56,17 +56,18 @@ fn every_shipped_scenario_is_without_mistakes() {
         summary += &format!("{path}: {} cells of {} steps\n", scenario.cells.len(), plan.steps.len());
     }
     insta::assert_snapshot!(summary, @"
-    scenarios/battery-death/brown-out.yaml: 8 cells of 6 steps
-    scenarios/battery-death/load-step.yaml: 8 cells of 7 steps
-    scenarios/battery-death/protection.yaml: 16 cells of 6 steps
-    scenarios/brown-out-loop.yaml: 8 cells of 15 steps
-    scenarios/firewall/bad-key.yaml: 2 cells of 9 steps
-    scenarios/firewall/silent-cloud.yaml: 2 cells of 7 steps
-    scenarios/firewall/wrong-cloud.yaml: 2 cells of 6 steps
-    scenarios/first-light.yaml: 8 cells of 5 steps
-    scenarios/heal-matrix/device-key.yaml: 64 cells of 8 steps
-    scenarios/heal-matrix/server-address.yaml: 58 cells of 8 steps
-    scenarios/heal-matrix/server-key.yaml: 64 cells of 8 steps
+    scenarios/battery-death/brown-out.yaml: 12 cells of 6 steps
+    scenarios/battery-death/load-step.yaml: 12 cells of 7 steps
+    scenarios/battery-death/low-voltage-erase.yaml: 24 cells of 12 steps
+    scenarios/battery-death/protection.yaml: 24 cells of 6 steps
+    scenarios/brown-out-loop.yaml: 12 cells of 15 steps
+    scenarios/firewall/bad-key.yaml: 3 cells of 9 steps
+    scenarios/firewall/silent-cloud.yaml: 3 cells of 7 steps
+    scenarios/firewall/wrong-cloud.yaml: 3 cells of 6 steps
+    scenarios/first-light.yaml: 12 cells of 5 steps
+    scenarios/heal-matrix/device-key.yaml: 96 cells of 8 steps
+    scenarios/heal-matrix/server-address.yaml: 87 cells of 8 steps
+    scenarios/heal-matrix/server-key.yaml: 96 cells of 8 steps
     ");
 }
 

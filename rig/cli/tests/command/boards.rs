@@ -36,7 +36,11 @@ fn a_board_that_nobody_has_emulated_is_not_run_as_another() {
         let refused = desk.call(&[command, &["--profiles", "boards"]].concat());
         refused.exits(2);
         assert!(refused.err.contains("there is no virtual lamp: nothing was executed"), "{}", refused.err);
-        assert!(refused.err.contains("virtual boards: lantern-nrf51, lantern-nrf52840"), "{}", refused.err);
+        assert!(
+            refused.err.contains("virtual boards: lantern-nrf51, lantern-nrf52840, lantern-stm32f205"),
+            "{}",
+            refused.err
+        );
     }
     let served = desk.call(&["virtual", "serve", "--board", "argon"]);
     served.exits(2);

@@ -12,8 +12,8 @@ use brickproof_scenario::plan::{
 use brickproof_units::{Instant, Span};
 
 use super::{
-    SLOT_REREAD_PAUSE, SUPPLY_READING_PERIOD, SlotReading, Stage, StepState, Trial, command_of, harmless_from, no_answer,
-    no_answer_to,
+    SLOT_REREAD_PAUSE, SUPPLY_READING_PERIOD, SlotReading, Stage, StepState, Trial, command_of, harmless_from,
+    no_answer, no_answer_to,
 };
 use crate::account::{self, Manner, Miss, Stay};
 use crate::conditions::Look;
