@@ -45,7 +45,11 @@ fn releases_that_brick_fail_when_asked_to_survive_and_the_one_that_heals_passes(
     for wanted in ["FAILED", "blame: firmware", "  console  ", "  light: ", "  fault ", "replay: brickproof replay "] {
         assert!(bricks.out.contains(wanted), "{wanted:?} is not in\n{}", bricks.out);
     }
-    desk.call(&["run", "scenarios/battery-death", "--firmware", "lantern-heal-full"]).exits(0);
+    let death = |name: &str| format!("scenarios/battery-death/{name}.yaml");
+    let [brown_out, load_step, protection] = ["brown-out", "load-step", "protection"].map(death);
+    desk.call(&["run", &brown_out, &load_step, &protection, "--firmware", "lantern-heal-full"]).exits(0);
+    // What is written at a rail that is too low is torn without a loss of power, and it does not see to that.
+    desk.call(&["run", &death("low-voltage-erase"), "--firmware", "lantern-heal-full"]).exits(1);
 }
 
 #[test]
