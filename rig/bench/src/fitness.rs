@@ -15,6 +15,7 @@ use brickproof_units::{Span, Voltage};
 
 use crate::cut::CARRIES;
 use crate::file::{Driver, Station};
+use crate::gateway;
 use crate::slots::{self, DfuSlots};
 
 /// Why a station cannot run a plan.
@@ -108,7 +109,8 @@ impl Found<'_> {
                 Need::Light(LedIndex::FIRST) if !has(Kind::Light) => Some("it has no `light`"),
                 Need::Lines if !has(Kind::Lines) => Some("it has no `lines`"),
                 Need::Supply | Need::SupplyReading if !has(Kind::Supply) => Some("it has no `supply`"),
-                Need::Cloud if self.station.cloud.is_none() => {
+                // Of a gateway each step is asked what it wants.
+                Need::Cloud if self.station.cloud.is_none() && !self.has_gateway() => {
                     Some("it has no `cloud`: nobody can tell with which identity the board connects, or misbehave on purpose")
                 }
                 Need::CellModel => {
@@ -176,6 +178,9 @@ impl Found<'_> {
                     self.report(line, format!("its supply ({word}) does not measure current"));
                 }
             }
+            Condition::Identity(_) if self.station.cloud.is_none() && self.has_gateway() => {
+                self.report(line, "it has no `cloud`: a `firewall` cannot tell with which identity the board connects");
+            }
             Condition::Slot { .. } => self.door(line, Door::usual(&self.station.board), Writes::No),
             Condition::Any(conditions) => conditions.iter().for_each(|it| self.seen(line, it)),
             _ => {}
@@ -233,9 +238,38 @@ impl Found<'_> {
         }
     }
 
+    /// Whether it can keep the board from a cloud of its own.
+    fn has_gateway(&self) -> bool {
+        self.station.instruments.contains_key(&Kind::Firewall)
+    }
+
     fn cloud(&mut self, line: Option<usize>, setting: CloudSetting) {
-        if setting.behaviour != CloudBehaviour::Genuine && self.station.cloud.is_none() {
-            self.report(line, "it has no `cloud` that could misbehave on purpose");
+        if self.station.cloud.is_some() {
+            return;
+        }
+        if setting.latency != CloudSetting::USUAL_LATENCY {
+            self.report(
+                line,
+                "it has no `cloud` whose `latency` could be chosen: that of the board's own is what it is",
+            );
+        }
+        if setting.behaviour == CloudBehaviour::Genuine {
+            return;
+        }
+        if !self.has_gateway() {
+            return self.report(line, "it has no `cloud` that could misbehave on purpose");
+        }
+        match gateway::flow_of(&self.station.board) {
+            None => {
+                let board = &self.station.board.name;
+                let why =
+                    format!("its `firewall` does not know what goes to the cloud: the profile of {board} names none");
+                self.report(line, why);
+            }
+            Some(flow) if gateway::blocks(setting.behaviour, flow).is_none() => {
+                self.report(line, "its `firewall` cannot be the wrong cloud: that takes a `cloud` of the rig's own");
+            }
+            Some(_) => {}
         }
     }
 

@@ -23,6 +23,7 @@ use crate::asking::ask;
 use crate::clock::Clock;
 use crate::cut::{CARRIES, Cut, READINGS};
 use crate::fitness::offer;
+use crate::gateway;
 use crate::hands::keys::Ring;
 use crate::provision::{self, AsFound, Retired, leave_as_found, provision, rail_of};
 use crate::senses::{Sense, Senses};
@@ -219,7 +220,6 @@ impl Hands {
                 self.watch(|watched| watched.every = every);
                 self.answer(id, Ok(Achieved::Done));
             }
-            Command::Cloud(setting) => self.answer(id, self.cloud(setting)),
             Command::MakeSafe => {
                 // Before anything else has a turn: nothing is switched on any more.
                 self.station.call_off();
@@ -280,15 +280,32 @@ impl Hands {
         });
     }
 
-    /// The cloud itself is the driver's, which follows the same command; a station without one has the board's own.
-    fn cloud(&self, setting: CloudSetting) -> Result<Achieved, CommandError> {
-        match (self.station.file().cloud, setting.behaviour) {
-            (None, behaviour) if behaviour != CloudBehaviour::Genuine => Err(CommandError::Unsupported {
-                instrument: "the station".to_owned().into(),
-                asked: "misbehave as a cloud".into(),
-            }),
-            _ => Ok(Achieved::Done),
+    /// The rig's own cloud is the driver's, which follows the same command. Without one the board has its own, and the station's gateway lets
+    /// what goes there through, or does not.
+    async fn cloud(&self, setting: CloudSetting) -> Result<Achieved, CommandError> {
+        let file = self.station.file();
+        if file.cloud.is_some() {
+            return Ok(Achieved::Done);
         }
+        let unsupported = |asked: &str| CommandError::Unsupported {
+            instrument: format!("station {}", self.station.name()).into(),
+            asked: asked.into(),
+        };
+        let Some(firewall) = &self.station.firewall else {
+            let is_genuine = setting.behaviour == CloudBehaviour::Genuine;
+            return if is_genuine { Ok(Achieved::Done) } else { Err(unsupported("misbehave as a cloud")) };
+        };
+        let blocks = if setting.behaviour == CloudBehaviour::Genuine {
+            Vec::new()
+        } else {
+            let unknown = || unsupported("tell what goes to the board's cloud");
+            let flow = gateway::flow_of(&file.board).ok_or_else(unknown)?;
+            gateway::blocks(setting.behaviour, flow).ok_or_else(|| unsupported("be the wrong cloud"))?
+        };
+        let block = ask(firewall, "block what goes to the cloud", ACTION, move |firewall, deadline| {
+            firewall.block(&blocks, deadline)
+        });
+        block.await.map(|_| Achieved::Done).map_err(|failure| in_words(&failure))
     }
 
     async fn act(&self, command: Command) -> Result<Achieved, CommandError> {
@@ -303,9 +320,9 @@ impl Hands {
             Command::Corrupt { slot, class, part, through } => return self.corrupt(slot, class, part, through).await,
             Command::ReadSlot { slot } => return self.read_slot(slot).await,
             Command::Inject(injection) => return self.inject(&injection).await,
+            Command::Cloud(setting) => return self.cloud(setting).await,
             Command::Provision
             | Command::Keys { .. }
-            | Command::Cloud(_)
             | Command::WatchRail { .. }
             | Command::ReadSupply { .. }
             | Command::MakeSafe => Ok(Achieved::Done),

@@ -15,6 +15,7 @@ pub mod driver;
 mod eyes;
 pub mod file;
 pub mod fitness;
+mod gateway;
 mod hands;
 pub mod keyfile;
 mod press;

@@ -20,8 +20,19 @@ use crate::output;
 pub(crate) struct Source {
     /// Its path with `/` between the parts.
     pub(crate) label: String,
+    /// Whether somebody named this very file.
+    pub(crate) reached: Reached,
     bytes: Vec<u8>,
     axes: Vec<(String, Vec<String>)>,
+}
+
+/// How a file was come by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Reached {
+    /// By its name.
+    Named,
+    /// In this folder, which was named.
+    InFolder(String),
 }
 
 impl Source {
@@ -99,7 +110,12 @@ pub(crate) fn load_all(paths: &[PathBuf]) -> Result<Vec<Scenario>, Problem> {
 pub(crate) fn read(paths: &[PathBuf]) -> Result<Vec<Source>, Problem> {
     let read = |path: PathBuf| {
         let bytes = fs::read(&path).map_err(|source| Problem::Unreadable { path: path.clone(), source })?;
-        Ok(Source { label: label(&path), axes: brickproof_scenario::axes(&bytes), bytes })
+        let folder = paths.iter().filter(|named| **named != path).find(|named| path.starts_with(named));
+        let reached = match folder {
+            Some(folder) if !paths.contains(&path) => Reached::InFolder(label(folder)),
+            _ => Reached::Named,
+        };
+        Ok(Source { label: label(&path), reached, axes: brickproof_scenario::axes(&bytes), bytes })
     };
     scenario_files(paths)?.into_iter().map(read).collect()
 }

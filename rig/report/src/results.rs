@@ -55,6 +55,22 @@ pub struct Results {
     pub summary: Summary,
     /// In the order of the command line and of the matrices.
     pub trials: Vec<TrialResult>,
+    /// Trials that nobody here could be asked, because they want another board than there is.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub not_asked: Vec<NotAsked>,
+}
+
+/// Trials that want a kind of board that is not here.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NotAsked {
+    /// The board that they want.
+    pub board: String,
+    /// The paths of their scenarios.
+    pub scenarios: Vec<String>,
+    /// How many there are.
+    pub trials: usize,
+    /// The command that asks them, once there is a bench with that board.
+    pub command: String,
 }
 
 /// What ran the trials.
@@ -84,6 +100,9 @@ pub struct Summary {
     /// Attempts whose fault struck outside its tolerance; one that was made again counts nowhere else.
     #[serde(default)]
     pub discarded: usize,
+    /// Trials that want a board that is not here: nothing was executed for them.
+    #[serde(default)]
+    pub not_asked: usize,
 }
 
 /// One trial.
@@ -305,7 +324,14 @@ impl Results {
             }
         }
         let rig = Rig { version: env!("CARGO_PKG_VERSION").to_owned(), world };
-        Self { schema: SCHEMA.to_owned(), rig, summary, trials }
+        Self { schema: SCHEMA.to_owned(), rig, summary, trials, not_asked: Vec::new() }
+    }
+
+    /// The same, beside trials that could not be asked here.
+    #[must_use]
+    pub fn beside(self, not_asked: Vec<NotAsked>) -> Self {
+        let summary = Summary { not_asked: not_asked.iter().map(|it| it.trials).sum(), ..self.summary };
+        Self { summary, not_asked, ..self }
     }
 
     /// What each trial came to in the end: attempts that were followed by another are left out.

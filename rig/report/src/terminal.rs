@@ -3,6 +3,7 @@
 //! Boundary: text out of results. It does not print and does not ask what kind of terminal there is: the caller says whether colour is
 //! welcome.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use crate::results::{Results, TrialResult, World};
@@ -111,6 +112,21 @@ pub fn summary(results: &Results, wall: std::time::Duration, colour: Colour) -> 
         seconds(board_time),
         wall.as_secs_f64()
     )
+}
+
+/// What was not asked, and the commands that ask it; `None` if everything was. Whoever reads that all passed must not take these for passed.
+pub fn not_asked(results: &Results, colour: Colour) -> Option<String> {
+    let boards: BTreeSet<&str> = results.not_asked.iter().map(|it| it.board.as_str()).collect();
+    let boards: Vec<&str> = boards.into_iter().collect();
+    let (last, others) = boards.split_last()?;
+    let boards = if others.is_empty() { (*last).to_owned() } else { format!("{} or {last}", others.join(", ")) };
+    let trials = match results.summary.not_asked {
+        1 => "1 trial wants".to_owned(),
+        several => format!("{several} trials want"),
+    };
+    let mut lines = vec![colour.paint("inconclusive", &format!("not asked here: {trials} a real {boards}"))];
+    lines.extend(results.not_asked.iter().map(|it| format!("  {}", it.command)));
+    Some(lines.join("\n"))
 }
 
 fn seconds(nanos: u64) -> String {

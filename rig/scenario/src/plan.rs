@@ -327,6 +327,11 @@ pub struct CloudSetting {
     pub latency: Span,
 }
 
+impl CloudSetting {
+    /// How long the rig's own cloud takes to answer when the scenario does not say: a usual round trip over a mobile network.
+    pub const USUAL_LATENCY: Span = Span::millis(50);
+}
+
 /// What the cloud answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CloudBehaviour {

@@ -29,8 +29,6 @@ const CLEANUP_VERBS: [&str; 7] = ["supply", "send", "reset", "press", "cloud", "
 const MOST_STEPS: usize = 10_000;
 /// How long RESET is held when the scenario does not say; every supported part needs less than 1 ms.
 const RESET_HOLD: Span = Span::millis(100);
-/// How long the virtual cloud takes to answer when the scenario does not say: a usual round trip over a mobile network.
-const CLOUD_LATENCY: Span = Span::millis(50);
 /// A board that gets no answer to its request for a connection gives up after this (fixtures/firmware/PROTOCOL.md, section 3).
 const CONNECT_TIMEOUT: Span = Span::secs(15);
 
@@ -42,7 +40,8 @@ pub(crate) enum Room {
 }
 
 /// The cloud before anybody says anything about it.
-pub(crate) const GENUINE: CloudSetting = CloudSetting { behaviour: CloudBehaviour::Genuine, latency: CLOUD_LATENCY };
+pub(crate) const GENUINE: CloudSetting =
+    CloudSetting { behaviour: CloudBehaviour::Genuine, latency: CloudSetting::USUAL_LATENCY };
 
 /// A step as it is written: each key as it is meant, and its entry.
 struct Written<'t> {
@@ -245,7 +244,7 @@ impl Reader<'_, '_> {
         let fields = self.decoder.fields(node, "`cloud`", &["behaviour", "latency"])?;
         let behaviour = fields.required(&mut self.decoder, "behaviour").and_then(|node| self.behaviour(node));
         let latency = match fields.get("latency") {
-            None => Some(CLOUD_LATENCY),
+            None => Some(CloudSetting::USUAL_LATENCY),
             Some(node) => self.latency(node),
         };
         Some(CloudSetting { behaviour: behaviour?, latency: latency? })

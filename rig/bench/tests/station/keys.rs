@@ -9,7 +9,8 @@ use brickproof_bench::fitness::unfit;
 use brickproof_bench::keyfile;
 use brickproof_firmware::{Firmware, KeyStore, PUBLISHED};
 use brickproof_instruments::{
-    Capabilities, Deadline, Dfu, Factory, Failure, Instrument, Kind, Moment, Region, Setting, Settings, Timing, Value,
+    Block, Capabilities, Deadline, Dfu, Factory, Failure, Firewall, Instrument, Kind, Moment, Region, Setting,
+    Settings, Timing, Value,
 };
 use brickproof_keys::lantern_layout::Area;
 use brickproof_keys::{Algorithm, Fingerprint, KeySet, Slot, SlotContent, SlotShape, check, device_key_from_seed};
@@ -362,6 +363,84 @@ async fn a_photon_gets_a_new_rsa_identity_and_the_genuine_server() {
     assert_eq!((keys.get(Slot::DevicePrivate).fingerprint(), check(keys.get(Slot::DevicePrivate))), (new, Ok(())));
     assert_eq!(keys.get(Slot::ServerPublic), photons_keys().get(Slot::ServerPublic));
     assert!(photon.device().store[..34].iter().all(|byte| *byte == 0x5A), "nothing beside the slots changes");
+}
+
+/// A gateway of a test: what is blocked, in the order in which that was asked.
+#[derive(Clone, Default)]
+struct Gateway(Arc<Mutex<Vec<String>>>);
+
+impl Gateway {
+    fn note(&self, what: String) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(what);
+    }
+}
+
+impl Firewall for Gateway {
+    fn block(&mut self, blocks: &[Block], _: Deadline) -> Result<Moment, Failure> {
+        self.note(format!("{blocks:?}"));
+        Moment::of(|| Ok(())).map(|((), moment)| moment)
+    }
+    fn delay(&mut self, by: Span, _: Deadline) -> Result<Moment, Failure> {
+        self.note(format!("delay {by}"));
+        Moment::of(|| Ok(())).map(|((), moment)| moment)
+    }
+    fn make_safe(&mut self, _: Deadline) -> Result<(), Failure> {
+        self.note("safe".to_owned());
+        Ok(())
+    }
+}
+
+impl Factory for Gateway {
+    fn driver(&self) -> &'static str {
+        "model"
+    }
+    fn kind(&self) -> Kind {
+        Kind::Firewall
+    }
+    fn about(&self) -> &'static str {
+        "a gateway of a test"
+    }
+    fn settings(&self) -> &'static [Setting] {
+        &[]
+    }
+    fn capabilities(&self, _: &Settings) -> Capabilities {
+        Capabilities::only(Timing { latency: Span::ZERO, uncertainty: Span::ZERO, source: "a test" })
+    }
+    fn open(&self, _: &Settings, _: Deadline) -> Result<Instrument, Failure> {
+        Ok(Instrument::Firewall(Box::new(self.clone())))
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_cloud_of_a_real_board_is_kept_from_it_by_the_gateway() {
+    let mut photon = Photon::new();
+    let body = "cloud: silent\nsteps:\n  - cloud: unreachable\n  - cloud: genuine\n";
+    let gateway = Gateway::default();
+    let refused = unfit(&plan("photon", "as_found", body), &photon.rig.file);
+    assert!(refused.iter().any(|it| it.to_string().contains("it has no `cloud` that could misbehave")), "{refused:?}");
+    let factory: &'static dyn Factory = Box::leak(Box::new(gateway.clone()));
+    photon.rig.file.instruments.insert(Kind::Firewall, Driver::Real(factory, Settings::new()));
+    let outcome = photon.run(body).await;
+    assert_eq!(verdict(&outcome), "passed: ");
+    let flow = "flow: Flow { transport: Some(Tcp), port: Some(5683) }";
+    let asked = gateway.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    assert_eq!(
+        asked,
+        [
+            format!("[Block {{ {flow}, fate: Dropped }}]"),
+            format!("[Block {{ {flow}, fate: Rejected }}]"),
+            "[]".to_owned(),
+            "safe".to_owned(),
+        ]
+    );
+    for (body, why) in [
+        ("cloud: wrong\nsteps:\n  - wait: 1s\n", "cannot be the wrong cloud"),
+        ("steps:\n  - cloud: { behaviour: genuine, latency: 2s }\n", "that of the board's own is what it is"),
+        ("steps:\n  - expect: { identity: unchanged, within: 5s }\n", "cannot tell with which identity"),
+    ] {
+        let refused = unfit(&plan("photon", "as_found", body), &photon.rig.file);
+        assert!(refused.iter().any(|it| it.to_string().contains(why)), "{why}: {refused:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -14,6 +14,7 @@ use super::Desk;
 use crate::arguments::Conduct;
 use crate::commands::run::{Begun, Ended, Job};
 use crate::exit::Problem;
+use crate::files::Reached;
 use crate::output;
 use crate::stations::{self, Chosen, Interrupted};
 
@@ -131,7 +132,7 @@ fn job(desk: &Desk<'_>, conduct: &Conduct, shot: &Shot) -> Result<Job, Problem> 
     if let Some(path) = &conduct.on.bench {
         replay.push_str(&format!(" --bench {}", path.display()));
     }
-    Ok(Job { id, plan, firmware: subject.firmware.clone(), replay })
+    Ok(Job { id, plan, firmware: subject.firmware.clone(), replay, reached: Reached::Named })
 }
 
 /// Writes firmware and keys to the board anew, up the ladder of what may help. A board that cannot be recovered ends the campaign.

@@ -1,6 +1,6 @@
 //! `brickproof run`: the scenarios' trials on the virtual bench or on real stations, several at a time, reported in the order of the files.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZero;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -9,7 +9,7 @@ use std::thread;
 use std::time::Instant;
 
 use brickproof_firmware::{Firmware, private_keys, private_keys_of};
-use brickproof_report::results::{Finished, FirmwareRef, Results, TrialResult, World};
+use brickproof_report::results::{Finished, FirmwareRef, NotAsked, Results, TrialResult, World};
 use brickproof_report::terminal;
 use brickproof_report::{Secrets, evidence};
 use brickproof_scenario::Knob;
@@ -19,7 +19,7 @@ use brickproof_trial::TrialId;
 
 use crate::arguments::{Execution, Format, Run};
 use crate::exit::{Exit, Problem};
-use crate::files::Source;
+use crate::files::{Reached, Source};
 use crate::output::Progress;
 use crate::stations::{self, Chosen, Interrupted};
 use crate::{files, library, output, signals};
@@ -36,6 +36,8 @@ pub(crate) struct Job {
     pub(crate) firmware: Firmware,
     /// The command that runs it again.
     pub(crate) replay: String,
+    /// How its scenario was come by.
+    pub(crate) reached: Reached,
 }
 
 /// A job that is done, by its place among the jobs.
@@ -67,7 +69,15 @@ impl Job {
         let firmware = files::firmware_of(&plan)?;
         let id = TrialId::new(&plan, firmware.sha256(), seed);
         let replay = replay_command(&id, source, &plan, from);
-        Ok(Self { id, plan: Arc::new(plan), firmware, replay })
+        Ok(Self { id, plan: Arc::new(plan), firmware, replay, reached: source.reached.clone() })
+    }
+
+    /// The path that somebody named to have it run.
+    fn asked_for(&self) -> &str {
+        match &self.reached {
+            Reached::Named => &self.plan.scenario.path,
+            Reached::InFolder(folder) => folder,
+        }
     }
 }
 
@@ -132,8 +142,9 @@ pub(crate) fn execute(mut jobs: Vec<Job>, at_once: usize, execution: &Execution)
             job.replay.push_str(&format!(" --bench {}", quoted(&path.to_string_lossy())));
         }
     }
+    let mut not_asked = Vec::new();
     if chosen.as_ref().is_none_or(Chosen::is_virtual) {
-        jobs.iter().try_for_each(|job| library::check_virtual(&job.plan))?;
+        (jobs, not_asked) = those_for_virtual_boards(jobs)?;
     }
     let folder = match &wanted.report {
         Some(folder) => evidence::Folder::at(folder).map_err(Problem::Report)?,
@@ -153,7 +164,7 @@ pub(crate) fn execute(mut jobs: Vec<Job>, at_once: usize, execution: &Execution)
     });
     let trials: Vec<TrialResult> = finished.iter().map(TrialResult::new).collect();
     let world = chosen.map_or(World::Virtual, |chosen| chosen.world());
-    let results = Results::new(world, trials);
+    let results = Results::new(world, trials).beside(not_asked);
     let mut came_to = match outcome.unwrap_or_else(|panic| std::panic::resume_unwind(panic)) {
         // Nothing was driven: there is nothing to tell but that.
         Err(problem) if finished.is_empty() => return Err(problem),
@@ -175,6 +186,51 @@ pub(crate) fn secrets_of<'j>(boards: impl Iterator<Item = (&'j Arc<Plan>, &'j Fi
     let found = boards.flat_map(|(plan, firmware)| private_keys_of(&plan.board, firmware));
     let keys: Vec<_> = private_keys().into_iter().chain(found).collect();
     Secrets::new(&keys)
+}
+
+/// The jobs that virtual boards can do, and what the others want. Somebody who names a file none of whose trials can be done, or a folder
+/// without any that can, has not got what they asked for: that is refused.
+fn those_for_virtual_boards(jobs: Vec<Job>) -> Result<(Vec<Job>, Vec<NotAsked>), Problem> {
+    let is_done = |job: &Job| library::check_virtual(&job.plan).is_ok();
+    let of_one = |job: &Job, other: &Job| job.plan.scenario.path == other.plan.scenario.path;
+    let in_vain = jobs.iter().find(|job| {
+        let named = job.reached == Reached::Named;
+        (named && !jobs.iter().any(|other| of_one(job, other) && is_done(other))) || !jobs.iter().any(is_done)
+    });
+    if let Some(job) = in_vain {
+        library::check_virtual(&job.plan)?;
+    }
+    let (done, left): (Vec<Job>, Vec<Job>) = jobs.into_iter().partition(is_done);
+    Ok((done, not_asked(&left)))
+}
+
+/// What is wanted of boards that are not here, and the commands that ask it: one for each board where its trials say on an axis that they
+/// are for it, since a bench without the others would refuse theirs.
+fn not_asked(left: &[Job]) -> Vec<NotAsked> {
+    let mut wanted: BTreeMap<(&str, Option<&str>), Vec<&Job>> = BTreeMap::new();
+    for job in left {
+        let board = job.plan.board.name.as_str();
+        let axis = job.plan.parameters.iter().find(|(_, value)| value == board).map(|(axis, _)| axis.as_str());
+        wanted.entry((board, axis)).or_default().push(job);
+    }
+    let told = wanted.into_iter().map(|((board, axis), jobs)| {
+        let scenarios: BTreeSet<&str> = jobs.iter().map(|job| job.plan.scenario.path.as_str()).collect();
+        let (paths, set) = match axis {
+            Some(axis) => {
+                let paths: BTreeSet<&str> = jobs.iter().map(|job| job.asked_for()).collect();
+                (paths, format!(" --set {}", quoted(&format!("{axis}={board}"))))
+            }
+            None => (scenarios.clone(), String::new()),
+        };
+        let paths: Vec<String> = paths.into_iter().map(quoted).collect();
+        NotAsked {
+            board: board.to_owned(),
+            trials: jobs.len(),
+            scenarios: scenarios.into_iter().map(str::to_owned).collect(),
+            command: format!("brickproof run {}{set} --bench FILE", paths.join(" ")),
+        }
+    });
+    told.collect()
 }
 
 /// Runs the jobs on virtual boards, each handed over with its position as it ends. After an interruption those that were not begun are left
@@ -257,7 +313,13 @@ fn print_trial(trial: &TrialResult, format: Format, colour: terminal::Colour) {
 
 fn report(results: &Results, wall: std::time::Duration, format: Format) {
     match format {
-        Format::Json => output::line(&serde_json::json!({ "summary": results.summary }).to_string()),
+        Format::Json if results.not_asked.is_empty() => {
+            output::line(&serde_json::json!({ "summary": results.summary }).to_string());
+        }
+        Format::Json => {
+            let last = serde_json::json!({ "summary": results.summary, "not_asked": results.not_asked });
+            output::line(&last.to_string());
+        }
         Format::Human => {
             let colour = output::colour();
             for trial in results.last_attempts().filter(|it| it.verdict != "passed") {
@@ -266,6 +328,9 @@ fn report(results: &Results, wall: std::time::Duration, format: Format) {
             }
             output::line("");
             output::line(&terminal::summary(results, wall, colour));
+            if let Some(not_asked) = terminal::not_asked(results, colour) {
+                output::line(&not_asked);
+            }
         }
     }
 }
