@@ -68,6 +68,19 @@ fn every_shipped_scenario_is_without_mistakes() {
     scenarios/heal-matrix/device-key.yaml: 96 cells of 8 steps
     scenarios/heal-matrix/server-address.yaml: 87 cells of 8 steps
     scenarios/heal-matrix/server-key.yaml: 96 cells of 8 steps
+    scenarios/particle/argon-never-connects.yaml: 2 cells of 15 steps
+    scenarios/particle/dead-keys.yaml: 4 cells of 20 steps
+    scenarios/particle/hypotheses/tcp-blank-server.yaml: 2 cells of 9 steps
+    scenarios/particle/hypotheses/tcp-new-device-key.yaml: 1 cells of 10 steps
+    scenarios/particle/hypotheses/tcp-server-key-wrapping.yaml: 1 cells of 8 steps
+    scenarios/particle/hypotheses/tcp-wrong-address.yaml: 1 cells of 9 steps
+    scenarios/particle/hypotheses/tcp-wrong-exponent.yaml: 1 cells of 9 steps
+    scenarios/particle/hypotheses/tcp-wrong-modulus.yaml: 2 cells of 10 steps
+    scenarios/particle/hypotheses/udp-blank-server.yaml: 1 cells of 9 steps
+    scenarios/particle/hypotheses/udp-unreadable-device.yaml: 1 cells of 9 steps
+    scenarios/particle/hypotheses/udp-unreadable-server.yaml: 1 cells of 10 steps
+    scenarios/particle/hypotheses/udp-wrong-server.yaml: 1 cells of 10 steps
+    scenarios/particle/photon-battery-died.yaml: 2 cells of 14 steps
     ");
 }
 

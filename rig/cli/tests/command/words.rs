@@ -56,7 +56,14 @@ fn releases_that_brick_fail_when_asked_to_survive_and_the_one_that_heals_passes(
 fn everything_that_ships_comes_out_as_it_says() {
     let desk = Desk::with_shipped("scenarios");
     desk.call(&["lint", "scenarios"]).exits(0);
-    desk.call(&["run", "scenarios/first-light.yaml", "scenarios/firewall", "scenarios/battery-death"]).exits(0);
+    desk.call(&[
+        "run",
+        "scenarios/first-light.yaml",
+        "scenarios/firewall",
+        "scenarios/battery-death",
+        "scenarios/particle",
+    ])
+    .exits(0);
 }
 
 #[test]
@@ -188,4 +195,47 @@ fn results_that_cannot_be_printed_are_no_success() {
         called.exits(status);
         assert!(called.err.contains("results could not be printed"), "{}", called.err);
     }
+}
+
+const WANTS_AN_ARGON: &str = "scenario: A question to an Argon
+board: ${board}
+matrix: { board: [lantern-nrf51, argon] }
+firmware: ${board}
+steps:
+  - supply: { usb: 5V }
+";
+
+#[test]
+fn what_wants_a_board_that_is_not_here_is_counted_and_named_and_never_passed() {
+    // One cell with an image, one that leaves the board as it is.
+    let text = WANTS_AN_ARGON
+        .replace("[lantern-nrf51, argon] }", "[lantern-nrf51, argon], image: [lantern-no-heal, as_found] }\nexclude: [{ board: argon, image: lantern-no-heal }, { board: lantern-nrf51, image: as_found }]")
+        .replace("firmware: ${board}", "firmware: ${image}");
+    let only = text
+        .replace("matrix: { board: [lantern-nrf51, argon], image: [lantern-no-heal, as_found] }", "")
+        .replace("exclude: [{ board: argon, image: lantern-no-heal }, { board: lantern-nrf51, image: as_found }]", "")
+        .replace("${board}", "photon")
+        .replace("${image}", "as_found");
+    let desk = Desk::with(&[("both/both.yaml", &text), ("both/only.yaml", &only), ("none/only.yaml", &only)]);
+    let called = desk.call(&["run", "both"]);
+    called.exits(0);
+    with_filters(|| insta::assert_snapshot!(called.out));
+    let json = desk.call(&["run", "both", "--format", "json"]);
+    json.exits(0);
+    let last: serde_json::Value = serde_json::from_str(json.out.lines().last().expect("a summary")).expect("JSON");
+    assert_eq!((&last["summary"]["passed"], &last["summary"]["not_asked"]), (&1.into(), &2.into()));
+    assert_eq!(last["not_asked"][0]["command"], "brickproof run both --set board=argon --bench FILE");
+    // A file that was named beside it is run for what it can; one that can do nothing is refused, and so is a folder of such.
+    desk.call(&["run", "both/both.yaml"]).exits(0);
+    for named in
+        [&["run", "both/only.yaml", "both/both.yaml"][..], &["run", "none"], &["run", "both", "--set", "board=argon"]]
+    {
+        let refused = desk.call(named);
+        refused.exits(2);
+        assert!(refused.err.contains("nothing was executed") && refused.out.is_empty(), "{}", refused.err);
+    }
+    // A virtual board has no firmware that could be found on it.
+    let found = desk.call(&["run", "both/both.yaml", "--firmware", "as_found", "--set", "board=lantern-nrf51"]);
+    found.exits(2);
+    assert!(found.err.contains("a virtual one has none"), "{}", found.err);
 }
