@@ -312,5 +312,6 @@ mod tests {
         let keys = crate::private_keys_of(&board("lantern-nrf51"), &found);
         assert!(keys.contains(&PUBLISHED.device_old));
         assert_eq!(format!("{:?}", state()), "State(lantern-nrf51, 262144 bytes of flash, 256 of UICR)");
+        assert_eq!(format!("{found:?}"), format!("Firmware(as_found, 262144 bytes, {})", found.sha256()));
     }
 }

@@ -83,20 +83,34 @@ impl Memory for Bytes {
     }
 }
 
-/// All of them.
+/// A release on a kind of board.
+#[derive(Clone)]
+pub(crate) struct Subject {
+    board: Arc<BoardProfile>,
+    chip: Chip,
+    layout: Layout,
+    release: Release,
+}
+
+/// Every release on every kind of board.
+pub(crate) fn subjects() -> Vec<Subject> {
+    let shelf = Shelf::shipped();
+    let of = |(name, chip, layout): (&str, Chip, Layout)| {
+        let board = shelf.board(name).map(Arc::clone)?;
+        Some(Release::ALL.map(|release| Subject { board: Arc::clone(&board), chip, layout, release }))
+    };
+    BOARDS.into_iter().filter_map(of).flatten().collect()
+}
+
+/// The damaged boards of one subject.
 ///
 /// # Errors
 /// If an undisturbed board does not update its keys.
-pub(crate) fn all(size: Size) -> Result<Vec<Damaged>, CutsError> {
+pub(crate) fn of(subject: &Subject, size: Size) -> Result<Vec<Damaged>, CutsError> {
+    let Subject { board, chip, layout, release } = subject;
     let mut all = Vec::new();
-    for (name, chip, layout) in BOARDS {
-        let shelf = Shelf::shipped();
-        let Some(board) = shelf.board(name) else { continue };
-        for release in Release::ALL {
-            corrupted(board, release, chip, size, &mut all);
-            cut(board, release, (chip, layout), size, &mut all)?;
-        }
-    }
+    corrupted(board, *release, *chip, size, &mut all);
+    cut(board, *release, (*chip, *layout), size, &mut all)?;
     Ok(all)
 }
 
