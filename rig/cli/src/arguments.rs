@@ -263,6 +263,9 @@ pub(crate) struct Output {
     /// How results are printed
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: Format,
+    /// Show what came of the cells of each matrix in tables, not in a line for each
+    #[arg(long, conflicts_with = "format")]
+    pub(crate) matrix: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]

@@ -31,6 +31,8 @@ pub enum Corruption {
     ValidButWrong,
     /// A valid address of a wrong host.
     Address,
+    /// No damage: the slot is written anew with what it held. What comes of it comes of the writing, so that it is a control of the others.
+    Rewritten,
 }
 
 /// Contents to put in place of the right one.
@@ -84,6 +86,8 @@ pub enum Change {
         /// The content that is there now.
         after: Fingerprint,
     },
+    /// Nothing: it was written anew.
+    Rewritten,
 }
 
 impl fmt::Display for Change {
@@ -96,6 +100,7 @@ impl fmt::Display for Change {
             Self::BitFlipped { offset, bit, flip: Flip::Set } => write!(f, "bit {bit} of byte {offset} set"),
             Self::BitFlipped { offset, bit, flip: Flip::Cleared } => write!(f, "bit {bit} of byte {offset} cleared"),
             Self::Replaced { before, after } => write!(f, "content {before} replaced by {after}"),
+            Self::Rewritten => f.write_str("written anew as it was"),
         }
     }
 }
@@ -146,7 +151,7 @@ impl fmt::Display for Corruption {
 
 impl Corruption {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Blank,
         Self::FirstByte,
         Self::TornTail,
@@ -156,6 +161,7 @@ impl Corruption {
         Self::StaleCopy,
         Self::ValidButWrong,
         Self::Address,
+        Self::Rewritten,
     ];
 
     /// The name in YAML and reports.
@@ -170,6 +176,7 @@ impl Corruption {
             Self::StaleCopy => "stale_copy",
             Self::ValidButWrong => "valid_but_wrong",
             Self::Address => "address",
+            Self::Rewritten => "rewritten",
         }
     }
 
@@ -228,6 +235,7 @@ impl Corruption {
             Self::OneBitSet => random
                 .pick(&bits(content, &within, Flip::Set))
                 .map(|(offset, bit)| Change::BitFlipped { offset, bit, flip: Flip::Set }),
+            Self::Rewritten => return Ok(Corrupted { content: content.clone(), change: Change::Rewritten }),
             Self::StaleCopy => return self.replace(content, alternates.stale.as_ref()),
             Self::ValidButWrong => return self.replace(content, alternates.other.as_ref()),
             Self::Address if content.slot() == Slot::ServerAddress => {
@@ -285,7 +293,7 @@ fn carry_out(change: Change, bytes: &mut [u8]) {
         Change::FirstByteErased => bytes[0] = ERASED,
         Change::TailErased { from } => bytes[from..].fill(ERASED),
         Change::BitFlipped { offset, bit, .. } => bytes[offset] ^= 1 << bit,
-        Change::Replaced { .. } => {}
+        Change::Replaced { .. } | Change::Rewritten => {}
     }
 }
 
@@ -354,7 +362,7 @@ mod tests {
     #[test]
     fn names_are_those_of_the_yaml_and_lead_back() {
         let names: Vec<_> = Corruption::ALL.iter().map(|corruption| corruption.name()).collect();
-        insta::assert_snapshot!(names.join(" "), @"blank first_byte torn_tail one_bit_cleared one_bit_set zeroed stale_copy valid_but_wrong address");
+        insta::assert_snapshot!(names.join(" "), @"blank first_byte torn_tail one_bit_cleared one_bit_set zeroed stale_copy valid_but_wrong address rewritten");
         assert!(Corruption::ALL.iter().all(|corruption| Corruption::from_name(corruption.name()) == Some(*corruption)));
         assert_eq!(Corruption::from_name("blanc"), None);
     }
@@ -379,6 +387,7 @@ mod tests {
         stale_copy: content 1da0e8329da0beb6 replaced by ce0d82dd199c191a
         valid_but_wrong: content 1da0e8329da0beb6 replaced by 6bc6e8d6aeaf4a91
         error: `address` is for slot server_address, not for device_private
+        rewritten: written anew as it was
         ");
     }
 
@@ -414,7 +423,7 @@ mod tests {
             let Ok(damaged) = corruption.apply(&content, seed, &alternates) else { return Ok(()) };
             let (before, after) = (content.expose(), damaged.content.expose());
             let differences = differing_bits(&content, &damaged.content);
-            prop_assert!(!differences.is_empty());
+            prop_assert_eq!(differences.is_empty(), corruption == Corruption::Rewritten);
             prop_assert_eq!(damaged.content.shape(), content.shape());
             match damaged.change {
                 Change::Blanked => prop_assert!(after.iter().all(|byte| *byte == 0xff)),
@@ -431,6 +440,7 @@ mod tests {
                     prop_assert!(offset != 0 || after[0] != 0xff);
                     prop_assert!(offset < content.used());
                 }
+                Change::Rewritten => prop_assert_eq!(before, after),
                 Change::Replaced { before: old, after: new } => {
                     prop_assert_eq!((old, new), (content.fingerprint(), damaged.content.fingerprint()));
                     prop_assert_eq!(check(&damaged.content).is_ok(), true);

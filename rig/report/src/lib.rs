@@ -6,6 +6,7 @@
 pub mod evidence;
 pub mod junit;
 mod log;
+pub mod matrix;
 pub mod results;
 mod secrets;
 pub mod terminal;

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use brickproof_scenario::plan::{Fault, Plan};
+use brickproof_scenario::plan::{Expected, Fault, Plan};
 use brickproof_scenario::printable;
 use brickproof_trial::{
     Blame, Evidence, FaultRecord, MeasuredValue, MeasurementRecord, Trial, TrialId, Verdict, VerdictKind,
@@ -128,6 +128,9 @@ pub struct TrialResult {
     pub seed: u64,
     /// Counted from 1: an attempt whose fault struck outside its tolerance may be followed by another.
     pub attempt: u32,
+    /// What the scenario says must come of the firmware: `passed` or `bricked`. Empty in results of before there was this field.
+    #[serde(default)]
+    pub expected: String,
     /// `passed`, `failed`, `error`, `inconclusive`.
     pub verdict: String,
     /// `firmware`, `board`, `bench`, `scenario`; null when passed.
@@ -381,6 +384,7 @@ impl TrialResult {
             firmware: firmware.clone(),
             seed: id.seed(),
             attempt: *attempt,
+            expected: expected(&plan.outcome).to_owned(),
             verdict: verdict.kind.to_string(),
             blame: verdict.blame.map(|blame| blame.to_string()),
             reason: printable(&secrets.masked_text(&verdict.reason)),
@@ -414,6 +418,13 @@ fn step_entries(plan: &Plan, trial: &Trial, secrets: &Secrets) -> Vec<StepEntry>
         end_ns: record.ran.map(|(_, end)| end.as_nanos()),
     };
     plan.steps.iter().zip(trial.steps()).map(entry).collect()
+}
+
+fn expected(outcome: &Expected) -> &'static str {
+    match outcome {
+        Expected::Passed => "passed",
+        Expected::Bricked { .. } => "bricked",
+    }
 }
 
 /// The word that scenarios use for a fault.

@@ -198,6 +198,7 @@ const fn class_of(class: Corruption, slot: Slot) -> &'static str {
         (Corruption::OneBitCleared | Corruption::OneBitSet, _) => "one_bit",
         (Corruption::Zeroed, _) => "zeroed",
         (Corruption::StaleCopy, Slot::DevicePrivate) => "stale",
+        (Corruption::Rewritten, _) => "good",
         (Corruption::StaleCopy | Corruption::ValidButWrong | Corruption::Address, _) => "foreign",
     }
 }

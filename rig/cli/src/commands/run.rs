@@ -9,6 +9,7 @@ use std::thread;
 use std::time::Instant;
 
 use brickproof_firmware::{Firmware, private_keys, private_keys_of};
+use brickproof_report::matrix::matrices;
 use brickproof_report::results::{Finished, FirmwareRef, NotAsked, Results, TrialResult, World};
 use brickproof_report::terminal;
 use brickproof_report::{Secrets, evidence};
@@ -17,7 +18,7 @@ use brickproof_scenario::plan::Plan;
 use brickproof_sim::Simulation;
 use brickproof_trial::TrialId;
 
-use crate::arguments::{Execution, Format, Run};
+use crate::arguments::{Execution, Format, Output, Run};
 use crate::exit::{Exit, Problem};
 use crate::files::{Reached, Source};
 use crate::output::Progress;
@@ -152,6 +153,7 @@ pub(crate) fn execute(mut jobs: Vec<Job>, at_once: usize, execution: &Execution)
     };
     let jobs: Vec<Arc<Job>> = jobs.into_iter().map(Arc::new).collect();
     let secrets = secrets_of(jobs.iter().map(|job| (&job.plan, &job.firmware)));
+    let showing = Showing::of(wanted);
     let began = Instant::now();
     let (sender, receiver) = mpsc::channel();
     let (finished, outcome) = thread::scope(|scope| {
@@ -160,7 +162,7 @@ pub(crate) fn execute(mut jobs: Vec<Job>, at_once: usize, execution: &Execution)
             Some(chosen) if !chosen.is_virtual() => stations::run_all(chosen, jobs, *attempts, secrets, &sender),
             _ => Ok(run_all(jobs, chosen.as_ref(), at_once, secrets, &sender)),
         });
-        (print_all(jobs.len(), receiver, wanted.format), work.join())
+        (print_all(jobs.len(), receiver, showing), work.join())
     });
     let trials: Vec<TrialResult> = finished.iter().map(TrialResult::new).collect();
     let world = chosen.map_or(World::Virtual, |chosen| chosen.world());
@@ -172,7 +174,7 @@ pub(crate) fn execute(mut jobs: Vec<Job>, at_once: usize, execution: &Execution)
         Ok(Interrupted::Yes) => Exit::Interrupted,
         Ok(Interrupted::No) => Exit::of(&results),
     };
-    report(&results, began.elapsed(), wanted.format);
+    report(&results, began.elapsed(), showing);
     if let Err(error) = folder.write(&results, &finished) {
         came_to = came_to.min(output::problem(&error.into()));
     } else if wanted.format == Format::Human {
@@ -264,12 +266,12 @@ fn run_all(
 }
 
 /// Prints trials as they end, in the order of the jobs, and gathers them in that order.
-fn print_all(jobs: usize, receiver: mpsc::Receiver<Ended>, format: Format) -> Vec<Finished> {
+fn print_all(jobs: usize, receiver: mpsc::Receiver<Ended>, showing: Showing) -> Vec<Finished> {
     let progress = Progress::new();
     let colour = output::colour();
     let mut ended: Vec<Option<Vec<Finished>>> = (0..jobs).map(|_| None).collect();
     let (mut done, mut shown) = (0, 0);
-    let print = |attempt: &Finished| print_trial(&TrialResult::new(attempt), format, colour);
+    let print = |attempt: &Finished| print_trial(&TrialResult::new(attempt), showing, colour);
     for Ended { position, attempts, begun: _ } in receiver {
         ended[position] = Some(attempts);
         done += 1;
@@ -304,24 +306,49 @@ fn run_one(job: &Job, station: &str, interrupted: &AtomicBool, secrets: &Secrets
     }
 }
 
-fn print_trial(trial: &TrialResult, format: Format, colour: terminal::Colour) {
-    match format {
-        Format::Human => output::line(&terminal::trial_line(trial, colour)),
-        Format::Json => output::line(&serde_json::to_string(trial).unwrap_or_default()),
+/// What is printed of the trials.
+#[derive(Clone, Copy)]
+enum Showing {
+    /// A line for each.
+    Lines,
+    /// An object for each.
+    Json,
+    /// Nothing for each, and tables of all of them.
+    Matrices,
+}
+
+impl Showing {
+    fn of(wanted: &Output) -> Self {
+        match (wanted.format, wanted.matrix) {
+            (Format::Json, _) => Self::Json,
+            (Format::Human, false) => Self::Lines,
+            (Format::Human, true) => Self::Matrices,
+        }
     }
 }
 
-fn report(results: &Results, wall: std::time::Duration, format: Format) {
-    match format {
-        Format::Json if results.not_asked.is_empty() => {
+fn print_trial(trial: &TrialResult, showing: Showing, colour: terminal::Colour) {
+    match showing {
+        Showing::Lines => output::line(&terminal::trial_line(trial, colour)),
+        Showing::Json => output::line(&serde_json::to_string(trial).unwrap_or_default()),
+        Showing::Matrices => {}
+    }
+}
+
+fn report(results: &Results, wall: std::time::Duration, showing: Showing) {
+    match showing {
+        Showing::Json if results.not_asked.is_empty() => {
             output::line(&serde_json::json!({ "summary": results.summary }).to_string());
         }
-        Format::Json => {
+        Showing::Json => {
             let last = serde_json::json!({ "summary": results.summary, "not_asked": results.not_asked });
             output::line(&last.to_string());
         }
-        Format::Human => {
+        Showing::Lines | Showing::Matrices => {
             let colour = output::colour();
+            if let (Showing::Matrices, Some(tables)) = (showing, matrices(results)) {
+                output::line(tables.trim_end());
+            }
             for trial in results.last_attempts().filter(|it| it.verdict != "passed") {
                 output::line("");
                 output::line(terminal::failure(trial, results.rig.world, colour).trim_end());
