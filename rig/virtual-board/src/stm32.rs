@@ -22,6 +22,8 @@ mod usart;
 
 pub use flash_controller::Parallelism;
 pub use soc::Soc;
+#[cfg(test)]
+pub(crate) use soc::tests::{addresses, values};
 
 use crate::chip::CoreRate;
 

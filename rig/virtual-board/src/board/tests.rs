@@ -9,6 +9,7 @@ use crate::supply::{Battery, BrownOut, Rail};
 
 mod flash;
 mod program;
+mod stm32;
 mod supply;
 
 use program::*;

@@ -553,3 +553,6 @@ impl Bus for Soc {
         }
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests;
