@@ -26,13 +26,14 @@ pub struct Findings {
     pub how: String,
     /// Its unique id, in hexadecimal digits, if that was read.
     pub identity: Option<String>,
-    /// SHA-256 of all of its flash.
+    /// SHA-256 of all of its flash, as far as that was read.
     pub flash_sha256: String,
-    /// What runs on it.
-    pub firmware: FirmwareFinding,
+    /// What runs on it, if its flash was read.
+    pub firmware: Option<FirmwareFinding>,
     /// Its registers, in the order in which they were read.
     pub registers: Vec<RegisterFinding>,
-    /// Its key areas, in the order of the profile. None if they are not at an address.
+    /// Its key areas, in the order of the profile; or what stands behind the bootloader's alternate setting. None if they are not at an
+    /// address and that was not read.
     pub areas: Vec<AreaFinding>,
     /// Whole keys anywhere in its flash, if its key areas are not at an address.
     pub strays: Vec<Stray>,
@@ -71,8 +72,8 @@ pub struct RegisterFinding {
 /// A key area.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AreaFinding {
-    /// Its first address.
-    pub address: u32,
+    /// Its first address; `None` behind a bootloader.
+    pub address: Option<u32>,
     /// What its header says, if its firmware may keep one.
     pub copy: Option<CopyState>,
     /// Whether its firmware goes by this one.
@@ -122,8 +123,11 @@ pub fn known_with(given: Vec<KnownKey>) -> Vec<KnownKey> {
 impl Findings {
     /// What a reading means to someone who knows these keys.
     pub fn of(board: &BoardProfile, reading: &Reading, known: &[KnownKey]) -> Self {
-        let firmware = firmware(board, reading);
-        let areas = areas(board, reading, known, &firmware);
+        let firmware = (!reading.flash.is_empty()).then(|| firmware(board, reading));
+        let areas = match &reading.behind {
+            Some(bytes) => vec![behind(board, bytes, known)],
+            None => areas(board, reading, known, firmware.as_ref()),
+        };
         let strays = if areas.is_empty() { strays(board, reading, known) } else { Vec::new() };
         let registers = Family::of(board).map_or(&[][..], |family| family.registers);
         Self {
@@ -224,7 +228,24 @@ fn told_reasons(reasons: &[&str]) -> String {
     }
 }
 
-fn areas(board: &BoardProfile, reading: &Reading, known: &[KnownKey], firmware: &FirmwareFinding) -> Vec<AreaFinding> {
+/// The keys as the bootloader shows them: its first byte is offset 0, whichever page or file counts below.
+fn behind(board: &BoardProfile, bytes: &[u8], known: &[KnownKey]) -> AreaFinding {
+    let slots = board.keys.iter().flat_map(|keys| &keys.slots);
+    AreaFinding {
+        address: None,
+        copy: None,
+        counts: true,
+        blank: bytes.iter().all(|byte| *byte == 0xFF),
+        slots: slots.filter_map(|place| slot(board, place.slot, bytes, known)).collect(),
+    }
+}
+
+fn areas(
+    board: &BoardProfile,
+    reading: &Reading,
+    known: &[KnownKey],
+    firmware: Option<&FirmwareFinding>,
+) -> Vec<AreaFinding> {
     let Some(keys) = &board.keys else { return Vec::new() };
     let bytes = |index: usize| {
         let range = area_range(board, index).unwrap_or_default();
@@ -239,7 +260,7 @@ fn areas(board: &BoardProfile, reading: &Reading, known: &[KnownKey], firmware: 
         _ => 0,
     };
     let area = |index: usize| AreaFinding {
-        address: keys.areas[index].0,
+        address: Some(keys.areas[index].0),
         copy: has_headers.then(|| copies[index]),
         counts: index == counting,
         blank: bytes(index).iter().all(|byte| *byte == 0xFF),
@@ -248,8 +269,8 @@ fn areas(board: &BoardProfile, reading: &Reading, known: &[KnownKey], firmware: 
     (0..keys.areas.len()).map(area).collect()
 }
 
-fn store(firmware: &FirmwareFinding) -> Store {
-    let shipped = firmware.name.as_deref().and_then(Firmware::shipped);
+fn store(firmware: Option<&FirmwareFinding>) -> Store {
+    let shipped = firmware.and_then(|firmware| firmware.name.as_deref()).and_then(Firmware::shipped);
     shipped.map_or(Store::SingleCopy, |firmware| firmware.store())
 }
 

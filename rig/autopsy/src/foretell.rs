@@ -32,7 +32,7 @@ const COMPLAINT: &str = "handshake failed ";
 /// Has a virtual board begin so. `None` if nobody has emulated it, or its firmware does not come with the rig.
 pub fn foretell(board: &BoardProfile, findings: &Findings, state: &State, library: &Library) -> Option<Foretold> {
     board.virtual_chip?;
-    findings.firmware.name.as_ref()?;
+    findings.firmware.as_ref()?.name.as_ref()?;
     findings.current()?;
     let text = scenario(board, findings, Some(&Foretold::Connects));
     // What was just written is in order, or there is nothing to foretell.

@@ -59,7 +59,7 @@ pub fn wanted(board: &BoardProfile) -> Vec<Wanted> {
 pub struct Reading {
     /// How it was come by, as a sentence's end: `read out of desk/left through its probe`.
     pub how: String,
-    /// All of the flash.
+    /// All of the flash; empty if it was not read.
     pub flash: Vec<u8>,
     /// The user configuration registers from their first address on; empty if they were not read.
     pub user: Vec<u8>,
@@ -67,6 +67,8 @@ pub struct Reading {
     pub registers: BTreeMap<u32, u32>,
     /// The unique id.
     pub identity: Option<Vec<u8>>,
+    /// What stands behind the bootloader's alternate setting with the keys, from its first byte on, if that was read.
+    pub behind: Option<Vec<u8>>,
     /// The first address at which the flash was another one when it was read again.
     pub moved: Option<u32>,
 }
@@ -74,7 +76,7 @@ pub struct Reading {
 impl Reading {
     /// A dump that was made elsewhere.
     pub fn of_dump(how: String, flash: Vec<u8>, user: Vec<u8>) -> Self {
-        Self { how, flash, user, registers: BTreeMap::new(), identity: None, moved: None }
+        Self { how, flash, user, registers: BTreeMap::new(), identity: None, behind: None, moved: None }
     }
 
     /// What came of reading all that is [`wanted`], in that order.

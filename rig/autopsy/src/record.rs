@@ -17,13 +17,13 @@ pub fn as_json(findings: &Findings) -> Value {
         "board": board,
         "board_serial": identity,
         "how": how,
-        "flash": { "sha256": flash_sha256, "changed_while_read": moved.map(address) },
-        "firmware": {
+        "flash": firmware.as_ref().map(|_| json!({ "sha256": flash_sha256, "changed_while_read": moved.map(address) })),
+        "firmware": firmware.as_ref().map(|firmware| json!({
             "name": firmware.name,
             "length": firmware.length,
             "sha256": firmware.sha256,
             "something_else_from": firmware.beyond.map(address),
-        },
+        })),
         "registers": registers.iter().map(register).collect::<Vec<_>>(),
         "areas": areas.iter().map(area).collect::<Vec<_>>(),
         "keys_elsewhere": strays.iter().map(stray).collect::<Vec<_>>(),
@@ -40,7 +40,7 @@ fn register(register: &RegisterFinding) -> Value {
 
 fn area(area: &AreaFinding) -> Value {
     json!({
-        "at": address(area.address),
+        "at": area.address.map(address),
         "counts": area.counts,
         "blank": area.blank,
         "copy": area.copy.map(|copy| copy.to_string()),

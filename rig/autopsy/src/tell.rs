@@ -19,7 +19,8 @@ pub fn tell(board: &BoardProfile, findings: &Findings) -> String {
 fn write_all(text: &mut String, board: &BoardProfile, findings: &Findings) -> Result {
     let id = findings.identity.as_ref().map_or(String::new(), |id| format!(" {id}"));
     writeln!(text, "{}{id}, {}", findings.board, findings.how)?;
-    writeln!(text, "\nfirmware: {}", told_firmware(&findings.firmware))?;
+    let firmware = findings.firmware.as_ref().map_or("not read".to_owned(), told_firmware);
+    writeln!(text, "\nfirmware: {firmware}")?;
     for register in &findings.registers {
         let value = register.value.map_or("-".to_owned(), |value| format!("{value:#010x}"));
         writeln!(text, "{} {value}: {} [{}]", register.name, register.says, register.source)?;
@@ -36,7 +37,7 @@ fn write_all(text: &mut String, board: &BoardProfile, findings: &Findings) -> Re
     write_keys(text, board, findings)
 }
 
-pub(crate) fn told_firmware(firmware: &FirmwareFinding) -> String {
+fn told_firmware(firmware: &FirmwareFinding) -> String {
     let FirmwareFinding { name, length, sha256, beyond } = firmware;
     let what = match (name, length) {
         (_, 0) => return "none, all of it is erased".to_owned(),
@@ -52,7 +53,10 @@ pub(crate) fn told_firmware(firmware: &FirmwareFinding) -> String {
 
 fn write_keys(text: &mut String, board: &BoardProfile, findings: &Findings) -> Result {
     for (area, letter) in findings.areas.iter().zip('a'..) {
-        writeln!(text, "\nkey area {letter} at {:#010x}{}", area.address, told_area(area))?;
+        match area.address {
+            Some(address) => writeln!(text, "\nkey area {letter} at {address:#010x}{}", told_area(area))?,
+            None => writeln!(text, "\nkeys behind the bootloader's alternate `{}`", through(board))?,
+        }
         if area.blank {
             writeln!(text, "  all of it is erased")?;
             continue;
@@ -64,11 +68,13 @@ fn write_keys(text: &mut String, board: &BoardProfile, findings: &Findings) -> R
     if !findings.areas.is_empty() {
         return Ok(());
     }
-    let Some(keys) = &board.keys else { return writeln!(text, "\nno keys: the profile names none") };
-    let through = keys.through.as_deref().unwrap_or("dct");
+    if board.keys.is_none() {
+        return writeln!(text, "\nno keys: the profile names none");
+    }
     writeln!(
         text,
-        "\nkeys: behind the bootloader's alternate `{through}`, in whichever page or file counts; by address only whole ones are found"
+        "\nkeys: behind the bootloader's alternate `{}`, in whichever page or file counts; by address only whole ones are found",
+        through(board)
     )?;
     for stray in &findings.strays {
         writeln!(text, "  {:#010x} {:15} {}", stray.address, stray.slot.name(), stray.state)?;
@@ -79,7 +85,11 @@ fn write_keys(text: &mut String, board: &BoardProfile, findings: &Findings) -> R
     Ok(())
 }
 
-pub(crate) fn told_area(area: &AreaFinding) -> String {
+fn through(board: &BoardProfile) -> &str {
+    board.keys.as_ref().and_then(|keys| keys.through.as_deref()).unwrap_or_default()
+}
+
+fn told_area(area: &AreaFinding) -> String {
     let copy = area.copy.map_or(String::new(), |copy| format!(", copy: {copy}"));
     let counts = if area.counts { ", the one that counts" } else { "" };
     format!("{copy}{counts}")

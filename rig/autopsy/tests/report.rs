@@ -5,7 +5,7 @@ use std::sync::Arc;
 use brickproof_autopsy::{Findings, Foretold, Reading, as_json, foretell, known_with, scenario, tell, wanted};
 use brickproof_boards::BoardProfile;
 use brickproof_firmware::{Firmware, PUBLISHED, State};
-use brickproof_keys::{KnownKey, Standing, device_key_from_seed};
+use brickproof_keys::{KnownKey, Slot, SlotContent, Standing, device_key_from_seed};
 use brickproof_scenario::Library;
 
 fn board(name: &str) -> Arc<BoardProfile> {
@@ -92,6 +92,20 @@ fn a_board_whose_keys_have_no_address_is_searched_for_whole_ones() {
     assert!(told.contains("0x00040001 device_private  good: unit-7"), "{told}");
     assert!(told.contains("0x00041000 server_public   good: server"), "{told}");
     assert!(told.contains("firmware: unknown"), "{told}");
+}
+
+#[test]
+fn keys_behind_a_bootloader_are_told_slot_by_slot() {
+    let photon = board("photon");
+    let mut dct = vec![0xFF; 16 << 10];
+    let server = include_bytes!("../../../fixtures/keys/server.rsa2048.spki.der");
+    dct[2082..2082 + 100].copy_from_slice(&server[..100]);
+    let shape = photon.keys.as_ref().and_then(|keys| keys.shape(Slot::ServerPublic)).expect("it has one");
+    let content = SlotContent::shaped(shape, server).expect("it fits");
+    let known = KnownKey { name: "server-of-2016".to_owned(), standing: Standing::Registered, content };
+    let dump = Reading::of_dump("as it stands in dct.bin".to_owned(), Vec::new(), Vec::new());
+    let findings = Findings::of(&photon, &Reading { behind: Some(dct), ..dump }, &known_with(vec![known]));
+    insta::assert_snapshot!("behind", tell(&photon, &findings));
 }
 
 #[test]

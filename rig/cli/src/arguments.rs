@@ -89,7 +89,7 @@ pub(crate) struct Diagnose {
 #[derive(Debug, Args)]
 pub(crate) struct Autopsy {
     /// Read the board of a station of this bench, and do nothing else to it
-    #[arg(long, value_name = "FILE", required_unless_present = "image", conflicts_with = "image")]
+    #[arg(long, value_name = "FILE", required_unless_present_any = ["image", "dct"], conflicts_with_all = ["image", "dct"])]
     pub(crate) bench: Option<PathBuf>,
     /// Which station; needed if the bench has several
     #[arg(long, value_name = "STATION", requires = "bench")]
@@ -100,8 +100,12 @@ pub(crate) struct Autopsy {
     /// A dump of its user configuration registers from the first one on, raw
     #[arg(long, value_name = "FILE", requires = "image")]
     pub(crate) uicr: Option<PathBuf>,
+    /// A dump of what stands behind the alternate setting with the keys of its bootloader, as dfu-util makes it: the way to the keys of Particle's
+    /// boards. Without --image there is no scenario
+    #[arg(long, value_name = "FILE", requires = "board")]
+    pub(crate) dct: Option<PathBuf>,
     /// The kind of board that the dump is of
-    #[arg(long, value_name = "BOARD", requires = "image")]
+    #[arg(long, value_name = "BOARD", conflicts_with = "bench")]
     pub(crate) board: Option<String>,
     /// A key that belongs on this unit: a backup of its key area, or one key or server address as it stands in its slot; may be given several times
     #[arg(long, value_name = "FILE")]

@@ -13,7 +13,7 @@ use brickproof_autopsy::{Findings, Reading, STATE_FOLDER, as_json, foretell, kno
 use brickproof_bench::Region;
 use brickproof_bench::desk::{self, Attached, Purpose};
 use brickproof_boards::BoardProfile;
-use brickproof_firmware::State;
+use brickproof_firmware::{KeyStore, State};
 use brickproof_keys::lantern_layout::AREA_SIZE;
 use brickproof_keys::{KnownKey, Slot, SlotContent, Standing, check};
 
@@ -25,6 +25,8 @@ use crate::library::{self, library};
 use crate::stations::{self, Afterwards, AtDesk, failed};
 use crate::{files, output};
 
+/// The scenario's name.
+const SCENARIO: &str = "as-found.yaml";
 /// Nobody but their owner reads what may hold private keys.
 const OURS_ALONE: u32 = 0o600;
 const OUR_FOLDER: u32 = 0o700;
@@ -42,7 +44,7 @@ pub(crate) fn autopsy(arguments: &Autopsy) -> Result<Exit, Problem> {
         None => {
             let board = library::board(arguments.board.as_deref().unwrap_or_default())?;
             let known = known(arguments, board)?;
-            conclude(board, &of_dump(arguments)?, &known, arguments)
+            conclude(board, &of_dump(arguments, board)?, &known, arguments)
         }
     }
 }
@@ -51,10 +53,20 @@ fn read(path: &Path) -> Result<Vec<u8>, Problem> {
     fs::read(path).map_err(|source| Problem::Unreadable { path: path.to_owned(), source })
 }
 
-fn of_dump(arguments: &Autopsy) -> Result<Reading, Problem> {
-    let image = arguments.image.as_deref().unwrap_or(Path::new(""));
-    let user = arguments.uicr.as_deref().map_or(Ok(Vec::new()), read)?;
-    Ok(Reading::of_dump(format!("as it stands in {}", files::label(image)), read(image)?, user))
+fn of_dump(arguments: &Autopsy, board: &BoardProfile) -> Result<Reading, Problem> {
+    let bytes_of = |path: Option<&Path>| path.map_or(Ok(Vec::new()), read);
+    let (image, dct) = (arguments.image.as_deref(), arguments.dct.as_deref());
+    let through = board.keys.as_ref().is_some_and(|keys| keys.through.is_some());
+    if let (Some(path), false) = (dct, through) {
+        return Err(Problem::Selection {
+            what: format!("the keys of a {} do not stand behind a bootloader: {}", board.name, path.display()),
+            help: "give a dump of its flash with --image".to_owned(),
+        });
+    }
+    let names: Vec<String> = image.into_iter().chain(dct).map(files::label).collect();
+    let how = format!("as it stands in {}", names.join(" and "));
+    let dump = Reading::of_dump(how, bytes_of(image)?, bytes_of(arguments.uicr.as_deref())?);
+    Ok(Reading { behind: dct.map(read).transpose()?, ..dump })
 }
 
 fn of_station(bench: &Path, arguments: &Autopsy) -> Result<Exit, Problem> {
@@ -135,48 +147,64 @@ fn contents_of(board: &BoardProfile, bytes: &[u8]) -> Vec<SlotContent> {
 }
 
 fn conclude(board: &BoardProfile, reading: &Reading, known: &[KnownKey], arguments: &Autopsy) -> Result<Exit, Problem> {
-    let state = State::new(board, reading.flash.clone(), reading.user.clone()).map_err(|error| Problem::Selection {
-        what: format!("this is no state of a {}: {error}", board.name),
-        help: "read the whole flash, from its first byte to its last".to_owned(),
-    })?;
+    let state = state_of(board, reading, arguments)?;
     let findings = Findings::of(board, reading, known);
-    let foretold = foretell(board, &findings, &state, library());
     let report = tell(board, &findings);
     let json = as_json(&findings).to_string();
     let out = &arguments.out;
-    keep(
-        out,
-        &state,
-        &[
-            ("autopsy.txt", report.as_bytes()),
-            ("autopsy.json", json.as_bytes()),
-            ("as-found.yaml", scenario(board, &findings, foretold.as_ref()).as_bytes()),
-        ],
-    )?;
+    let mut told = vec![("autopsy.txt", report.clone()), ("autopsy.json", json.clone())];
+    // A scenario that begins so is for boards that the rig may write to.
+    if let Some(state) = state.as_ref().filter(|_| KeyStore::is_known_for(board)) {
+        let foretold = foretell(board, &findings, state, library());
+        told.push((SCENARIO, scenario(board, &findings, foretold.as_ref())));
+    }
+    keep(out, state.as_ref(), &told)?;
     match arguments.format {
         Format::Human => {
             output::line(report.trim_end());
-            output::line(&format!("\nbegins so: {}", out.join("as-found.yaml").display()));
+            if told.iter().any(|(name, _)| *name == SCENARIO) {
+                output::line(&format!("\nbegins so: {}", out.join(SCENARIO).display()));
+            } else {
+                let why =
+                    if state.is_none() { "the flash was not read" } else { "the rig writes to no board of that kind" };
+                output::line(&format!("\nno scenario begins so: {why}"));
+            }
         }
         Format::Json => output::line(&json),
     }
-    output::note(&format!(
-        "{} holds the private keys of this unit in the clear, readable by you alone: give it to nobody",
-        out.join(STATE_FOLDER).display()
-    ));
+    if state.is_some() {
+        output::note(&format!(
+            "{} holds the private keys of this unit in the clear, readable by you alone: give it to nobody",
+            out.join(STATE_FOLDER).display()
+        ));
+    }
     // Which bytes belong together is not known of a board that wrote while it was read.
     Ok(if findings.moved.is_some() { Exit::Inconclusive } else { Exit::Passed })
 }
 
-/// Writes report, scenario and state; the state first, and for its owner's eyes alone.
-fn keep(out: &Path, state: &State, told: &[(&str, &[u8])]) -> Result<(), Problem> {
-    let folder = out.join(STATE_FOLDER);
-    let not_kept = |source| Problem::NotKept { path: out.to_owned(), source };
-    DirBuilder::new().recursive(true).mode(OUR_FOLDER).create(&folder).map_err(not_kept)?;
-    for (name, bytes) in state.files() {
-        write(&folder.join(name), &bytes)?;
+/// What a trial can begin with; `None` if the flash was not read.
+fn state_of(board: &BoardProfile, reading: &Reading, arguments: &Autopsy) -> Result<Option<State>, Problem> {
+    if arguments.bench.is_none() && arguments.image.is_none() {
+        return Ok(None);
     }
-    told.iter().try_for_each(|(name, bytes)| write(&out.join(name), bytes))
+    let state = State::new(board, reading.flash.clone(), reading.user.clone());
+    state.map(Some).map_err(|error| Problem::Selection {
+        what: format!("this is no state of a {}: {error}", board.name),
+        help: "read the whole flash, from its first byte to its last".to_owned(),
+    })
+}
+
+/// Writes report, scenario and state; the state first, and all of it for its owner's eyes alone.
+fn keep(out: &Path, state: Option<&State>, told: &[(&str, String)]) -> Result<(), Problem> {
+    let not_kept = |source| Problem::NotKept { path: out.to_owned(), source };
+    let make = |folder: &Path| DirBuilder::new().recursive(true).mode(OUR_FOLDER).create(folder).map_err(not_kept);
+    make(out)?;
+    if let Some(state) = state {
+        let folder = out.join(STATE_FOLDER);
+        make(&folder)?;
+        state.files().iter().try_for_each(|(name, bytes)| write(&folder.join(name), bytes))?;
+    }
+    told.iter().try_for_each(|(name, text)| write(&out.join(name), text.as_bytes()))
 }
 
 fn write(path: &Path, bytes: &[u8]) -> Result<(), Problem> {

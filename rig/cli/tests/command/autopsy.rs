@@ -170,6 +170,24 @@ fn the_state_of_one_board_is_written_to_another_one_and_bricks_it_in_the_same_wa
 }
 
 #[test]
+fn a_dump_of_a_bootloaders_table_is_told_and_begins_nothing() {
+    let desk = Desk::with(&[]);
+    desk.put("dct.bin", &[0xFF; 16 << 10]);
+    let called = |board: &str| {
+        let words = ["autopsy", "--dct", "dct.bin", "--board", board, "--out", "unit"];
+        Called::from(desk.command(&words).output().expect("the command was built"))
+    };
+    let misplaced = called("lantern-nrf51");
+    misplaced.exits(2);
+    assert!(misplaced.err.contains("do not stand behind a bootloader"), "{}", misplaced.err);
+    let told = called("photon");
+    told.exits(0);
+    assert!(told.out.contains("keys behind the bootloader's alternate `dct`"), "{}", told.out);
+    assert!(told.out.contains("no scenario begins so: the flash was not read"), "{}", told.out);
+    assert!(!desk.path("unit/state").exists() && !desk.path("unit/as-found.yaml").exists());
+}
+
+#[test]
 fn what_is_written_is_for_its_owner_alone_and_nothing_is_written_over() {
     let firmware = Firmware::shipped("lantern-no-heal").expect("it ships");
     let mut flash = vec![0xFF; 256 << 10];
