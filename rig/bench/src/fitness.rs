@@ -9,7 +9,7 @@ use brickproof_firmware::KeyStore;
 use brickproof_instruments::{Capabilities, Kind, Settings};
 use brickproof_scenario::plan::{
     Cause, CloudBehaviour, CloudSetting, Condition, Door, Fault, KeyWork, Need, Plan, StepAction, SupplySetting,
-    Trigger,
+    Trigger, UsbPresence,
 };
 use brickproof_units::{Span, Voltage};
 
@@ -17,6 +17,7 @@ use crate::cut::CARRIES;
 use crate::file::{Driver, Station};
 use crate::gateway;
 use crate::slots::{self, DfuSlots};
+use crate::ways;
 
 /// Why a station cannot run a plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,6 +71,17 @@ enum Writes {
     No,
 }
 
+/// The lines of a station that are driven, or watched.
+pub(crate) fn line_names(station: &Station, key: &str) -> Vec<String> {
+    match offer(station, Kind::Lines) {
+        // A program is asked for its lines by their names alone.
+        Some((_, settings)) => {
+            settings.lines(key).into_keys().chain(settings.texts("lines").unwrap_or_default()).collect()
+        }
+        None => Vec::new(),
+    }
+}
+
 struct Found<'a> {
     station: &'a Station,
     plan: &'a Plan,
@@ -109,6 +121,9 @@ impl Found<'_> {
                 Need::Light(LedIndex::FIRST) if !has(Kind::Light) => Some("it has no `light`"),
                 Need::Lines if !has(Kind::Lines) => Some("it has no `lines`"),
                 Need::Supply | Need::SupplyReading if !has(Kind::Supply) => Some("it has no `supply`"),
+                Need::Usb if !ways::has_usb(self.station) => {
+                    Some("it has no `dfu`, through which the USB of its board is watched")
+                }
                 // Of a gateway each step is asked what it wants.
                 Need::Cloud if self.station.cloud.is_none() && !self.has_gateway() => {
                     Some("it has no `cloud`: nobody can tell with which identity the board connects, or misbehave on purpose")
@@ -156,6 +171,9 @@ impl Found<'_> {
                 self.driven(line, "reset");
                 self.driven(line, button);
             }
+            StepAction::Enter(entry) if ways::way(self.station, entry).is_none() => {
+                self.report(line, ways::no_way(self.station, entry));
+            }
             StepAction::Cloud(setting) => self.cloud(line, *setting),
             StepAction::Corrupt { through, .. } => self.door(line, *through, Writes::Yes),
             StepAction::Keys { work, through } => self.keys(line, work, *through),
@@ -182,6 +200,15 @@ impl Found<'_> {
                 self.report(line, "it has no `cloud`: a `firewall` cannot tell with which identity the board connects");
             }
             Condition::Slot { .. } => self.door(line, Door::usual(&self.station.board), Writes::No),
+            Condition::Mode { mode, light: Some(_), usb: Some(UsbPresence::Dfu) } => {
+                let sees_light = self.station.instruments.contains_key(&Kind::Light);
+                if !sees_light && !ways::has_usb(self.station) {
+                    self.report(
+                        line,
+                        format!("it has neither `light` nor `dfu`, so that nothing confirms mode {mode}"),
+                    );
+                }
+            }
             Condition::Any(conditions) => conditions.iter().for_each(|it| self.seen(line, it)),
             _ => {}
         }
@@ -274,13 +301,7 @@ impl Found<'_> {
     }
 
     fn line_names(&self, key: &str) -> Vec<String> {
-        match offer(self.station, Kind::Lines) {
-            // A program is asked for its lines by their names alone.
-            Some((_, settings)) => {
-                settings.lines(key).into_keys().chain(settings.texts("lines").unwrap_or_default()).collect()
-            }
-            None => Vec::new(),
-        }
+        line_names(self.station, key)
     }
 
     fn driven(&mut self, line: Option<usize>, name: &str) {

@@ -4,6 +4,7 @@
 //! in the order in which the trial asked.
 
 mod keys;
+mod mode;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -115,6 +116,8 @@ pub(crate) struct Hands {
     pub(crate) supply_in_use: Arc<tokio::sync::Mutex<()>>,
     /// Whoever holds it has the console for a while.
     pub(crate) console_in_use: Arc<tokio::sync::Mutex<()>>,
+    /// Whoever holds it has the bootloader for a while.
+    pub(crate) dfu_in_use: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Hands {
@@ -141,6 +144,7 @@ impl Hands {
             decided: Arc::default(),
             supply_in_use: Arc::default(),
             console_in_use: Arc::default(),
+            dfu_in_use: Arc::default(),
         }
     }
 
@@ -317,6 +321,9 @@ impl Hands {
             Command::PressThroughReset { button, reset, hold } => {
                 return self.press_through_reset(&button, reset, hold).await;
             }
+            Command::Enter(entry) => return self.enter(&entry).await,
+            Command::Download(download) => return self.download(&download).await,
+            Command::LeaveDfu => self.leave_dfu().await.map(|()| Achieved::Done),
             Command::Corrupt { slot, class, part, through } => return self.corrupt(slot, class, part, through).await,
             Command::ReadSlot { slot } => return self.read_slot(slot).await,
             Command::Inject(injection) => return self.inject(&injection).await,

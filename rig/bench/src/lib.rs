@@ -25,6 +25,7 @@ mod senses;
 mod slots;
 pub mod state;
 mod station;
+pub mod ways;
 
 pub use brickproof_instruments::{Failure, Region};
 pub use station::{OpenError, OpenStation, Opened, Restored, told};

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use brickproof_boards::{BoardProfile, LedIndex};
 use brickproof_instruments::{
-    Chunk, Console, Deadline, Edge, EdgeKind, Exposure, Failure, FailureKind, Kind, LinePlace, Polarity,
+    Chunk, Console, Deadline, Edge, EdgeKind, Exposure, Failure, FailureKind, Kind, LinePlace, Polarity, Presence,
 };
 use brickproof_light::Sample;
 use brickproof_scenario::plan;
@@ -27,6 +27,8 @@ use crate::station::ACTION;
 const LOOK: Span = Span::millis(10);
 /// How often a supply that is only watched is read: often enough that a rail that fails is not laid at the board's door.
 const WATCHING: Span = Span::millis(20);
+/// How often it is looked what the board is on USB: a device that enumerates anew is away for longer.
+const LOOKING_AT_USB: Span = Span::millis(20);
 /// How often one is read that is coming up.
 const RISING: Span = Span::millis(1);
 /// A console that has been silent for so long has nothing left from before.
@@ -41,6 +43,7 @@ pub(crate) enum Sense {
     Light(LedIndex),
     Edges,
     Supply,
+    Usb,
 }
 
 /// The tasks; they end with it.
@@ -80,6 +83,9 @@ impl Senses {
         if station.supply.is_some() {
             tasks.spawn(watch_rail(hands.clone(), hands.watched()));
         }
+        if hands.sees_usb() {
+            tasks.spawn(watch_usb(hands.clone()));
+        }
         Ok(Self { tasks })
     }
 
@@ -90,6 +96,7 @@ impl Senses {
             (Sense::Console, station.console.is_some()),
             (Sense::Edges, station.edges.is_some()),
             (Sense::Supply, station.supply.is_some()),
+            (Sense::Usb, hands.sees_usb()),
         ];
         let lights = station.sensors().map(|(led, _)| Sense::Light(led));
         there.into_iter().filter_map(|(sense, there)| there.then_some(sense)).chain(lights)
@@ -98,6 +105,40 @@ impl Senses {
     /// Ends them, and waits for that.
     pub(crate) async fn stop(mut self) {
         self.tasks.shutdown().await;
+    }
+}
+
+/// The board's USB, until nobody can look any more. Whoever writes to its bootloader has it for as long as that takes: then it is there.
+async fn watch_usb(hands: Hands) {
+    let Some((dfu, firmware)) = hands.station.dfu.as_ref().zip(hands.normal_id()) else { return };
+    let (mut known, mut looked) = (None, hands.clock.now());
+    loop {
+        let in_use = hands.dfu_in_use.lock().await;
+        let began = hands.clock.now();
+        let seen =
+            ask(dfu, "look what the board is on USB", ACTION, move |dfu, deadline| dfu.presence(firmware, deadline));
+        let seen = seen.await;
+        drop(in_use);
+        match seen {
+            Ok(presence) => {
+                let usb = match presence {
+                    Presence::Firmware => plan::UsbPresence::Normal,
+                    Presence::Bootloader => plan::UsbPresence::Dfu,
+                    Presence::Gone => plan::UsbPresence::Gone,
+                };
+                if known.replace(usb) != Some(usb) {
+                    // It has become so at some time since the look before.
+                    let uncertainty = hands.clock.now().since(looked);
+                    hands.tell(Stamp { at: began, uncertainty }, Observation::Usb(usb));
+                }
+                looked = began;
+                hands.tell_up_to(Sense::Usb, began);
+            }
+            // Somebody has the bootloader, who does not share it.
+            Err(failure) if matches!(failure.kind(), FailureKind::NoAnswer(_)) => {}
+            Err(failure) => return hands.fails_to_see(Sense::Usb, looked, &failure),
+        }
+        tokio::time::sleep(Duration::from_nanos(LOOKING_AT_USB.as_nanos())).await;
     }
 }
 

@@ -530,6 +530,10 @@ impl OpenStation {
         self.probe.as_deref().ok_or_else(|| self.lacks(Kind::Probe))
     }
 
+    pub(crate) fn dfu(&self) -> Result<&Owner<dyn Dfu>, Failure> {
+        self.dfu.as_ref().ok_or_else(|| self.lacks(Kind::Dfu))
+    }
+
     /// The sensors that are open, each with its light.
     pub(crate) fn sensors(&self) -> impl Iterator<Item = (LedIndex, &Owner<dyn Light>)> {
         let first = self.light.as_ref().map(|sensor| (LedIndex::FIRST, sensor));

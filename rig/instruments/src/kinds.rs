@@ -225,7 +225,27 @@ pub trait Probe: Send {
     }
 }
 
-/// The board's USB bootloader.
+/// How a device on USB says who it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UsbId {
+    /// `idVendor`.
+    pub vendor: u16,
+    /// `idProduct`.
+    pub product: u16,
+}
+
+/// What a board is on the USB of this computer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Presence {
+    /// Its firmware is there.
+    Firmware,
+    /// Its bootloader is.
+    Bootloader,
+    /// Neither is.
+    Gone,
+}
+
+/// The board's USB bootloader, and the USB that it shares with the board's firmware.
 pub trait Dfu: Send {
     /// Whether the device is there, waiting in its bootloader.
     fn is_there(&mut self, deadline: Deadline) -> Result<bool, Failure>;
@@ -235,6 +255,20 @@ pub trait Dfu: Send {
     fn download(&mut self, alternate: u8, address: u32, bytes: &[u8], deadline: Deadline) -> Result<(), Failure>;
     /// Leaves the bootloader for the application.
     fn leave(&mut self, deadline: Deadline) -> Result<Moment, Failure>;
+    /// What the board is now, whose firmware says that it is this.
+    fn presence(&mut self, _firmware: UsbId, _deadline: Deadline) -> Result<Presence, Failure> {
+        let kind = FailureKind::Unsupported("it knows nothing but a bootloader".to_owned());
+        Err(Failure::new("dfu", "look what the board is on USB", kind))
+    }
+    /// Sends the firmware a request of Device OS without data: vendor, to the device, `bRequest` 0x50, this `wIndex`. Answers when it was
+    /// accepted.
+    ///
+    /// # Errors
+    /// [`FailureKind::Missing`] if it is not there, [`FailureKind::Refused`] if it stalls.
+    fn request(&mut self, _firmware: UsbId, _index: u16, _deadline: Deadline) -> Result<Moment, Failure> {
+        let kind = FailureKind::Unsupported("it knows nothing but a bootloader".to_owned());
+        Err(Failure::new("dfu", "send the firmware a request", kind))
+    }
 }
 
 /// One reading of a colour sensor.

@@ -28,7 +28,7 @@ pub use factory::{Below, Factory, Instrument, Kind, driver};
 pub use failure::{Failure, FailureKind};
 pub use kinds::{
     Arrival, Block, Chunk, Console, Dfu, Drive, Edge, EdgeKind, Edges, Exposure, Fate, Firewall, Flow, Light,
-    LineState, Lines, Look, Memory, Output, Probe, Reading, Region, Supply, Switch, Touch, Transport,
+    LineState, Lines, Look, Memory, Output, Presence, Probe, Reading, Region, Supply, Switch, Touch, Transport, UsbId,
 };
 pub use owner::Owner;
 pub use settings::{Setting, SettingKind, Settings, Value};

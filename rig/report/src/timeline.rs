@@ -136,6 +136,8 @@ fn describe(event: &Event, log: &mut Reader, secrets: &Secrets) -> (&'static str
             let event = format!("the identity of the board changed {from}to {new}");
             ("identity", json!({ "event": event, "old": old, "new": new.to_string() }))
         }
+        Happening::Usb(usb) => ("usb", json!({ "board": usb.name() })),
+        Happening::Progress { id, done, of } => ("progress", json!({ "id": id.0, "done": done, "of": of })),
         Happening::Edge { line, edge } => {
             let edge = match edge {
                 Edge::Rising => "rising",
@@ -167,6 +169,14 @@ fn achieved_value(achieved: &Achieved) -> Value {
         }),
         Achieved::Superseded(why) => json!({ "refused": why.as_ref() }),
         Achieved::KeysDiffer(how) => json!({ "differ": how.as_ref() }),
+        Achieved::Asked { by, held, light, usb } => json!({
+            "asked_by": by.name(), "held_ns": held.map(|(hold, _)| hold.get()), "uncertainty_ns": held.map(|(_, it)| it.get()),
+            "confirmed_by_light": light, "confirmed_by_usb": usb,
+        }),
+        Achieved::Unserved { by, why, blame } => {
+            json!({ "unserved": by.name(), "why": why.as_ref(), "blame": blame.to_string() })
+        }
+        Achieved::CutShort { done, of, why } => json!({ "cut_short": done, "of": of, "why": why.as_ref() }),
         Achieved::Held { hold, uncertainty } => json!({ "held_ns": hold.get(), "uncertainty_ns": uncertainty.get() }),
         Achieved::Injected(shape) => json!({
             "began_ns": shape.began.as_nanos(), "uncertainty_ns": shape.uncertainty.as_nanos(), "lowest_uv": shape.lowest.get(),
@@ -185,6 +195,14 @@ fn command_in_words(command: &Command, secrets: &Secrets) -> Value {
         Command::PressThroughReset { button, reset, hold } => {
             json!(format!("press {button} through a reset of {reset}, and for {hold} after it"))
         }
+        Command::Enter(entry) => json!(format!("enter {}", entry.mode)),
+        Command::Download(it) => json!(format!(
+            "write {} bytes at {:#010x} of alternate setting {}",
+            it.bytes.len(),
+            it.address,
+            it.alternate
+        )),
+        Command::LeaveDfu => json!("leave the bootloader"),
         Command::Cloud(setting) => json!(setting.to_string()),
         Command::Corrupt { slot, class, part, through } => {
             let part = part.map(|part| format!(" in its {part} part")).unwrap_or_default();

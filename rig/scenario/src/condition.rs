@@ -9,14 +9,14 @@ use brickproof_yaml::tree::{Node, Value};
 use brickproof_yaml::{Mistake, MistakeKind};
 
 use crate::lights::{self, Wanted};
-use crate::plan::{Condition, Expectation, FirmwareName, Identity, Level, SlotContent};
+use crate::plan::{Condition, Expectation, FirmwareName, Identity, Level, SlotContent, UsbPresence};
 use crate::reader::Reader;
 
 /// The keys with which a condition can be written.
-pub(crate) const KEYS: [&str; 10] =
-    ["light", "console", "identity", "slot", "is", "rail", "below", "above", "current", "any"];
+pub(crate) const KEYS: [&str; 11] =
+    ["light", "console", "identity", "slot", "is", "rail", "below", "above", "current", "usb", "any"];
 /// Those that say what kind of condition it is; the others go with `slot` and `rail`.
-const KINDS: [&str; 7] = ["light", "console", "identity", "slot", "rail", "current", "any"];
+const KINDS: [&str; 8] = ["light", "console", "identity", "slot", "rail", "current", "usb", "any"];
 
 /// Those that are looked up once, so that they need no `within`.
 const FACTS: [&str; 2] = ["identity", "slot"];
@@ -77,6 +77,7 @@ impl Reader<'_, '_> {
             "slot" => self.slot_content(fields, node),
             "rail" => self.rail_level(fields, node),
             "current" => self.current_level(node),
+            "usb" => self.presence(node),
             _ => self.any(node),
         }
     }
@@ -186,6 +187,19 @@ impl Reader<'_, '_> {
             return None;
         }
         Some(lasting(Condition::Current(is)))
+    }
+
+    fn presence(&mut self, node: &Node) -> Option<Seen> {
+        let choices = [UsbPresence::Normal, UsbPresence::Dfu, UsbPresence::Gone].map(|usb| (usb.name(), usb));
+        let usb = self.decoder.choice(node, "what the board is on USB", &choices)?;
+        let board = self.board?;
+        if board.usb.is_none() {
+            let message = format!("the board `{}` has no USB that is known", board.name);
+            let none = Mistake::new(MistakeKind::UnknownName, node.place, message);
+            self.decoder.report(none.help("its profile says so with `usb: { normal: …, dfu: … }`"));
+            return None;
+        }
+        Some(lasting(Condition::Usb(usb)))
     }
 
     fn level<Q: Quantity>(&mut self, fields: &Fields<'_>) -> Option<Level<Q>> {

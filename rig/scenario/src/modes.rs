@@ -1,15 +1,15 @@
-//! Putting a board into a mode: the buttons with the profile's times, and then what the mode looks like; and keeping every press away from
-//! what the rig never enters.
+//! Putting a board into a mode: every way that its profile has, the buttons with the profile's times, and then what the mode looks like; and
+//! keeping every press away from what the rig never enters.
 //!
-//! Boundary: from `enter` to steps that every world carries out. How long a button is held is the profile's business, and never close to another
-//! mode.
+//! Boundary: from `enter` to steps that every world carries out. Which of the ways is taken is the station's decision, unless the scenario insists;
+//! how long a button is held is the profile's business, and never close to another mode.
 
-use brickproof_boards::{Held, Hold, MODE, Mode, Modes, Target};
+use brickproof_boards::{Held, Hold, MODE, Mode, Modes, Target, UsbState};
 use brickproof_units::Span;
 use brickproof_yaml::tree::{Node, Value};
 use brickproof_yaml::{Mistake, MistakeKind, suggest};
 
-use crate::plan::{Condition, Expectation, StepAction};
+use crate::plan::{ButtonEntry, Condition, Entry, Expectation, StepAction, UsbPresence, Way};
 use crate::reader::Reader;
 
 /// What a step that enters a mode comes to.
@@ -20,21 +20,25 @@ pub(crate) struct Entered {
 }
 
 impl Reader<'_, '_> {
-    /// `dfu`, or `{mode: dfu, within: 20s}`: the press, and the light that confirms the mode where the profile knows one.
+    /// `dfu`, or `{mode: dfu, by: request, within: 20s}`: the ways into it, and what confirms it where the profile knows something.
     pub(crate) fn enter(&mut self, node: &Node) -> Option<Entered> {
         if let Value::Text(_) = node.value {
             let (mode, reset) = self.mode(node)?;
-            return self.entered(node, &mode, reset, None);
+            return self.entered(node, &mode, reset, None, None);
         }
-        let fields = self.decoder.fields(node, "`enter`", &["mode", "within"])?;
+        let fields = self.decoder.fields(node, "`enter`", &["mode", "by", "within"])?;
         let named = fields.required(&mut self.decoder, "mode");
         let mode = named.and_then(|node| self.mode(node));
+        let by = fields.get("by").map_or(Some(None), |node| {
+            let ways = Way::ALL.map(|way| (way.name(), way));
+            Some(Some((node, self.decoder.choice(node, "a way into a mode", &ways)?)))
+        });
         let within = fields.get("within").map_or(Some(None), |node| {
             let within = self.decoder.duration(node)?;
             Some(Some((node, within)))
         });
-        let ((mode, reset), within) = (mode?, within?);
-        self.entered(named?, &mode, reset, within)
+        let ((mode, reset), by, within) = (mode?, by?, within?);
+        self.entered(named?, &mode, reset, by, within)
     }
 
     fn mode(&mut self, node: &Node) -> Option<(Mode, Span)> {
@@ -63,35 +67,69 @@ impl Reader<'_, '_> {
         Some((mode?.clone(), modes.map_or(Span::ZERO, |modes: &Modes| modes.reset)))
     }
 
-    fn entered(&mut self, node: &Node, mode: &Mode, reset: Span, within: Option<(&Node, Span)>) -> Option<Entered> {
+    fn entered(
+        &mut self,
+        node: &Node,
+        mode: &Mode,
+        reset: Span,
+        by: Option<(&Node, Way)>,
+        within: Option<(&Node, Span)>,
+    ) -> Option<Entered> {
         let board = self.board?;
-        let Some(Hold { held, aim, .. }) = mode.hold else {
-            let message = format!("`{}` of `{}` is not entered with a button", mode.target, board.name);
-            self.decoder.report(Mistake::new(MistakeKind::UnknownName, node.place, message));
-            return None;
+        let has_button = board.buttons.iter().any(|button| button.name == MODE);
+        let buttons = mode.hold.filter(|_| has_button).map(|Hold { held, aim, .. }| ButtonEntry {
+            button: MODE.to_owned(),
+            held,
+            reset,
+            hold: aim,
+        });
+        // A rate and a request reach a board that is on USB.
+        let on_usb = board.usb.is_some();
+        let entry = Entry {
+            mode: mode.target,
+            by: by.map(|(_, way)| way),
+            buttons,
+            baud: mode.baud.filter(|_| on_usb),
+            request: mode.request.filter(|_| on_usb),
+            within: within.map_or(mode.within, |(_, within)| within),
         };
-        if board.buttons.iter().all(|button| button.name != MODE) {
-            let message = format!("the board `{}` has no button `{MODE}`", board.name);
-            self.decoder.report(Mistake::new(MistakeKind::UnknownName, node.place, message));
-            return None;
+        if entry.ways().next().is_none() {
+            return self.no_way(by.map_or(node, |(node, _)| node), &entry);
         }
-        let button = MODE.to_owned();
-        let press = match held {
-            Held::ThroughReset => StepAction::PressThroughReset { button, reset, hold: aim },
-            Held::WhileRunning => StepAction::Press { button, hold: aim },
-        };
-        let Some(status) = mode.light.as_ref().and_then(|name| board.status(name)) else {
-            return self.unconfirmed(press, mode, within);
-        };
-        let condition =
-            Condition::Light { led: board.led_of(status), name: status.name.clone(), pattern: status.look.pattern() };
-        let within = within.map_or(mode.within, |(_, within)| within);
-        let confirmation = StepAction::Expect(Expectation { condition, within, holds: None });
-        Some(Entered { actions: vec![press, confirmation], aside: None })
+        let light = mode.light.as_ref().and_then(|name| board.status(name));
+        let light = light.map(|status| (board.led_of(status), status.name.clone(), status.look.pattern()));
+        let usb = mode.usb.filter(|_| on_usb).map(|usb| match usb {
+            UsbState::Normal => UsbPresence::Normal,
+            UsbState::Dfu => UsbPresence::Dfu,
+        });
+        let limit = entry.within;
+        let action = StepAction::Enter(entry);
+        if light.is_none() && usb != Some(UsbPresence::Dfu) {
+            return self.unconfirmed(action, mode, within);
+        }
+        let condition = Condition::Mode { mode: mode.target, light, usb };
+        let confirmation = StepAction::Expect(Expectation { condition, within: limit, holds: None });
+        Some(Entered { actions: vec![action, confirmation], aside: None })
     }
 
-    /// A press after which nobody looks: there is nothing to wait for, and the sentence says so.
-    fn unconfirmed(&mut self, press: StepAction, mode: &Mode, within: Option<(&Node, Span)>) -> Option<Entered> {
+    fn no_way(&mut self, node: &Node, entry: &Entry) -> Option<Entered> {
+        let name = &self.board?.name;
+        let any = Entry { by: None, ..entry.clone() };
+        let others = suggest::listed(any.ways().map(Way::name));
+        let message = match entry.by {
+            Some(way) => format!("`{}` of `{name}` is not entered by `{}`", entry.mode, way.name()),
+            None => format!("nothing leads into `{}` of `{name}`: it has no button `{MODE}` and no USB", entry.mode),
+        };
+        let none = Mistake::new(MistakeKind::UnknownName, node.place, message);
+        self.decoder.report(match others {
+            Some(listed) => none.help(format!("it is by {listed}")),
+            None => none,
+        });
+        None
+    }
+
+    /// An entry after which nobody looks: there is nothing to wait for, and the sentence says so.
+    fn unconfirmed(&mut self, entry: StepAction, mode: &Mode, within: Option<(&Node, Span)>) -> Option<Entered> {
         let name = &self.board?.name;
         if let Some((node, _)) = within {
             let message = format!("nothing confirms `{}` on `{name}`, so there is nothing to wait for", mode.target);
@@ -100,8 +138,11 @@ impl Reader<'_, '_> {
             self.decoder.report(idle.label("never waited").help(help));
             return None;
         }
-        let aside = format!("for {}, which nothing confirms: no light of `{name}` is known for it", mode.target);
-        Some(Entered { actions: vec![press], aside: Some(aside) })
+        let aside = format!(
+            "for {}, which nothing confirms: no light of `{name}` is known for it, and its id on USB is the usual one",
+            mode.target
+        );
+        Some(Entered { actions: vec![entry], aside: Some(aside) })
     }
 
     /// Whether a press of a button, written at `node`, stays away from what the rig never enters.

@@ -8,7 +8,7 @@ use brickproof_boards::BoardProfile;
 
 use crate::plan::{
     Cause, CloudBehaviour, CloudSetting, Condition, Door, Expected, Fault, Measurand, Need, Step, StepAction,
-    SupplySetting, Watch,
+    SupplySetting, UsbPresence, Watch,
 };
 
 /// The needs of a plan made of these parts.
@@ -55,6 +55,7 @@ impl Needs {
             StepAction::Reset { .. } | StepAction::Press { .. } | StepAction::PressThroughReset { .. } => {
                 self.met.extend([Need::Lines]);
             }
+            StepAction::Enter(_) => self.met.extend([Need::Entry]),
             StepAction::Cloud(_) => self.met.extend([Need::Cloud]),
             StepAction::Corrupt { through, .. } | StepAction::Keys { work: _, through } => {
                 self.met.extend([reached(*through)]);
@@ -90,6 +91,11 @@ impl Needs {
             Condition::Identity(_) => self.met.extend([Need::Cloud]),
             Condition::Slot { .. } => self.met.extend([self.slots]),
             Condition::Rail { .. } | Condition::Current(_) => self.met.extend([Need::SupplyReading]),
+            Condition::Usb(_) => self.met.extend([Need::Usb]),
+            // Either will do for a bootloader, and the light alone tells other modes.
+            Condition::Mode { light: Some(_), usb: Some(UsbPresence::Dfu), .. } => {}
+            Condition::Mode { light: Some((led, ..)), .. } => self.met.extend([Need::Light(*led)]),
+            Condition::Mode { light: None, .. } => self.met.extend([Need::Usb]),
             Condition::Any(conditions) => conditions.iter().for_each(|condition| self.condition(condition)),
         }
     }

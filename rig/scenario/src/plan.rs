@@ -6,9 +6,9 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use brickproof_units::{Charge, Current, Ratio, Slew, Span, Voltage};
+use brickproof_units::{Baud, Charge, Current, Ratio, Slew, Span, Voltage};
 
-use brickproof_boards::{BoardProfile, LedIndex};
+use brickproof_boards::{BoardProfile, Held, LedIndex, Target};
 
 /// One trial's plan: a scenario with every parameter filled in.
 #[derive(Clone, Debug, PartialEq)]
@@ -105,6 +105,10 @@ pub enum Need {
     Light(LedIndex),
     /// Read and write access to flash.
     Probe,
+    /// The board's USB, to be seen coming and going.
+    Usb,
+    /// One of the ways into a mode.
+    Entry,
     /// A bootloader through which the board's memory is read and written.
     Dfu,
     /// A cloud peer that can be told how to behave.
@@ -184,6 +188,8 @@ pub enum StepAction {
         /// How long the button is held after that.
         hold: Span,
     },
+    /// Brings the board into a mode, in a way that the board and the station have.
+    Enter(Entry),
     /// Tells the cloud how to behave from now on.
     Cloud(CloudSetting),
     /// Damages a key slot.
@@ -279,6 +285,102 @@ pub enum KeyWork {
     NewIdentity,
     /// Writes the genuine server key and the server's address.
     GenuineServer,
+}
+
+/// Every way of a board into a mode.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// The mode.
+    pub mode: Target,
+    /// By this way and no other; `None`: by the first that the station has.
+    pub by: Option<Way>,
+    /// With the buttons.
+    pub buttons: Option<ButtonEntry>,
+    /// By opening the board's own serial port at this rate.
+    pub baud: Option<Baud>,
+    /// By a request over USB: its `wIndex`.
+    pub request: Option<u16>,
+    /// How long a board that is not on USB is waited for, so that it can be asked.
+    pub within: Span,
+}
+
+/// A button and how long it is held.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ButtonEntry {
+    /// Its name in the board profile.
+    pub button: String,
+    /// When.
+    pub held: Held,
+    /// How long RESET is pulled, if it is held through a reset.
+    pub reset: Span,
+    /// How long it is held; through a reset, from when RESET was let go.
+    pub hold: Span,
+}
+
+impl ButtonEntry {
+    /// How long it is held after a reset, if it is held through one.
+    pub fn after_reset(&self) -> Option<Span> {
+        (self.held == Held::ThroughReset).then_some(self.hold)
+    }
+}
+
+/// A way into a mode.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Way {
+    /// RESET and MODE.
+    Buttons,
+    /// A baud rate.
+    Baud,
+    /// A request over USB.
+    Request,
+}
+
+impl Way {
+    /// All of them, the one that needs least of a board first: a crash-looping board serves no USB.
+    pub const ALL: [Self; 3] = [Self::Buttons, Self::Baud, Self::Request];
+
+    /// As scenarios and the command line call it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Buttons => "buttons",
+            Self::Baud => "baud",
+            Self::Request => "request",
+        }
+    }
+}
+
+impl Entry {
+    /// The ways that the board has and the scenario leaves open, the one to be preferred first.
+    pub fn ways(&self) -> impl Iterator<Item = Way> + '_ {
+        let has = |way: &Way| match way {
+            Way::Buttons => self.buttons.is_some(),
+            Way::Baud => self.baud.is_some(),
+            Way::Request => self.request.is_some(),
+        };
+        Way::ALL.into_iter().filter(has).filter(|way| self.by.is_none_or(|by| by == *way))
+    }
+}
+
+/// What a board is on USB.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum UsbPresence {
+    /// Its firmware answers, with its id.
+    Normal,
+    /// Its bootloader does.
+    Dfu,
+    /// It is not there.
+    Gone,
+}
+
+impl UsbPresence {
+    /// As scenarios call it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Normal => "normal",
+            Self::Dfu => "dfu",
+            Self::Gone => "gone",
+        }
+    }
 }
 
 /// The source that feeds the board.
@@ -388,6 +490,17 @@ pub enum Condition {
     },
     /// The current drawn from the source.
     Current(Level<Current>),
+    /// What the board is on USB.
+    Usb(UsbPresence),
+    /// Everything that the station can see of a mode says that the board is in it.
+    Mode {
+        /// Which.
+        mode: Target,
+        /// The light, its status, and what that looks like.
+        light: Option<(LedIndex, String, brickproof_light::Pattern)>,
+        /// What the board is on USB. Its normal id confirms no mode by itself: it has it without.
+        usb: Option<UsbPresence>,
+    },
     /// Any of these.
     Any(Vec<Condition>),
 }

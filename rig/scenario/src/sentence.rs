@@ -7,9 +7,11 @@ use std::fmt::{self, Display};
 use brickproof_boards::{BoardProfile, LedIndex};
 use brickproof_yaml::printable;
 
+use brickproof_boards::Held;
+
 use crate::plan::{
-    Cause, CellCondition, CloudBehaviour, CloudSetting, Condition, Door, Edge, Fault, Identity, KeyWork, Level,
-    Measurand, Need, SlotContent, StepAction, SupplySetting, Trigger,
+    ButtonEntry, Cause, CellCondition, CloudBehaviour, CloudSetting, Condition, Door, Edge, Entry, Fault, Identity,
+    KeyWork, Level, Measurand, Need, SlotContent, StepAction, SupplySetting, Trigger, UsbPresence, Way,
 };
 
 /// A step as a sentence.
@@ -26,6 +28,7 @@ fn do_it(action: &StepAction) -> String {
         StepAction::PressThroughReset { button, hold, .. } => {
             format!("hold the {button} button through a reset, and for {hold} after it")
         }
+        StepAction::Enter(entry) => enter(entry),
         StepAction::Cloud(setting) => cloud(setting),
         StepAction::Corrupt { slot, class, part, through } => {
             let part = part.map(|part| format!(" in its {part} part")).unwrap_or_default();
@@ -86,6 +89,26 @@ fn supply(setting: &SupplySetting) -> String {
     }
 }
 
+fn enter(entry: &Entry) -> String {
+    let way = |way| match way {
+        Way::Buttons => entry.buttons.as_ref().map(|ButtonEntry { button, held, hold, .. }| match held {
+            Held::ThroughReset => format!("hold the {button} button through a reset, and for {hold} after it"),
+            Held::WhileRunning => format!("hold the {button} button for {hold}"),
+        }),
+        Way::Baud => entry.baud.map(|baud| format!("open its serial port on USB at {baud}")),
+        Way::Request => entry.request.map(|request| format!("request {request} over USB")),
+    };
+    let ways: Vec<String> = entry.ways().filter_map(way).collect();
+    format!("enter {}: {}", entry.mode, ways.join(", or "))
+}
+
+/// What confirms a mode, in words.
+fn signs(light: Option<&(LedIndex, String, brickproof_light::Pattern)>, usb: Option<UsbPresence>) -> String {
+    let light = light.map(|(_, name, _)| format!("the light {name}"));
+    let usb = usb.map(|usb| format!("{} on USB", usb.name()));
+    light.into_iter().chain(usb).collect::<Vec<_>>().join(" and ")
+}
+
 /// How the cloud behaves, as a sentence.
 pub(crate) fn cloud(setting: &CloudSetting) -> String {
     let latency = setting.latency;
@@ -106,6 +129,8 @@ fn wanted(condition: &Condition) -> String {
         Condition::Slot { slot, accepts } => format!("the {} slot to be {}", slot.name(), either(accepts, content)),
         Condition::Rail { rail, is } => format!("rail {rail} to be {}", level(is)),
         Condition::Current(is) => format!("the current to be {}", level(is)),
+        Condition::Usb(usb) => format!("the board to be {} on USB", usb.name()),
+        Condition::Mode { mode, light, usb } => format!("mode {mode} ({})", signs(light.as_ref(), *usb)),
         Condition::Any(conditions) => conditions.iter().map(wanted).collect::<Vec<_>>().join(" or "),
     }
 }
@@ -123,6 +148,8 @@ fn sight(condition: &Condition) -> String {
         Condition::Slot { slot, accepts } => format!("find the {} slot {}", slot.name(), either(accepts, content)),
         Condition::Rail { rail, is } => format!("see rail {rail} {}", level(is)),
         Condition::Current(is) => format!("see the current {}", level(is)),
+        Condition::Usb(usb) => format!("see the board {} on USB", usb.name()),
+        Condition::Mode { mode, light, usb } => format!("see mode {mode} ({})", signs(light.as_ref(), *usb)),
         Condition::Any(conditions) => conditions.iter().map(sight).collect::<Vec<_>>().join(" or "),
     }
 }
@@ -136,6 +163,10 @@ fn happens(condition: &Condition) -> String {
         Condition::Slot { slot, accepts } => format!("the {} slot is {}", slot.name(), either(accepts, content)),
         Condition::Rail { rail, is } => format!("rail {rail} is {}", level(is)),
         Condition::Current(is) => format!("the current is {}", level(is)),
+        Condition::Usb(usb) => format!("the board is {} on USB", usb.name()),
+        Condition::Mode { mode, light, usb } => {
+            format!("the board is in mode {mode} ({})", signs(light.as_ref(), *usb))
+        }
         Condition::Any(conditions) => conditions.iter().map(happens).collect::<Vec<_>>().join(" or "),
     }
 }
@@ -239,6 +270,8 @@ pub(crate) fn need(need: Need, board: &BoardProfile) -> String {
         Need::Light(led) => return format!("a colour sensor on {}", light(led, board)),
         Need::Probe => "a probe that reads and writes flash",
         Need::Dfu => "DFU, and the board in its bootloader when its keys are read or written",
+        Need::Usb => "the board's USB, to be seen coming and going",
+        Need::Entry => "a way into a mode: RESET and MODE, the board's own serial port, or its USB",
         Need::Cloud => "a cloud peer that can be told how to behave",
         Need::CellModel => "a virtual board, the cells of whose flash follow a model",
     };

@@ -518,11 +518,17 @@ fn a_mode_is_entered_as_its_profile_says() {
     let steps: Vec<String> = read(&text).cells.remove(0).steps.into_iter().map(|step| step.text).collect();
     assert_eq!(
         steps,
-        ["hold the mode button through a reset, and for 4.5s after it", "expect the light to be dfu_mode within 10s"]
+        [
+            "enter dfu: hold the mode button through a reset, and for 4.5s after it, or open its serial port on USB at 14400Bd, or request 50 over USB",
+            "expect mode dfu (the light dfu_mode and dfu on USB) within 10s"
+        ]
     );
     let listening = read(&with_steps("  - enter: { mode: listening, within: 3s }\n")).cells.remove(0).steps;
     let texts: Vec<&str> = listening.iter().map(|step| step.text.as_str()).collect();
-    assert_eq!(texts, ["hold the mode button for 4s", "expect the light to be listening_mode within 3s"]);
+    assert_eq!(
+        texts,
+        ["enter listening: hold the mode button for 4s", "expect mode listening (the light listening_mode) within 3s"]
+    );
     assert_eq!(listening[0].line, listening[1].line, "both are the one step of the file");
     let through = only_action("  - press: { button: mode, for: 2s, through: reset }\n");
     assert!(matches!(through, StepAction::PressThroughReset { .. }), "{through:?}");
@@ -562,8 +568,8 @@ fn a_mode_that_nothing_confirms_says_so() {
     let texts = |step: &str| -> Vec<String> {
         read(&on_a_photon(step)).cells.remove(0).steps.into_iter().map(|step| step.text).collect()
     };
-    let safe = "hold the mode button through a reset, and for 2s after it \
-                (for safe, which nothing confirms: no light of `photon` is known for it)";
+    let safe = "enter safe: hold the mode button through a reset, and for 2s after it, or request 60 over USB \
+                (for safe, which nothing confirms: no light of `photon` is known for it, and its id on USB is the usual one)";
     assert_eq!(texts("enter: safe"), [safe]);
     let twice = texts("repeat: { times: 2, steps: [ { enter: safe } ] }");
     assert_eq!(twice, [format!("{safe} (round 1 of 2)"), format!("{safe} (round 2 of 2)")]);
@@ -583,8 +589,15 @@ fn what_is_no_mode_of_the_board_is_told() {
     assert_eq!(told("photon", "clear_credentials"), "the rig never enters `clear_credentials`");
     assert_eq!(told("photon", "bootloader"), "`bootloader` is not a mode");
     assert_eq!(told("microbit", "dfu"), "the board `microbit` has no mode `dfu`");
-    // Its button's pin is not known.
-    assert_eq!(told("redbear-duo", "dfu"), "the board `redbear-duo` has no button `mode`");
+    assert_eq!(told("photon", "{ mode: safe, by: baud }"), "`safe` of `photon` is not entered by `baud`");
+    // Its button's pin is not known, and an nRF51 has no USB.
+    assert_eq!(told("redbear-duo", "{ mode: dfu, by: buttons }"), "`dfu` of `redbear-duo` is not entered by `buttons`");
+    assert_eq!(
+        told("lantern-nrf51", "{ mode: dfu, by: request }"),
+        "`dfu` of `lantern-nrf51` is not entered by `request`"
+    );
+    let text = with_steps("  - expect: { usb: dfu, within: 1s }\n");
+    assert_eq!(mistakes(&text).mistakes()[0].to_string(), "the board `lantern-nrf51` has no USB that is known");
 }
 
 #[test]

@@ -3,8 +3,10 @@
 //! Boundary: it does what it is asked and reports what it sees, each thing at its instant; it decides nothing. Whatever it has to do
 //! later stands in its agenda, in the order in which it was put there.
 
+mod download;
 mod keys;
 mod story;
+mod usb;
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, VecDeque};
@@ -16,7 +18,7 @@ use brickproof_console::Lines;
 use brickproof_firmware::{Firmware, KeyRing, KeyStore, Memory as _, PUBLISHED};
 use brickproof_keys::Fingerprint;
 use brickproof_scenario::plan::{
-    CellCondition, CellModel, CloudBehaviour, CloudSetting, Door, Edge, Fault, Need, Plan, SupplySetting,
+    CellCondition, CellModel, CloudBehaviour, CloudSetting, Door, Edge, Fault, Need, Plan, SupplySetting, UsbPresence,
 };
 use brickproof_trial::{
     Achieved, Action, ActionId, Command, CommandError, Glimpse, Injection, Observation, ShapeAchieved,
@@ -38,6 +40,9 @@ use crate::cuts::cells_of;
 use crate::lamp::Lamp;
 use crate::memory::{InFlash, WhatDiffers, board_with, failed, no_bootloader};
 use crate::sensor;
+
+use download::Downloading;
+use usb::{Asking, Host};
 
 /// How often a board whose source was unplugged is looked at until it is dark.
 const DARK_CHECK: Span = Span::millis(1);
@@ -85,7 +90,7 @@ enum Due {
     ReleaseReset(ActionId),
     /// RESET goes up, and what was asked for is not over.
     LetGoOfReset,
-    ReleaseButton(Pin, ActionId, Span),
+    ReleaseButton(Pin, ActionId, Achieved),
     CloudLine(Arc<[u8]>),
     Unplug(ActionId),
     LookWhetherDark {
@@ -93,6 +98,16 @@ enum Due {
         unplugged: Unplugged,
     },
     SupplyReading,
+    /// The host has enumerated the board, if that did not go away since.
+    Enumerated {
+        edge: u64,
+    },
+    /// The board is asked for a mode, as soon as it is on USB.
+    AskForMode(Box<Asking>),
+    /// Whether the firmware has served what it was asked.
+    LookWhetherServed(Box<Asking>),
+    /// A download goes on.
+    GoOn(Box<Downloading>),
 }
 
 /// A board whose source was taken away.
@@ -154,6 +169,9 @@ pub struct World {
     /// Whether the next reading stands in the agenda already: readings that stop and begin again must not come twice.
     reading_planned: bool,
     injected: Vec<(FaultId, ActionId)>,
+    host: Host,
+    /// Whether a USB port feeds the board, whose data lines come with it.
+    fed_by_port: bool,
     seen: VecDeque<(Instant, Observation)>,
 }
 
@@ -218,7 +236,9 @@ impl World {
             reading_every: None,
             reading_planned: false,
             injected: Vec::new(),
-            seen: VecDeque::new(),
+            host: Host::of(profile),
+            fed_by_port: false,
+            seen: profile.usb.map(|_| (Instant::START, Observation::Usb(UsbPresence::Gone))).into_iter().collect(),
         }
     }
 
@@ -262,12 +282,12 @@ impl World {
     }
 
     /// Begins what is asked for; the answer comes as an observation.
-    pub(crate) fn carry_out(&mut self, action: Action) {
+    pub fn carry_out(&mut self, action: Action) {
         let Action { id, command } = action;
         let done = match command {
             Command::Provision => self.provision(),
             Command::Supply(setting) => {
-                self.board.connect(source(setting));
+                self.plug(source(setting));
                 if setting == SupplySetting::Off {
                     return self.put(self.now, Due::LookWhetherDark { id, unplugged: Unplugged::ByOrder });
                 }
@@ -282,17 +302,23 @@ impl World {
                 return self.put(self.now + hold, Due::ReleaseReset(id));
             }
             Command::Press { button, hold } => match self.press(&button) {
-                Ok(pin) => return self.put(self.now + hold, Due::ReleaseButton(pin, id, hold)),
+                Ok(pin) => return self.put(self.now + hold, Due::ReleaseButton(pin, id, held(hold))),
                 Err(error) => Err(error),
             },
             Command::PressThroughReset { button, reset, hold } => match self.press(&button) {
                 Ok(pin) => {
                     self.board.press_reset();
                     self.put(self.now + reset, Due::LetGoOfReset);
-                    return self.put(self.now + reset + hold, Due::ReleaseButton(pin, id, hold));
+                    return self.put(self.now + reset + hold, Due::ReleaseButton(pin, id, held(hold)));
                 }
                 Err(error) => Err(error),
             },
+            Command::Enter(entry) => match self.enter(id, entry) {
+                Ok(()) => return,
+                Err(error) => Err(error),
+            },
+            Command::Download(download) => return self.download(id, &download),
+            Command::LeaveDfu => self.leave_dfu(),
             Command::Cloud(setting) => {
                 self.set_cloud(setting);
                 Ok(Achieved::Done)
@@ -420,7 +446,7 @@ impl World {
     }
 
     fn make_safe(&mut self) {
-        self.board.connect(Source::None);
+        self.plug(Source::None);
         self.board.release_reset();
         for (_, pin, _) in self.buttons.iter() {
             self.board.set_pin(*pin, Level::Floating);
@@ -428,7 +454,7 @@ impl World {
     }
 
     /// Lets time pass until something can be observed, at most until `limit`.
-    pub(crate) fn run_until(&mut self, limit: Instant) {
+    pub fn run_until(&mut self, limit: Instant) {
         let agenda = self.agenda.first_key_value().map_or(Instant::NEVER, |((at, _), _)| *at);
         let samples = self.lamps.iter().map(Lamp::next_sample).chain([self.sensor.next_sample()]);
         let next = samples.fold(limit.min(agenda), Instant::min);
@@ -469,8 +495,9 @@ impl World {
     }
 
     /// Hands over everything that can be observed by now, in order.
-    pub(crate) fn deliver(&mut self, mut observe: impl FnMut(Instant, Observation)) {
+    pub fn deliver(&mut self, mut observe: impl FnMut(Instant, Observation)) {
         self.look_at_pins();
+        self.look_at_usb();
         self.look_at_rail_passages();
         self.look_at_lights();
         self.look_at_faults();
@@ -552,19 +579,23 @@ impl World {
                 self.answer(id, Ok(Achieved::Done));
             }
             Due::LetGoOfReset => self.board.release_reset(),
-            Due::ReleaseButton(pin, id, hold) => {
+            Due::ReleaseButton(pin, id, achieved) => {
                 self.board.set_pin(pin, Level::Floating);
-                self.answer(id, Ok(Achieved::Held { hold, uncertainty: Span::ZERO }));
+                self.answer(id, Ok(achieved));
             }
             Due::CloudLine(bytes) => {
                 let send = |arrived: Instant, byte: &u8| self.board.console_input(arrived, *byte);
                 bytes.iter().fold(self.now, send);
             }
             Due::Unplug(id) => {
-                self.board.connect(Source::None);
+                self.plug(Source::None);
                 let unplugged = Unplugged::AsFault { at: self.now, stopped: None };
                 self.put(self.now, Due::LookWhetherDark { id, unplugged });
             }
+            Due::Enumerated { edge } => self.enumerated(edge),
+            Due::AskForMode(asking) => self.ask_for_mode(asking),
+            Due::LookWhetherServed(asking) => self.look_whether_served(asking),
+            Due::GoOn(downloading) => self.go_on(downloading),
             Due::LookWhetherDark { id, unplugged } => self.look_whether_dark(id, unplugged),
             Due::SupplyReading => {
                 self.reading_planned = false;
@@ -601,6 +632,11 @@ impl World {
     fn answer(&mut self, id: ActionId, result: Result<Achieved, CommandError>) {
         self.seen.push_back((self.now, Observation::Answered { id, result }));
     }
+}
+
+/// A button that was held so long.
+fn held(hold: Span) -> Achieved {
+    Achieved::Held { hold, uncertainty: Span::ZERO }
 }
 
 /// The byte as a chunk of one, without an allocation: a trial hears a thousand of them.

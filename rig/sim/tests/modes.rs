@@ -1,13 +1,16 @@
-//! Modes by their buttons, on the machine code that reads them: what is entered at every threshold of the board's profile, a millisecond and a
-//! step of the debouncing to each side of it, and where the rig aims.
+//! Modes by every way into them, on the machine code that reads them: what is entered at every threshold of the board's profile, a millisecond and a
+//! step of the debouncing to each side of it, and where the rig aims; and at every rate and request, and those beside them.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use brickproof_boards::{Held, Hold, Modes, Shelf};
-use brickproof_scenario::plan::Plan;
-use brickproof_trial::{Happening, Trial, VerdictKind};
-use brickproof_units::Span;
+use brickproof_firmware::Firmware;
+use brickproof_scenario::plan::{Plan, StepAction, UsbPresence};
+use brickproof_sim::Simulation;
+use brickproof_trial::{Blame, Happening, Trial, VerdictKind};
+use brickproof_units::{Baud, Span};
 
 #[path = "common/shipped.rs"]
 #[expect(dead_code, reason = "shared with tests that use the rest")]
@@ -136,4 +139,112 @@ fn a_mode_that_is_not_entered_is_not_confirmed() {
     let steps = "  - supply: { usb: 5V }\n  - enter: dfu\n  - enter: { mode: listening, within: 6s }\n";
     let trial = run(BOARDS[0], steps);
     assert_eq!(trial.verdict().map(|verdict| verdict.kind), Some(VerdictKind::Failed));
+}
+
+/// What the board is on USB at the end.
+fn on_usb(trial: &Trial) -> &'static str {
+    let seen = trial.timeline().events.iter().filter_map(|event| match event.what {
+        Happening::Usb(usb) => Some(usb),
+        _ => None,
+    });
+    // That the source is taken away at the end is no news.
+    let seen: Vec<_> = seen.collect();
+    let last = seen.iter().rev().find(|usb| **usb != UsbPresence::Gone);
+    last.map_or("gone", |usb| usb.name())
+}
+
+/// A board is asked for a mode in this way, once what is asked was changed; nobody waits for the mode.
+fn asked(mode: &str, by: &str, change: impl Fn(&mut brickproof_scenario::plan::Entry)) -> Trial {
+    let text = format!(
+        "scenario: T\nboard: lantern-nrf52840\nfirmware: lantern-heal-full\nsteps:\n  - supply: {{ usb: 5V }}\n  - expect: {{ console: \
+         Cloud connected, within: 30s }}\n  - enter: {{ mode: {mode}, by: {by} }}\n  - wait: 2s\n"
+    );
+    let [mut plan] = <[Plan; 1]>::try_from(cells_of("t.yaml", &text)).expect("one cell");
+    for step in &mut plan.steps {
+        match &mut step.action {
+            StepAction::Enter(entry) => change(entry),
+            StepAction::Expect(expectation) if step.index == 4 => {
+                step.action = StepAction::Wait(expectation.within.min(Span::millis(1)));
+            }
+            _ => {}
+        }
+    }
+    let mut simulation = simulation(plan, 1);
+    simulation.run();
+    simulation.into_trial()
+}
+
+#[test]
+fn what_every_rate_and_request_comes_to_and_those_beside_them() {
+    let mut table = String::new();
+    let mut row = |what: String, trial: &Trial| {
+        let verdict = trial.verdict().expect("the trial is over");
+        let entered = if verdict.reason.contains("refused") { "refused" } else { entered(trial) };
+        writeln!(table, "  {what:>12}  {entered:<9}  {} on USB", on_usb(trial)).expect("a string takes it");
+    };
+    for mode in modes_of("lantern-nrf52840").modes {
+        let name = mode.target.name();
+        if let Some(baud) = mode.baud {
+            for rate in [baud.get() - 1, baud.get(), baud.get() + 1].map(Baud::new) {
+                row(rate.to_string(), &asked(name, "baud", |entry| entry.baud = Some(rate)));
+            }
+        }
+        if let Some(request) = mode.request {
+            for number in [request - 1, request, request + 1] {
+                row(format!("request {number}"), &asked(name, "request", |entry| entry.request = Some(number)));
+            }
+        }
+    }
+    insta::assert_snapshot!(table);
+}
+
+#[test]
+fn a_mode_is_entered_over_usb_and_confirmed_by_light_and_id() {
+    for (mode, by) in
+        [("dfu", "baud"), ("dfu", "request"), ("listening", "baud"), ("listening", "request"), ("safe", "request")]
+    {
+        let steps = format!(
+            "  - supply: {{ usb: 5V }}\n  - expect: {{ usb: normal, within: 5s }}\n  - enter: {{ mode: {mode}, by: {by} }}\n"
+        );
+        let trial = run("lantern-nrf52840", &steps);
+        let verdict = trial.verdict().expect("the trial is over");
+        assert_eq!(verdict.kind, VerdictKind::Passed, "{mode} by {by}: {}", verdict.reason);
+        assert_eq!(entered(&trial), mode, "{by}");
+    }
+    // The board is away while it starts over.
+    let steps = "  - supply: { usb: 5V }\n  - enter: { mode: dfu, by: baud }\n  - reset: { hold: 100ms }\n  - expect: { usb: gone, within: 1s }\n  \
+                 - expect: { usb: normal, within: 5s, holds: 2s }\n";
+    let trial = run("lantern-nrf52840", steps);
+    assert_eq!(trial.verdict().map(|it| it.reason.as_str()), Some(""));
+}
+
+#[test]
+fn a_board_that_does_not_serve_its_usb_fails_as_that_and_is_told_of_the_buttons() {
+    let healthy = Firmware::shipped("lantern-heal-full").expect("it is shipped");
+    let verdict = |firmware: &Firmware, steps: &str| {
+        let text = format!("scenario: T\nboard: lantern-nrf52840\nfirmware: lantern-heal-full\nsteps:\n{steps}");
+        let [plan] = <[Plan; 1]>::try_from(cells_of("t.yaml", &text)).expect("one cell");
+        let mut simulation = Simulation::new(Arc::new(plan), firmware, 1);
+        simulation.run();
+        simulation.into_trial().verdict().expect("the trial is over").clone()
+    };
+    let enter = "  - enter: { mode: dfu, by: request, within: 3s }\n";
+    // It has not so much as a vector table.
+    let nothing = Firmware::from_file("nothing.bin", &[0; 4096]).expect("it is an image");
+    let dead = verdict(&nothing, &format!("  - supply: {{ usb: 5V }}\n{enter}"));
+    assert_eq!((dead.kind, dead.blame), (VerdictKind::Failed, Some(Blame::Firmware)));
+    assert!(dead.reason.contains("did not come to USB") && dead.reason.contains("`by: buttons`"), "{}", dead.reason);
+    // While it signals SOS its main loop is gone, and a request is taken and not granted.
+    let sos = format!(
+        "  - supply: {{ usb: 5V }}\n  - expect: {{ console: Cloud connected, within: 30s }}\n  - send: panic 5\n  - wait: 1s\n{enter}"
+    );
+    let sos = verdict(&healthy, &sos);
+    assert_eq!((sos.kind, sos.blame), (VerdictKind::Failed, Some(Blame::Firmware)), "{}", sos.reason);
+    assert!(sos.reason.contains("did not come to mode dfu"), "{}", sos.reason);
+    // Who feeds it from something else has not plugged it in.
+    let alone = verdict(
+        &healthy,
+        &format!("  - supply: {{ bench: {{ voltage: 5V, current_limit: 500mA }} }}\n  - wait: 2s\n{enter}"),
+    );
+    assert_eq!((alone.kind, alone.blame), (VerdictKind::Error, Some(Blame::Scenario)), "{}", alone.reason);
 }

@@ -1,8 +1,12 @@
-//! lantern on USB: its machine code decides when it is on the bus and what comes of a request; its bootloader's memory is the board's flash.
+//! lantern on USB, and memory written through its bootloader: its machine code decides when it is on the bus and what comes of a request; its bootloader's memory is the board's flash.
+
+use std::sync::Arc;
 
 use brickproof_boards::Shelf;
 use brickproof_firmware::Firmware;
-use brickproof_sim::factory_board;
+use brickproof_scenario::plan::{StepAction, SupplySetting};
+use brickproof_sim::{World, WorldConfig, factory_board};
+use brickproof_trial::{Achieved, Action, ActionId, Command, CommandError, Download, Observation};
 use brickproof_units::{Resistance, Span, Voltage};
 use brickproof_virtual_board::board::{Board, Pause};
 use brickproof_virtual_board::chip::{Level, Pin};
@@ -149,4 +153,83 @@ fn a_download_that_is_cut_leaves_torn_flash_and_a_bootloader_that_can_be_reached
     live(&mut board, Span::secs(2));
     assert_eq!(board.usb(), Some(UsbDevice::Normal));
     assert!(board.bootloader_erase(0).is_err(), "only the bootloader writes");
+}
+
+/// Has a world live until it has answered; what was told of progress, and the answer.
+fn carried_out(world: &mut World, id: u32, command: Command) -> (Vec<u32>, Result<Achieved, CommandError>) {
+    world.carry_out(Action { id: ActionId(id), command });
+    let (mut progress, mut answer) = (Vec::new(), None);
+    while answer.is_none() {
+        world.run_until(world.now() + Span::millis(5));
+        world.deliver(|_, observation| match observation {
+            Observation::Progress { done, .. } => progress.push(done),
+            Observation::Answered { id: it, result } if it == ActionId(id) => answer = Some(result),
+            _ => {}
+        });
+    }
+    (progress, answer.expect("it answered"))
+}
+
+fn in_dfu() -> World {
+    let text = "scenario: T\nboard: lantern-nrf52840\nfirmware: lantern-heal-full\nsteps:\n  - enter: { mode: dfu, by: request }\n";
+    let plan = brickproof_scenario::load("t.yaml", text, &brickproof_scenario::Library::built_in());
+    let plan = plan.ok().and_then(|mut it| it.cells.pop()).expect("it is a scenario");
+    let mut world = World::new(&plan, &image("lantern-heal-full"), WorldConfig::new(1));
+    let usb = SupplySetting::Usb { voltage: Voltage::new(5_000_000) };
+    assert!(carried_out(&mut world, 0, Command::Supply(usb)).1.is_ok());
+    let StepAction::Enter(entry) = &plan.steps[0].action else { panic!("it enters") };
+    assert!(carried_out(&mut world, 1, Command::Enter(Arc::new(entry.clone()))).1.is_ok());
+    while world.board().usb() != Some(UsbDevice::Dfu) {
+        world.run_until(world.now() + Span::millis(5));
+        world.deliver(|_, _| {});
+    }
+    carried_out(&mut world, 2, Command::Supply(usb)).1.expect("nothing changes");
+    for _ in 0..100 {
+        world.run_until(world.now() + Span::millis(5));
+        world.deliver(|_, _| {});
+    }
+    world
+}
+
+#[test]
+fn a_download_tells_how_far_it_is_spares_its_neighbours_and_is_read_back() {
+    let mut world = in_dfu();
+    let bytes: Arc<[u8]> = (0..10_000u32).map(|at| at as u8 ^ 0x5A).collect();
+    let mut before = vec![0; 0x4000];
+    world.board().flash().read_raw(0x4_0000, &mut before).expect("it is flash");
+    world.board_mut().write_flash(0x4_0000, &[0x11; 0x4000]).expect("it is flash");
+    let download = Download { alternate: 0, address: 0x4_0123, bytes: Arc::clone(&bytes) };
+    let (progress, result) = carried_out(&mut world, 3, Command::Download(Arc::new(download)));
+    assert_eq!(result, Ok(Achieved::Done));
+    assert!(progress.is_sorted() && progress.last() == Some(&10_000) && progress.len() >= 10, "{progress:?}");
+    let mut after = vec![0; 0x4000];
+    world.board().flash().read_raw(0x4_0000, &mut after).expect("it is flash");
+    assert_eq!(&after[0x123..0x123 + 10_000], &bytes[..]);
+    assert!(after[..0x123].iter().chain(&after[0x123 + 10_000..]).all(|byte| *byte == 0x11));
+    assert_eq!(carried_out(&mut world, 4, Command::LeaveDfu).1, Ok(Achieved::Done));
+    let download = Download { alternate: 0, address: 0x4_0123, bytes };
+    assert!(carried_out(&mut world, 5, Command::Download(Arc::new(download))).1.is_err(), "only the bootloader writes");
+}
+
+#[test]
+fn a_download_whose_power_fails_is_cut_short_where_it_was() {
+    let mut world = in_dfu();
+    let download = Download { alternate: 0, address: 0, bytes: vec![0x5A; 40_000].into() };
+    world.carry_out(Action { id: ActionId(3), command: Command::Download(Arc::new(download)) });
+    let (mut answer, mut cut) = (None, false);
+    while answer.is_none() {
+        world.run_until(world.now() + Span::millis(5));
+        let mut reached = 0;
+        world.deliver(|_, observation| match observation {
+            Observation::Progress { done, .. } => reached = done,
+            Observation::Answered { id: ActionId(3), result } => answer = Some(result),
+            _ => {}
+        });
+        if reached >= 16_000 && !cut {
+            cut = true;
+            world.carry_out(Action { id: ActionId(4), command: Command::Supply(SupplySetting::Off) });
+        }
+    }
+    let Some(Ok(Achieved::CutShort { done, of: 40_000, .. })) = answer else { panic!("{answer:?}") };
+    assert!((16_000..20_000).contains(&done), "{done}");
 }

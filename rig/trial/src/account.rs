@@ -6,6 +6,7 @@ use brickproof_boards::LedIndex;
 use brickproof_console::{Line, LogLevel, LogRecord, Nearest, nearest};
 use brickproof_scenario::plan::{
     CloudBehaviour, Condition, Expected, Fault, Identity, Plan, SlotContent, Step, StepAction, SupplySetting, Trigger,
+    UsbPresence, Way,
 };
 use brickproof_units::{Instant, Span, Voltage};
 
@@ -261,6 +262,10 @@ pub(crate) fn missed(eyes: &Eyes, miss: &Miss<'_>, step: Option<usize>, began: I
             evidence.push(Evidence { at: story.at, kind: "cloud", text: story.text.clone() });
             (story.blame, format!("{}; {reason}", story.text))
         }
+        (Subject::Usb, None, None) if !eyes.was_on_usb() => {
+            let reason = format!("{reason}; it was never there in this trial: is its cable plugged in?");
+            (Blame::Bench, reason)
+        }
         (_, None, None) => (Blame::Firmware, reason),
     };
     evidence.sort_by_key(|it| it.at);
@@ -316,6 +321,8 @@ enum Subject {
     Connection,
     /// What the supply does is the bench's doing, not the board's.
     Supply,
+    /// A cable that is not there looks like a board that is not.
+    Usb,
 }
 
 impl Subject {
@@ -324,6 +331,7 @@ impl Subject {
             Condition::Light { name, .. } if name == CONNECTED => Self::Connection,
             Condition::Identity(_) => Self::Connection,
             Condition::Rail { .. } => Self::Supply,
+            Condition::Usb(_) => Self::Usb,
             Condition::Any(conditions) => {
                 let subjects: Vec<Self> = conditions.iter().map(Self::of).collect();
                 if subjects.contains(&Self::Connection) {
@@ -335,9 +343,11 @@ impl Subject {
                 }
             }
             // How much it draws is the board's own doing.
-            Condition::Light { .. } | Condition::Console(_) | Condition::Slot { .. } | Condition::Current(_) => {
-                Self::Board
-            }
+            Condition::Light { .. }
+            | Condition::Console(_)
+            | Condition::Slot { .. }
+            | Condition::Current(_)
+            | Condition::Mode { .. } => Self::Board,
         }
     }
 }
@@ -371,8 +381,31 @@ fn unseen(eyes: &Eyes, text: &str, condition: &Condition, within: Span, stay: St
         Condition::Rail { .. } | Condition::Current(_) => {
             format!("not within {within}: {condition}; {}", seen_instead(eyes, condition))
         }
+        Condition::Usb(usb) => {
+            format!("the board did not come to be {} on USB within {within}; it is {}", usb.name(), usb_in_words(eyes))
+        }
+        Condition::Mode { mode, light, .. } => {
+            let led = light.as_ref().map_or(LedIndex::FIRST, |(led, ..)| *led);
+            format!(
+                "the board did not come to mode {mode} within {within}; its light is {}, and on USB it is {}",
+                eyes.lights().now(led),
+                usb_in_words(eyes)
+            )
+        }
         Condition::Any(_) => format!("not seen within {within}: {text}"),
     }
+}
+
+fn usb_in_words(eyes: &Eyes) -> &'static str {
+    eyes.usb().map_or("not looked for", UsbPresence::name)
+}
+
+/// The board could not be asked for a mode.
+pub(crate) fn unserved(eyes: &Eyes, by: Way, why: &str, blame: Blame, step: Option<usize>, at: Instant) -> Verdict {
+    let reason = format!("the board could not be asked for the mode by {}: {why}", by.name());
+    let blame = if blame == Blame::Bench && eyes.was_on_usb() { Blame::Firmware } else { blame };
+    let evidence = last_lines(eyes);
+    Verdict { kind: kind_of(blame), blame: Some(blame), reason, step, evidence, light: eyes.light_in_words(), at }
 }
 
 /// What there is in place of something that lasts.

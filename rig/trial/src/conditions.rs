@@ -12,7 +12,7 @@ use brickproof_console::{Line, Lines, Matcher, PatternId};
 use brickproof_keys::{Fingerprint, Slot};
 use brickproof_light::{Calibration, Sight, Watcher};
 use brickproof_scenario::plan::{
-    Cause, CloudSetting, Condition, Edge, Identity, Level, Measurand, Measurement, SlotContent, StepAction,
+    Cause, CloudSetting, Condition, Edge, Identity, Level, Measurand, Measurement, SlotContent, StepAction, UsbPresence,
 };
 use brickproof_units::{Current, Instant, Span, Voltage};
 
@@ -41,6 +41,12 @@ pub(crate) enum Look {
         line: Arc<str>,
         edge: Edge,
     },
+    Usb(UsbPresence),
+    /// What has to agree of what the station sees.
+    Mode {
+        light: Option<(LedIndex, brickproof_light::Pattern)>,
+        usb: Option<UsbPresence>,
+    },
     Any(Vec<Look>),
 }
 
@@ -57,7 +63,7 @@ impl Look {
     /// How long after it is there it is known at the latest.
     pub(crate) fn lag(&self) -> Span {
         match self {
-            Self::Light(_, pattern) => pattern.recognised_within(),
+            Self::Light(_, pattern) | Self::Mode { light: Some((_, pattern)), .. } => pattern.recognised_within(),
             Self::Any(looks) => looks.iter().map(Self::lag).max().unwrap_or_default(),
             _ => Span::ZERO,
         }
@@ -114,6 +120,10 @@ impl LookOut {
             }
             Condition::Rail { is, .. } => self.level(Measured::Rail(*is)),
             Condition::Current(is) => self.level(Measured::Current(*is)),
+            Condition::Usb(usb) => Look::Usb(*usb),
+            Condition::Mode { light, usb, .. } => {
+                Look::Mode { light: light.as_ref().map(|(led, _, pattern)| (*led, *pattern)), usb: *usb }
+            }
             Condition::Any(conditions) => Look::Any(conditions.iter().map(|it| self.prepare(it, purpose)).collect()),
         }
     }
@@ -159,6 +169,9 @@ impl LookOut {
             lowest_up: None,
             rail: Rail::new(minimum),
             edges: Vec::new(),
+            usb: None,
+            was_on_usb: false,
+            signs: Signs::default(),
             handshakes: Handshakes::default(),
         }
     }
@@ -170,6 +183,13 @@ pub(crate) struct Heard {
     pub(crate) line: Option<Line>,
     /// Whether it completed a match of any pattern.
     pub(crate) matched: bool,
+}
+
+/// What a station can see of a mode.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Signs {
+    pub(crate) light: bool,
+    pub(crate) usb: bool,
 }
 
 /// Everything that is visible of the board.
@@ -191,6 +211,10 @@ pub(crate) struct Eyes {
     lowest_up: Option<Voltage>,
     rail: Rail,
     edges: Vec<(Arc<str>, Edge, Instant)>,
+    /// What the board is on USB, and since when; `None` as long as nobody looked.
+    usb: Option<(UsbPresence, Instant)>,
+    was_on_usb: bool,
+    signs: Signs,
     handshakes: Handshakes,
 }
 
@@ -266,6 +290,40 @@ impl Eyes {
         self.edges.push((Arc::clone(line), edge, now));
     }
 
+    pub(crate) fn see_usb(&mut self, now: Instant, usb: UsbPresence) {
+        self.was_on_usb |= usb != UsbPresence::Gone;
+        if self.usb.is_none_or(|(known, _)| known != usb) {
+            self.usb = Some((usb, now));
+        }
+    }
+
+    /// What the board is on USB, if somebody looks.
+    pub(crate) fn usb(&self) -> Option<UsbPresence> {
+        self.usb.map(|(usb, _)| usb)
+    }
+
+    /// Whether it was ever there: then its cable is.
+    pub(crate) fn was_on_usb(&self) -> bool {
+        self.was_on_usb
+    }
+
+    /// What the station says that it can see of a mode.
+    pub(crate) fn rely_on(&mut self, signs: Signs) {
+        self.signs = signs;
+    }
+
+    /// Since when each sign of a mode that the station can see has been there, if all are; `light` says it of the light. Without any there
+    /// is none.
+    fn agree(&self, light: Option<Option<Instant>>, usb: Option<UsbPresence>, from: Instant) -> Option<Instant> {
+        let light = light.filter(|_| self.signs.light);
+        let usb = usb.filter(|_| self.signs.usb).map(|usb| self.is_on_usb(usb, from));
+        light.into_iter().chain(usb).reduce(|one, other| Some(one?.max(other?))).flatten()
+    }
+
+    fn is_on_usb(&self, wanted: UsbPresence, from: Instant) -> Option<Instant> {
+        self.usb.filter(|(usb, _)| *usb == wanted).map(|(_, since)| since.max(from))
+    }
+
     /// True if the board lost its power with this reading.
     pub(crate) fn see_supply(&mut self, reading: Reading) -> bool {
         let lost = self.rail.see(reading);
@@ -316,6 +374,12 @@ impl Eyes {
             Look::Light(led, pattern) => {
                 Watcher::new(*pattern, from).latest(self.lights.recogniser(*led)?).map(|it| it.since)
             }
+            Look::Mode { light, usb } => {
+                let latest = |(led, pattern)| {
+                    Watcher::new(pattern, from).latest(self.lights.recogniser(led)?).map(|it| it.since)
+                };
+                self.agree(light.map(latest), *usb, from)
+            }
             Look::Any(looks) => looks.iter().filter_map(|it| self.saw(it, from)).min(),
             _ => self.sees(look, from),
         }
@@ -355,6 +419,12 @@ impl Eyes {
                 self.slots.get(slot).filter(|(content, _)| accepts.contains(content)).map(|(_, at)| *at)
             }
             Look::Level(position) => self.levels[*position].1,
+            Look::Usb(usb) => self.is_on_usb(*usb, from),
+            Look::Mode { light, usb } => {
+                let now =
+                    |(led, pattern)| Watcher::new(pattern, from).now(self.lights.recogniser(led)?).map(|it| it.since);
+                self.agree(light.map(now), *usb, from)
+            }
             Look::Edge { line, edge } => {
                 let wanted = |seen: &&(Arc<str>, Edge, Instant)| seen.0 == *line && seen.1 == *edge && seen.2 >= from;
                 self.edges.iter().find(wanted).map(|(_, _, at)| *at)

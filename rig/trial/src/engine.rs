@@ -14,7 +14,7 @@ use brickproof_scenario::plan::{Expected, Fault, Plan, Step, StepAction};
 use brickproof_units::{Instant, Slew, Span, Voltage};
 
 use crate::account::{self, Manner, Miss};
-use crate::conditions::{Eyes, Look, LookOut, Purpose};
+use crate::conditions::{Eyes, Look, LookOut, Purpose, Signs};
 use crate::ports::{Achieved, Action, ActionId, Command, CommandError, Injection, Observation, Stamp};
 use crate::rail::Reading;
 use crate::timeline::{Event, Happening, Timeline};
@@ -360,6 +360,11 @@ impl Trial {
                     self.distrust_lights();
                 }
             }
+            Observation::Usb(usb) => {
+                self.eyes.see_usb(self.now, usb);
+                self.record(stamp, Happening::Usb(usb));
+            }
+            Observation::Progress { id, done, of } => self.record(stamp, Happening::Progress { id, done, of }),
             Observation::Cloud(event) => {
                 self.eyes.see_cloud(self.now, &event);
                 self.record(stamp, Happening::Cloud(event));
@@ -406,6 +411,10 @@ impl Trial {
             Command::Inject(injection) => self.lasts_until(injection),
             Command::Reset { hold } | Command::Press { hold, .. } => self.now + *hold,
             Command::PressThroughReset { reset, hold, .. } => self.now + *reset + *hold,
+            Command::Enter(entry) => {
+                let pressed = entry.buttons.as_ref().map_or(Span::ZERO, |it| it.reset + it.hold);
+                self.now + entry.within.max(pressed)
+            }
             _ => self.now,
         };
         let patience = patience_with(&command);
@@ -514,6 +523,14 @@ impl Trial {
                     self.eyes.identity_renewed(new);
                     self.note(Happening::IdentityChanged { old, new });
                     self.done(position);
+                }
+                Ok(Achieved::Asked { light, usb, held, .. }) => {
+                    self.eyes.rely_on(Signs { light, usb });
+                    self.asked_for_mode(position, held.is_some());
+                }
+                Ok(Achieved::Unserved { by, why, blame }) => {
+                    let verdict = account::unserved(&self.eyes, by, &why, blame, self.current_step(), self.now);
+                    self.conclude_failure(verdict, Manner::InVain);
                 }
                 Ok(_) => self.done(position),
                 Err(error) => self.bench_failed(&error),
@@ -699,6 +716,7 @@ fn command_of(action: &StepAction) -> Option<Command> {
         StepAction::PressThroughReset { button, reset, hold } => {
             Command::PressThroughReset { button: button.as_str().into(), reset: *reset, hold: *hold }
         }
+        StepAction::Enter(entry) => Command::Enter(Arc::new(entry.clone())),
         StepAction::Cloud(setting) => Command::Cloud(*setting),
         StepAction::Corrupt { slot, class, part, through } => {
             Command::Corrupt { slot: *slot, class: *class, part: *part, through: *through }

@@ -3,14 +3,19 @@
 //! Boundary: these are requests and facts. How they are carried out (a supply over SCPI, an emulated board) is not visible here.
 
 use std::borrow::Cow;
+use std::fmt;
 use std::sync::Arc;
 
 use brickproof_boards::LedIndex;
 use brickproof_cloud::CloudEvent;
 use brickproof_keys::{Corruption, Fingerprint, Part, Slot};
 use brickproof_light::Sample;
-use brickproof_scenario::plan::{CloudSetting, Door, Edge, Fault, KeyWork, SlotContent, SupplySetting};
+use brickproof_scenario::plan::{
+    CloudSetting, Door, Edge, Entry, Fault, KeyWork, SlotContent, SupplySetting, UsbPresence, Way,
+};
 use brickproof_units::{Current, Instant, Span, Voltage};
+
+use crate::verdict::Blame;
 
 /// When something was observed, and how sure that is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,6 +76,14 @@ pub enum Command {
         /// How long the button is held after that.
         hold: Span,
     },
+    /// Bring the board into a mode, by the first of its ways that the station has. Answered with [`Achieved::Asked`] when the board was
+    /// asked, or with [`Achieved::Unserved`]; whether it is in the mode then is for the trial to see.
+    Enter(Arc<Entry>),
+    /// Write memory through the board's USB bootloader, which must be there: block by block, what is erased with it restored, and read back. How far
+    /// it is comes as [`Observation::Progress`]. Answered with [`Achieved::Done`], or with [`Achieved::CutShort`] when the bootloader goes away.
+    Download(Arc<Download>),
+    /// Start the application from the bootloader.
+    LeaveDfu,
     /// Tell the cloud how to behave.
     Cloud(CloudSetting),
     /// Damage a key slot.
@@ -114,6 +127,24 @@ pub enum Command {
     MakeSafe,
 }
 
+/// Bytes on their way to memory, through the board's USB bootloader.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Download {
+    /// The alternate setting.
+    pub alternate: u8,
+    /// Where the first of them goes.
+    pub address: u32,
+    /// The bytes. They may be a private key's, so that nothing prints them.
+    pub bytes: Arc<[u8]>,
+}
+
+impl fmt::Debug for Download {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { alternate, address, bytes } = self;
+        write!(f, "Download({} bytes at {address:#010x} of alternate setting {alternate})", bytes.len())
+    }
+}
+
 /// A fault and the instant at which it has to strike.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Injection {
@@ -147,6 +178,35 @@ pub enum Achieved {
     KeysDiffer(Arc<str>),
     /// The fault was made, in this shape.
     Injected(ShapeAchieved),
+    /// The board was asked for a mode.
+    Asked {
+        /// In which way.
+        by: Way,
+        /// With the buttons: how long the button was held, and how far the true time is from that.
+        held: Option<(Span, Span)>,
+        /// Whether the station sees the light, so that it has to confirm the mode.
+        light: bool,
+        /// The same of the board's USB.
+        usb: bool,
+    },
+    /// The board could not be asked for a mode.
+    Unserved {
+        /// In which way it should have been.
+        by: Way,
+        /// What happened, and what to try.
+        why: Arc<str>,
+        /// Whose fault that is, as far as the station knows.
+        blame: Blame,
+    },
+    /// The bootloader went away in the middle.
+    CutShort {
+        /// So many bytes had been written.
+        done: u32,
+        /// Of so many.
+        of: u32,
+        /// What happened.
+        why: Arc<str>,
+    },
     /// The button was held.
     Held {
         /// How long; through a reset, from when RESET was let go.
@@ -221,6 +281,17 @@ pub enum Observation {
         rail: Voltage,
         /// The current drawn from the source.
         current: Current,
+    },
+    /// What the board is on USB, as its host sees it: at first and whenever that changes.
+    Usb(UsbPresence),
+    /// How far a request has come that is carried out piece by piece.
+    Progress {
+        /// Which request.
+        id: ActionId,
+        /// So many bytes are done.
+        done: u32,
+        /// Of so many.
+        of: u32,
     },
     /// The cloud saw or did something.
     Cloud(CloudEvent),

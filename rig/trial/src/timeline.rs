@@ -9,7 +9,7 @@ use brickproof_cloud::CloudEvent;
 use brickproof_console::Transcript;
 use brickproof_keys::Fingerprint;
 use brickproof_light::Sight;
-use brickproof_scenario::plan::Edge;
+use brickproof_scenario::plan::{Edge, UsbPresence};
 use brickproof_units::{Current, Instant, Span, Voltage};
 
 use crate::ports::{Achieved, ActionId, Command, CommandError, Glimpse};
@@ -126,6 +126,17 @@ pub enum Happening {
         line: Arc<str>,
         /// In which direction.
         edge: Edge,
+    },
+    /// The board came to USB, or left it.
+    Usb(UsbPresence),
+    /// A request has come so far.
+    Progress {
+        /// Which.
+        id: ActionId,
+        /// So many bytes are done.
+        done: u32,
+        /// Of so many.
+        of: u32,
     },
     /// An instrument failed by itself.
     InstrumentFailed(CommandError),

@@ -13,11 +13,11 @@ use crate::capability::{Capabilities, Timing};
 use crate::clock::{Deadline, Moment};
 use crate::factory::{Factory, Instrument, Kind};
 use crate::failure::{Failure, FailureKind};
-use crate::kinds::{Dfu, Region};
+use crate::kinds::{Dfu, Presence, Region, UsbId};
 use crate::settings::{Setting, SettingKind, Settings};
 
 use client::Client;
-use usb::{Bus, Libusb, UsbControl, Wanted};
+use usb::{Bus, Libusb, UsbControl, UsbFault, Wanted};
 
 const SETTINGS: &[Setting] = &[
     Setting {
@@ -137,6 +137,21 @@ impl<B: Bus> Dfu for Dfuse<B> {
     fn download(&mut self, alternate: u8, address: u32, bytes: &[u8], deadline: Deadline) -> Result<(), Failure> {
         let asked = || format!("write {} bytes at {address:#010x} of alternate setting {alternate}", bytes.len());
         self.with(asked, deadline, |usb| Client::new(usb, alternate, deadline)?.download(address, bytes))
+    }
+
+    fn presence(&mut self, firmware: UsbId, _deadline: Deadline) -> Result<Presence, Failure> {
+        self.bus.presence(firmware).map_err(|kind| Failure::new(&self.device, "look what the board is on USB", kind))
+    }
+
+    fn request(&mut self, firmware: UsbId, index: u16, deadline: Deadline) -> Result<Moment, Failure> {
+        let done = Moment::of(|| self.bus.request(firmware, index, deadline)).map(|((), moment)| moment);
+        done.map_err(|fault| {
+            let kind = match fault {
+                UsbFault::Stall => FailureKind::Refused("its firmware refuses it (a stall)".to_owned()),
+                UsbFault::Other(kind) => kind,
+            };
+            explain(Failure::new(&self.device, format!("send the firmware request {index}"), kind))
+        })
     }
 
     fn leave(&mut self, deadline: Deadline) -> Result<Moment, Failure> {

@@ -2,7 +2,7 @@
 //!
 //! Boundary: one port. It is opened for itself alone, found again after the device was unplugged or enumerated anew, and read without pause.
 
-mod place;
+pub(crate) mod place;
 mod port;
 
 use std::path::Path;

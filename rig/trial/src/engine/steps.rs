@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use brickproof_keys::Slot;
 use brickproof_scenario::plan::{
-    Expectation, Fault, KeyWork, Measurand, Measurement, Step, StepAction, SupplySetting, Trigger,
+    ButtonEntry, Expectation, Fault, KeyWork, Measurand, Measurement, Step, StepAction, SupplySetting, Trigger,
 };
 use brickproof_units::{Instant, Span};
 
@@ -348,6 +348,18 @@ impl Trial {
             self.slots = SlotReading::Pause { until: self.now + SLOT_REREAD_PAUSE };
         }
         Some(slot)
+    }
+
+    /// The board was asked for a mode. With the buttons through a reset, what it shows while the button is held is the beginning of the mode;
+    /// what it showed before it was asked says nothing.
+    pub(super) fn asked_for_mode(&mut self, position: usize, with_buttons: bool) {
+        let StepAction::Enter(entry) = &self.plan.steps[position].action else { return self.done(position) };
+        match entry.buttons.as_ref().filter(|_| with_buttons).map(ButtonEntry::after_reset) {
+            Some(Some(hold)) => self.board_stopped_before(self.now - hold),
+            Some(None) => {}
+            None => self.distrust_lights(),
+        }
+        self.end_step(position);
     }
 
     /// A step that is over with its answer.

@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 use crate::clock::Deadline;
 use crate::failure::FailureKind;
 
+use crate::kinds::{Presence, UsbId};
+
 use super::usb::{Alternate, Bus, UsbControl, UsbFault};
 
 pub(super) const FLASH: u32 = 0x0800_0000;
@@ -95,6 +97,14 @@ impl Bus for Plug {
         let alternates =
             (0..).zip(&device.names).map(|(number, name)| Alternate { number, name: name.clone() }).collect();
         Ok(Box::new(Opened { device: self.0.clone(), alternates }))
+    }
+
+    fn presence(&self, _firmware: UsbId) -> Result<Presence, FailureKind> {
+        Ok(if self.is_there()? { Presence::Bootloader } else { Presence::Gone })
+    }
+
+    fn request(&self, _firmware: UsbId, _index: u16, _deadline: Deadline) -> Result<(), UsbFault> {
+        Err(UsbFault::Other(FailureKind::Missing("its firmware does not run".to_owned())))
     }
 }
 

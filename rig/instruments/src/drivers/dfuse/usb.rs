@@ -2,12 +2,15 @@
 //!
 //! Boundary: transfers and descriptors. What they mean is the client's.
 
+use std::path::Path;
 use std::time::Duration;
 
 use rusb::UsbContext as _;
 
 use crate::clock::Deadline;
+use crate::drivers::serial::place::UsbDevice;
 use crate::failure::FailureKind;
+use crate::kinds::{Presence, UsbId};
 
 /// Why a transfer did not succeed.
 #[derive(Debug)]
@@ -40,6 +43,10 @@ pub(crate) trait UsbControl: Send {
 pub(crate) trait Bus: Send {
     fn is_there(&self) -> Result<bool, FailureKind>;
     fn open(&self, deadline: Deadline) -> Result<Box<dyn UsbControl>, FailureKind>;
+    /// What the board is now, whose firmware has this id.
+    fn presence(&self, firmware: UsbId) -> Result<Presence, FailureKind>;
+    /// Sends its firmware a request without data.
+    fn request(&self, firmware: UsbId, index: u16, deadline: Deadline) -> Result<(), UsbFault>;
 }
 
 /// Which device.
@@ -99,6 +106,55 @@ impl Bus for Libusb {
             return Err(FailureKind::Missing(format!("{count} such devices: `serial` or `hub_port` must say which")));
         }
         Ok(Box::new(Opened::new(&device)?))
+    }
+
+    fn presence(&self, firmware: UsbId) -> Result<Presence, FailureKind> {
+        self.presence_in(Path::new("/sys"), firmware)
+    }
+
+    fn request(&self, firmware: UsbId, index: u16, deadline: Deadline) -> Result<(), UsbFault> {
+        /// To the device itself, of its vendor's own (USB 2.0, table 9-2).
+        const VENDOR_OUT: u8 = 0x40;
+        /// 'P' (particle-iot/device-os, system/inc/system_control.h).
+        const REQUEST: u8 = 0x50;
+        let UsbId { vendor, product } = firmware;
+        let mut found =
+            Self { wanted: Wanted { vendor, product, ..self.wanted.clone() } }.find().map_err(UsbFault::Other)?;
+        let missing = |what: String| UsbFault::Other(FailureKind::Missing(what));
+        let device = found.pop().ok_or_else(|| missing("its firmware is not on USB".to_owned()))?;
+        if !found.is_empty() {
+            let count = found.len() + 1;
+            return Err(missing(format!("{count} such devices: `serial` or `hub_port` must say which")));
+        }
+        let handle = device.open().map_err(fault)?;
+        let sent = handle.write_control(VENDOR_OUT, REQUEST, 0, index, &[], patience(deadline));
+        sent.map(drop).map_err(|error| late(error, deadline))
+    }
+}
+
+impl Libusb {
+    /// Looked up where the kernel tells, so that a device that is only looked at is not opened.
+    fn presence_in(&self, sys: &Path, firmware: UsbId) -> Result<Presence, FailureKind> {
+        let Wanted { vendor, product, serial, hub_port } = &self.wanted;
+        let of = |vendor, product| UsbDevice::Id { vendor, product, serial: serial.clone() };
+        let (firmware, bootloader) = (of(firmware.vendor, firmware.product), of(*vendor, *product));
+        let devices = std::fs::read_dir(sys.join("bus/usb/devices")).map_err(|error| {
+            FailureKind::Missing(format!("this computer has no USB that may be looked at ({error})"))
+        })?;
+        let mut presence = Presence::Gone;
+        for directory in devices.flatten().map(|entry| entry.path()) {
+            let is_there = |name: &String| directory.file_name().is_some_and(|it| it == name.as_str());
+            if !hub_port.as_ref().is_none_or(is_there) {
+                continue;
+            }
+            if bootloader.is(&directory) {
+                return Ok(Presence::Bootloader);
+            }
+            if firmware.is(&directory) {
+                presence = Presence::Firmware;
+            }
+        }
+        Ok(presence)
     }
 }
 
@@ -240,6 +296,36 @@ mod tests {
         assert_eq!(transfer_size(&photon[..7]), None, "it claims more bytes than there are");
         assert_eq!(transfer_size(&[7, 0x21, 0x0B, 0, 0, 0, 0]), None, "blocks of nothing");
         assert_eq!(transfer_size(&[0, 0, 0]), None);
+    }
+
+    #[test]
+    fn a_board_is_told_from_its_neighbours_by_its_serial_number_and_its_place() {
+        let sys = tempfile::tempdir().unwrap();
+        let plug = |place: &str, vendor: &str, product: &str, serial: &str| {
+            let directory = sys.path().join("bus/usb/devices").join(place);
+            std::fs::create_dir_all(&directory).unwrap();
+            for (name, text) in [("idVendor", vendor), ("idProduct", product), ("serial", serial)] {
+                std::fs::write(directory.join(name), format!("{text}\n")).unwrap();
+            }
+        };
+        let board = |serial: Option<&str>, hub_port: Option<&str>| Libusb {
+            wanted: Wanted {
+                vendor: 0x2B04,
+                product: 0xD006,
+                serial: serial.map(str::to_owned),
+                hub_port: hub_port.map(str::to_owned),
+            },
+        };
+        let firmware = UsbId { vendor: 0x2B04, product: 0xC006 };
+        let presence = |board: Libusb| board.presence_in(sys.path(), firmware).unwrap();
+        assert!(board(None, None).presence_in(sys.path(), firmware).is_err(), "nobody could look");
+        plug("1-1", "2b04", "c006", "ours");
+        plug("1-2", "2b04", "d006", "theirs");
+        assert_eq!(presence(board(Some("ours"), None)), Presence::Firmware);
+        assert_eq!(presence(board(Some("theirs"), None)), Presence::Bootloader);
+        assert_eq!(presence(board(Some("nobody's"), None)), Presence::Gone);
+        assert_eq!(presence(board(None, Some("1-1"))), Presence::Firmware);
+        assert_eq!(presence(board(None, Some("1-3"))), Presence::Gone);
     }
 
     proptest! {

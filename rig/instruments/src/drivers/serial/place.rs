@@ -94,7 +94,7 @@ impl fmt::Display for Place {
 }
 
 impl UsbDevice {
-    fn is(&self, directory: &Path) -> bool {
+    pub(crate) fn is(&self, directory: &Path) -> bool {
         let hex = |name| text(directory, name).and_then(|digits| u16::from_str_radix(&digits, 16).ok());
         match self {
             Self::HubPort(port) => directory.file_name().is_some_and(|name| name == port.as_str()),

@@ -1,0 +1,136 @@
+//! Modes of a board, and memory through its bootloader: asked for in a way that the station has.
+//!
+//! Boundary: the asking. Whether the board is in the mode then is for the trial to see; which ways there are is `ways`'.
+
+use std::time::Duration;
+
+use brickproof_instruments::{Failure, FailureKind, Touch, UsbId};
+use brickproof_scenario::plan::{Entry, Way};
+use brickproof_trial::{Achieved, Blame, CommandError, Download};
+use brickproof_units::Span;
+
+use super::{Hands, in_words};
+use crate::asking::ask;
+use crate::station::ACTION;
+use crate::ways;
+
+/// How often a board is asked again that is not on USB yet.
+const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(50);
+/// Erasing, programming and reading back takes less for a kilobyte, over full-speed USB on the slowest flash that is known; assumed.
+const FOR_A_KILOBYTE: Span = Span::millis(500);
+
+impl Hands {
+    pub(super) async fn enter(&self, entry: &Entry) -> Result<Achieved, CommandError> {
+        let station = self.station.file();
+        let unsupported = || CommandError::Failed {
+            instrument: format!("station {}", self.station.name()).into(),
+            asked: format!("bring its board into {}", entry.mode).into(),
+            happened: ways::no_way(station, entry).into(),
+        };
+        let by = ways::way(station, entry).ok_or_else(unsupported)?;
+        let asked = match (by, &entry.buttons, entry.baud, entry.request) {
+            (Way::Buttons, Some(buttons), ..) => {
+                let held = match buttons.after_reset() {
+                    Some(hold) => self.press_through_reset(&buttons.button, buttons.reset, hold).await?,
+                    None => self.press(&buttons.button, buttons.hold).await?,
+                };
+                let Achieved::Held { hold, uncertainty } = held else { return Ok(held) };
+                return Ok(self.asked(by, Some((hold, uncertainty))));
+            }
+            (Way::Baud, _, Some(baud), _) => self.touch(Touch(baud), entry.within).await,
+            (Way::Request, _, _, Some(request)) => self.request(request, entry.within).await,
+            _ => return Err(unsupported()),
+        };
+        match asked {
+            Ok(()) => Ok(self.asked(by, None)),
+            // A board that is not there, or refuses, has not served it: whose fault that is depends on whether its cable is proven.
+            Err(failure) if is_absent(&failure) || matches!(failure.kind(), FailureKind::Refused(_)) => {
+                let why = format!("{failure}; the buttons need no firmware: `by: buttons`");
+                Ok(Achieved::Unserved { by, why: why.into(), blame: Blame::Bench })
+            }
+            Err(failure) => Err(in_words(&failure)),
+        }
+    }
+
+    fn asked(&self, by: Way, held: Option<(Span, Span)>) -> Achieved {
+        let usb = self.sees_usb();
+        Achieved::Asked { by, held, light: self.station.light.is_some(), usb }
+    }
+
+    async fn touch(&self, touch: Touch, within: Span) -> Result<(), Failure> {
+        self.once_there(within, || async {
+            let _in_use = self.console_in_use.lock().await;
+            let touched = ask(self.station.console()?, "touch it", ACTION, move |console, deadline| {
+                console.touch(touch, deadline)
+            });
+            touched.await.map(drop)
+        })
+        .await
+    }
+
+    async fn request(&self, request: u16, within: Span) -> Result<(), Failure> {
+        let Some(normal) = self.normal_id() else { return Ok(()) };
+        self.once_there(within, || async {
+            let asked = ask(self.station.dfu()?, "request a mode", ACTION, move |dfu, deadline| {
+                dfu.request(normal, request, deadline)
+            });
+            asked.await.map(drop)
+        })
+        .await
+    }
+
+    /// Asks a board, once it is on USB: it enumerates as long as it does.
+    async fn once_there<F: Future<Output = Result<(), Failure>>>(
+        &self,
+        within: Span,
+        asking: impl Fn() -> F,
+    ) -> Result<(), Failure> {
+        let until = self.clock.now() + within;
+        loop {
+            match asking().await {
+                Err(failure) if is_absent(&failure) && self.clock.now() < until => {
+                    tokio::time::sleep(BETWEEN_ATTEMPTS).await;
+                }
+                asked => return asked,
+            }
+        }
+    }
+
+    pub(crate) fn normal_id(&self) -> Option<UsbId> {
+        let ids = self.station.board().usb?;
+        Some(UsbId { vendor: ids.normal.vendor, product: ids.normal.product })
+    }
+
+    /// Whether somebody watches the board's USB.
+    pub(crate) fn sees_usb(&self) -> bool {
+        self.station.dfu.is_some() && ways::has_usb(self.station.file())
+    }
+
+    pub(super) async fn download(&self, download: &Download) -> Result<Achieved, CommandError> {
+        let _in_use = self.dfu_in_use.lock().await;
+        let Download { alternate, address, bytes } = download.clone();
+        let of = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+        let within = ACTION + Span::nanos(FOR_A_KILOBYTE.as_nanos() * u64::from(of.div_ceil(1024)));
+        let dfu = self.station.dfu().map_err(|failure| in_words(&failure))?;
+        let written = ask(dfu, "write through the bootloader", within, move |dfu, deadline| {
+            dfu.download(alternate, address, &bytes, deadline)
+        });
+        match written.await {
+            Ok(()) => Ok(Achieved::Done),
+            Err(failure) if is_absent(&failure) => {
+                Ok(Achieved::CutShort { done: 0, of, why: failure.to_string().into() })
+            }
+            Err(failure) => Err(in_words(&failure)),
+        }
+    }
+
+    pub(super) async fn leave_dfu(&self) -> Result<(), Failure> {
+        let _in_use = self.dfu_in_use.lock().await;
+        ask(self.station.dfu()?, "leave the bootloader", ACTION, |dfu, deadline| dfu.leave(deadline)).await.map(drop)
+    }
+}
+
+/// Whether a failure says that the device is not there, now or any more.
+fn is_absent(failure: &Failure) -> bool {
+    matches!(failure.kind(), FailureKind::Missing(_) | FailureKind::Gone(_))
+}
