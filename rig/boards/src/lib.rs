@@ -16,6 +16,7 @@ mod modes;
 mod ports;
 mod profile;
 mod shelf;
+mod theme;
 
 pub use brickproof_keys::Algorithm;
 pub use describe::describe;
@@ -27,3 +28,4 @@ pub use modes::{Held, Hold, MODE, Mode, Modes, Target, UsbState};
 pub use ports::{Alternate, CloudPort, Transport, UsbId, UsbIds};
 pub use profile::{ActiveLevel, BoardProfile, Console, InputLimits, Line, LogStyle, RAIL, Rail, VirtualChip};
 pub use shelf::Shelf;
+pub use theme::{Theme, ThemeError};

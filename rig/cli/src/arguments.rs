@@ -137,6 +137,15 @@ pub(crate) enum BoardCommand {
         #[arg(value_name = "BOARD")]
         board: String,
     },
+    /// A profile of a board that shows a theme of its own, out of a dump of its device configuration table
+    Theme {
+        /// The dump, or the 64 bytes of its theme alone
+        #[arg(value_name = "FILE")]
+        dump: PathBuf,
+        /// The board that it is of
+        #[arg(long, value_name = "BOARD")]
+        board: String,
+    },
     /// Show every mistake in board profiles
     Lint {
         /// Files, or folders of them

@@ -72,6 +72,14 @@ impl Colour {
         HUES.iter().find(|(_, from, to)| (*from..*to).contains(&hue)).map_or(Self::Unknown, |(colour, ..)| *colour)
     }
 
+    /// The name of what the three diodes of a light make together, each driven with so much of 255.
+    pub fn of_drive(red: u8, green: u8, blue: u8) -> Self {
+        match [red, green, blue] {
+            [0, 0, 0] => Self::Off,
+            drive => Self::of(Rgb(drive.map(f32::from))),
+        }
+    }
+
     /// Whether this names light of one colour.
     pub fn is_lit(self) -> bool {
         !matches!(self, Self::Unknown | Self::Off)
@@ -130,6 +138,7 @@ mod tests {
         for (name, drive) in DRIVES {
             let drive = Rgb(drive);
             assert_eq!(Colour::of(drive), name);
+            assert_eq!(Colour::of_drive(drive.0[0] as u8, drive.0[1] as u8, drive.0[2] as u8), name);
             assert_eq!(Colour::of(drive.plus(Rgb([127.0; 3]))), name);
         }
     }

@@ -1,8 +1,9 @@
-//! `brickproof board`: the profiles, as a list, one in plain words, and every mistake of one's own.
+//! `brickproof board`: the profiles, as a list, one in plain words, one's own out of a theme, and every mistake of one's own.
 
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
 
-use brickproof_boards::describe;
+use brickproof_boards::{Theme, describe};
 use brickproof_scenario::{Library, counted};
 
 use crate::arguments::BoardCommand;
@@ -13,6 +14,7 @@ pub(crate) fn board(command: &BoardCommand) -> Result<Exit, Problem> {
     match command {
         BoardCommand::List => list(),
         BoardCommand::Show { board } => output::line(describe(library::board(board)?).trim_end()),
+        BoardCommand::Theme { dump, board } => theme(dump, board)?,
         BoardCommand::Lint { files } => return lint(files),
     }
     Ok(Exit::Passed)
@@ -23,6 +25,18 @@ fn list() {
         let world = if board.virtual_chip.is_some() { " (virtual, too)" } else { "" };
         output::line(&format!("{:16} {}{world}", board.name, board.about));
     }
+}
+
+fn theme(dump: &Path, board: &str) -> Result<(), Problem> {
+    let like = library::board(board)?;
+    let bytes = fs::read(dump).map_err(|source| Problem::Unreadable { path: dump.to_owned(), source })?;
+    let theme = Theme::read(&bytes).map_err(|error| Problem::Selection {
+        what: format!("{}: {error}", dump.display()),
+        help: "read the table out with `dfu-util -a 1 -s 0:8391 -U FILE`; without a theme of its own a board shows what its profile says"
+            .to_owned(),
+    })?;
+    output::line(theme.product(like).trim_end());
+    Ok(())
 }
 
 fn lint(files: &[PathBuf]) -> Result<Exit, Problem> {

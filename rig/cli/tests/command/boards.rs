@@ -2,6 +2,28 @@
 
 use crate::desk::Desk;
 
+/// The theme of a Photon whose owner had it breathe red once it is connected.
+#[test]
+fn a_theme_becomes_a_profile() {
+    let mut dct = vec![0xFF; 3759];
+    dct.push(1);
+    let factory: [u8; 39] = [
+        0xFF, 0xF3, 80, 0x00, 0xF3, 80, 0x0F, 0x02, 4, 0x0F, 0x02, 2, 0x0F, 0x03, 80, 0x0F, 0xF2, 4, 0x0F, 0xF2, 2,
+        0xF0, 0x03, 20, 0xF0, 0xF3, 80, 0x00, 0xF2, 10, 0xFF, 0x02, 4, 0xF0, 0xF2, 2, 0x11, 0x11, 0,
+    ];
+    dct.extend(factory);
+    dct.resize(8391, 0xFF);
+    let desk = Desk::with(&[]);
+    std::fs::write(desk.path("dct.bin"), &dct).expect("there is room");
+    std::fs::write(desk.path("short.bin"), &dct[..100]).expect("there is room");
+    let made = desk.call(&["board", "theme", "dct.bin", "--board", "photon"]);
+    assert!(made.exits(0).out.contains("cloud_connected: { colour: red, breathe: 1s }"), "{}", made.out);
+    std::fs::write(desk.path("themed.yaml"), &made.out).expect("there is room");
+    desk.call(&["board", "lint", "themed.yaml"]).exits(0);
+    let refused = desk.call(&["board", "theme", "short.bin", "--board", "photon"]);
+    assert!(refused.exits(2).err.contains("100 bytes are neither"), "{}", refused.err);
+}
+
 const LAMP: &str =
     "board: lamp\nlike: argon\nabout: A lamp with an Argon in it\nlight:\n  burnt: { colour: amber, blink: 2Hz }\n";
 
