@@ -16,6 +16,7 @@ const HOUSE: &[(&str, &[&str])] = &[
             "explore",
             "bench",
             "paced",
+            "autopsy",
             "sim",
             "trial",
             "virtual-board",
@@ -31,6 +32,7 @@ const HOUSE: &[(&str, &[&str])] = &[
             "units",
         ],
     ),
+    ("brickproof-autopsy", &["sim", "trial", "firmware", "scenario", "boards", "keys"]),
     ("brickproof-explore", &["sim", "trial", "virtual-board", "firmware", "scenario", "statistics", "yaml", "units"]),
     ("brickproof-report", &["trial", "scenario", "console", "light", "keys", "cloud", "units"]),
     (
@@ -76,6 +78,7 @@ const HOUSE: &[(&str, &[&str])] = &[
 
 /// Crates whose state is plain data and whose time is an argument.
 const PURE: &[&str] = &[
+    "autopsy",
     "explore",
     "sim",
     "trial",
