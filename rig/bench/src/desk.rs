@@ -3,12 +3,15 @@
 //! Boundary: single acts, each with the lock, the journal and the safe state of a trial. Only the instruments that an act needs are opened, so
 //! that other tools can have the rest; those that have a safe state are always among them.
 
+pub mod keys;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use brickproof_firmware::{Firmware, KeyStore, PUBLISHED};
 use brickproof_instruments::{Deadline, Drive, Failure, FailureKind, Kind, Memory, Output, Reading, Region, now};
 use brickproof_light::{Calibration, Sample};
+use brickproof_scenario::plan::Door;
 use brickproof_trial::Stamp;
 use brickproof_units::{Instant, Span, Voltage};
 
@@ -40,6 +43,8 @@ pub enum Purpose {
     Reset,
     /// To write to its board.
     Flash,
+    /// To read or write its board's keys in that way.
+    Keys(Door),
     /// To talk to its board.
     Console,
     /// To look at its light and to listen.
@@ -52,7 +57,8 @@ impl Purpose {
     fn needs(self, kind: Kind) -> bool {
         let own: &[Kind] = match self {
             Self::Power | Self::Reset => &[],
-            Self::Flash | Self::ReadOut => &[Kind::Probe],
+            Self::Flash | Self::ReadOut | Self::Keys(Door::Probe) => &[Kind::Probe],
+            Self::Keys(Door::Dfu) => &[Kind::Dfu],
             Self::Console => &[Kind::Console],
             Self::Watch => &[Kind::Console, Kind::Light],
         };

@@ -3,7 +3,7 @@
 //! Boundary: from commands to instruments. Each command is a task of its own and ends in one answer; what an instrument is asked for is done
 //! in the order in which the trial asked.
 
-mod keys;
+pub(crate) mod keys;
 mod mode;
 
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -49,6 +49,8 @@ pub(crate) enum Command {
     Reset(Reset),
     /// Write firmware to the board of a station
     Flash(Flash),
+    /// Show, save, write back and renew the keys of a board
+    Keys(Keys),
     /// Talk to the board of a station
     Console(Console),
     /// What is wrong with a board, by its light, its log, or what somebody tells: ranked causes, and what to measure next
@@ -641,6 +643,89 @@ pub(crate) struct Flash {
     /// Leave the keys on the board as they are
     #[arg(long)]
     pub(crate) no_keys: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Keys {
+    #[command(subcommand)]
+    pub(crate) work: KeyWork,
+}
+
+/// Whose keys, and how they are reached.
+#[derive(Debug, Args)]
+pub(crate) struct KeysOf {
+    #[command(flatten)]
+    pub(crate) on: OneStation,
+    /// How the slots are reached; if not given, by the probe where it finds them
+    #[arg(long, value_enum, value_name = "WAY")]
+    pub(crate) through: Option<ThroughWord>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum ThroughWord {
+    /// The station's probe
+    Probe,
+    /// The board's bootloader, in which it must be
+    Dfu,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeyWork {
+    /// What the slots hold: fingerprints, and whether it is in order
+    Show {
+        #[command(flatten)]
+        of: KeysOf,
+    },
+    /// Read the slots into a new file, private key and all, for its owner alone
+    Save {
+        #[command(flatten)]
+        of: KeysOf,
+        /// The file; it must not be there
+        file: PathBuf,
+    },
+    /// Write back what was saved; never an identity that the cloud no longer accepts
+    Load {
+        #[command(flatten)]
+        of: KeysOf,
+        /// What `save` wrote
+        file: PathBuf,
+    },
+    /// Exit status 1 unless the slots hold what was saved
+    Verify {
+        #[command(flatten)]
+        of: KeysOf,
+        /// What `save` wrote
+        file: PathBuf,
+    },
+    /// Give the board a new device key. The old one is kept first, and is of no use afterwards
+    Doctor {
+        #[command(flatten)]
+        of: KeysOf,
+        /// Say that the board's identity is to be changed, for good
+        #[arg(long, required = true)]
+        new_identity: bool,
+        /// Write the public half there, to be registered by hand, in place of having the bench file's program register it
+        #[arg(long, value_name = "FILE")]
+        public_key_to: Option<PathBuf>,
+    },
+    /// Write the genuine server key and address that the bench file names
+    Server {
+        #[command(flatten)]
+        of: KeysOf,
+    },
+}
+
+impl KeyWork {
+    pub(crate) fn of(&self) -> &KeysOf {
+        match self {
+            Self::Show { of }
+            | Self::Save { of, .. }
+            | Self::Load { of, .. }
+            | Self::Verify { of, .. }
+            | Self::Doctor { of, .. }
+            | Self::Server { of } => of,
+        }
+    }
 }
 
 #[derive(Debug, Args)]

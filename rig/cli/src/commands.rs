@@ -12,6 +12,7 @@ pub(crate) mod diagnose;
 pub(crate) mod discover;
 pub(crate) mod explain;
 pub(crate) mod flash;
+pub(crate) mod keys;
 pub(crate) mod lint;
 pub(crate) mod make_safe;
 pub(crate) mod power;

@@ -34,6 +34,7 @@ fn main() -> ExitCode {
         Command::Power(power) => commands::power::power(&power.command),
         Command::Reset(reset) => commands::reset::reset(&reset),
         Command::Flash(flash) => commands::flash::flash(&flash),
+        Command::Keys(keys) => commands::keys::keys(&keys),
         Command::Console(console) => commands::console::console(&console),
         Command::Diagnose(diagnose) => commands::diagnose::diagnose(&diagnose),
         Command::Autopsy(autopsy) => commands::autopsy::autopsy(&autopsy),

@@ -18,6 +18,8 @@ mod evidence;
 mod exhaustive;
 #[path = "command/interruption.rs"]
 mod interruption;
+#[path = "command/keys.rs"]
+mod keys;
 #[path = "command/matrices.rs"]
 mod matrices;
 #[path = "command/mistakes.rs"]
