@@ -68,7 +68,7 @@ pub enum ExhaustiveError {
         path: String,
     },
     /// No flash operation follows.
-    #[error("{path}: within {within} after its trigger the firmware does nothing to its flash")]
+    #[error("{path}: no flash operation begins and ends within {within} after its trigger")]
     NoOperations {
         /// The scenario.
         path: String,

@@ -90,7 +90,7 @@ fn aimed(asked: &Exhaustive, subject: &Subject, seed: u64) -> Result<SweepSettin
     library::check_virtual(&subject.plan)?;
     let found = asked.places(&subject.plan, &subject.firmware, seed).map_err(|error| Problem::Selection {
         what: error.to_string(),
-        help: "`--vary fault.after=FROM..TO` strikes anywhere in a range".to_owned(),
+        help: "`--window TIME` looks for longer, as for large sectors; `--vary fault.after=FROM..TO` strikes anywhere in a range".to_owned(),
     })?;
     let (all, second) = (found.places.len(), found.places.iter().filter(|place| place.again.is_some()).count());
     output::note(&format!(
