@@ -195,9 +195,7 @@ async fn the_button_is_held_as_long_as_its_mode_takes() {
             .events
             .iter()
             .filter_map(|event| match event.what {
-                Happening::Answered { result: Ok(Achieved::Held { hold, uncertainty }), .. } => {
-                    Some((hold, uncertainty))
-                }
+                Happening::Answered { result: Ok(Achieved::Asked { held, .. }), .. } => held,
                 _ => None,
             })
             .collect();
