@@ -177,7 +177,11 @@ impl Found<'_> {
             StepAction::Cloud(setting) => self.cloud(line, *setting),
             StepAction::Corrupt { through, .. } => self.door(line, *through, Writes::Yes),
             StepAction::Keys { work, through } => self.keys(line, work, *through),
+            StepAction::Flash(_) => self.transfer(line),
             StepAction::Fault { trigger, fault } => {
+                if let Some(Cause::Transferred { .. }) = &trigger.cause {
+                    self.transfer(line);
+                }
                 if let Some(Cause::Edge { line: name, .. }) = &trigger.cause {
                     self.watched(line, name);
                 }
@@ -186,6 +190,17 @@ impl Found<'_> {
             StepAction::Expect(expectation) => self.seen(line, &expectation.condition),
             StepAction::Never { condition, .. } => self.seen(line, condition),
             _ => {}
+        }
+    }
+
+    /// Whether firmware can be written in the course of a trial. That there is a probe is told once.
+    fn transfer(&mut self, line: Option<usize>) {
+        if !KeyStore::is_known_for(&self.station.board) {
+            let board = &self.station.board.name;
+            self.report(
+                line,
+                format!("firmware of a {board} cannot be written yet: its profile has no key areas that the rig knows"),
+            );
         }
     }
 

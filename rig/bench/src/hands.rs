@@ -3,6 +3,7 @@
 //! Boundary: from commands to instruments. Each command is a task of its own and ends in one answer; what an instrument is asked for is done
 //! in the order in which the trial asked.
 
+mod flash;
 pub(crate) mod keys;
 mod mode;
 
@@ -101,7 +102,9 @@ pub(crate) struct Hands {
     pub(crate) news: mpsc::UnboundedSender<News>,
     pub(crate) firmware: Firmware,
     /// How its image keeps keys; `None` if nobody knows.
-    pub(crate) keys: Option<KeyStore>,
+    keys: Arc<Mutex<Option<KeyStore>>>,
+    /// What the plan writes or looks for.
+    images: Arc<[Firmware]>,
     pub(crate) seed: u64,
     minimum: Voltage,
     ring: Arc<Mutex<Ring>>,
@@ -130,7 +133,12 @@ impl Hands {
         news: mpsc::UnboundedSender<News>,
     ) -> Self {
         Self {
-            keys: if firmware.is_not_written() { None } else { KeyStore::of(&plan.board, firmware) },
+            keys: Arc::new(Mutex::new(if firmware.is_not_written() {
+                None
+            } else {
+                KeyStore::of(&plan.board, firmware)
+            })),
+            images: images(plan, firmware),
             minimum: plan.board.rails.first().map(|rail| rail.minimum).unwrap_or_default(),
             station,
             clock,
@@ -146,6 +154,11 @@ impl Hands {
             console_in_use: Arc::default(),
             dfu_in_use: Arc::default(),
         }
+    }
+
+    /// How the firmware that is on the board keeps keys.
+    pub(crate) fn keys(&self) -> Option<KeyStore> {
+        *self.keys.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Does something beside what else is under way.
@@ -254,7 +267,7 @@ impl Hands {
             command => {
                 let hands = self.clone();
                 return Some(self.begin(async move {
-                    let result = hands.act(command).await;
+                    let result = hands.act(id, command).await;
                     hands.answer(id, result);
                 }));
             }
@@ -269,7 +282,7 @@ impl Hands {
         } else {
             // Whether a station can run a plan is asked first, and this is part of it.
             let nobody = || Unready::Retired(Retired("nobody knows where its board keeps its keys".into()));
-            let keys = self.keys.ok_or_else(nobody)?;
+            let keys = self.keys().ok_or_else(nobody)?;
             (provision(&self.station, &self.firmware, keys).await.map_err(Unready::Retired)?, None, None)
         };
         self.ring().first = found.clone();
@@ -312,7 +325,7 @@ impl Hands {
         block.await.map(|_| Achieved::Done).map_err(|failure| in_words(&failure))
     }
 
-    async fn act(&self, command: Command) -> Result<Achieved, CommandError> {
+    async fn act(&self, id: ActionId, command: Command) -> Result<Achieved, CommandError> {
         let done = match command {
             Command::Supply(setting) => self.feed(setting).await.map(|()| Achieved::Done),
             Command::Send(text) => self.type_line(&text).await.map(|()| Achieved::Done),
@@ -326,6 +339,8 @@ impl Hands {
             Command::LeaveDfu => self.leave_dfu().await.map(|()| Achieved::Done),
             Command::Corrupt { slot, class, part, through } => return self.corrupt(slot, class, part, through).await,
             Command::ReadSlot { slot } => return self.read_slot(slot).await,
+            Command::ReadFirmware => return self.read_firmware().await,
+            Command::Flash { transfer, tell_at: _ } => return self.flash(id, &transfer).await,
             Command::Inject(injection) => return self.inject(&injection).await,
             Command::Cloud(setting) => return self.cloud(setting).await,
             Command::Provision
@@ -476,6 +491,12 @@ impl Hands {
             self.tell_up_to(Sense::Supply, self.clock.of(reading.moment.at));
         }
     }
+}
+
+/// Every firmware that the plan writes or names, as far as it is there. A whole flash that was read out is none: its keys change.
+fn images(plan: &Plan, firmware: &Firmware) -> Arc<[Firmware]> {
+    let known = plan.images().into_iter().filter_map(|name| firmware.known_as(&name.0, plan.board.flash.at.0));
+    known.filter(|image| !image.is_as_found() && !image.is_not_written()).collect()
 }
 
 /// Whether a board's memory is written.

@@ -67,7 +67,16 @@ impl Memory for Probed<'_> {
     }
 }
 
-impl Probed<'_> {
+impl<'a> Probed<'a> {
+    pub(crate) fn new(probe: &'a mut dyn Probe, deadline: Deadline) -> Self {
+        Self { probe, deadline }
+    }
+
+    /// Writes whatever is there; a second time would hide what became of the first.
+    pub(crate) fn write_once(&mut self, address: u32, bytes: &[u8]) -> Result<(), Failure> {
+        self.probe.program_once(address, bytes, self.deadline)
+    }
+
     /// Writes only what differs: flash wears. True if anything did.
     fn write_what_differs(&mut self, address: u32, bytes: &[u8]) -> Result<bool, Failure> {
         let mut there = vec![0; bytes.len()];

@@ -63,6 +63,21 @@ impl FlashMap {
         let start = u64::from(self.at.0);
         start..start + u64::from(self.size().0)
     }
+
+    /// The addresses of the sector that holds `address`, if it is in the flash.
+    pub fn sector_at(&self, address: u32) -> Option<Range<u64>> {
+        let address = u64::from(address);
+        let mut start = u64::from(self.at.0);
+        for &Sectors { count, size } in &self.sectors {
+            let (count, size) = (u64::from(count), u64::from(size.0));
+            if (start..start + count * size).contains(&address) {
+                let first = address - (address - start) % size;
+                return Some(first..first + size);
+            }
+            start += count * size;
+        }
+        None
+    }
 }
 
 impl fmt::Display for FlashMap {

@@ -51,7 +51,7 @@ impl Subject {
     /// The plan of a shot, and the name by which it is made again.
     fn plan_of(&self, shot: &Shot) -> Result<(Arc<Plan>, TrialId), Problem> {
         let plan = Arc::new(files::turned(&self.plan, &shot.settings)?);
-        let id = TrialId::new(&plan, self.firmware.sha256(), shot.seed);
+        let id = TrialId::new(&plan, &self.firmware.sha256_of_all(), shot.seed);
         Ok((plan, id))
     }
 

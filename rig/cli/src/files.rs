@@ -279,6 +279,13 @@ pub(crate) fn firmware_of(plan: &Plan) -> Result<Firmware, Problem> {
     if plan.leaves_the_board_alone() {
         return Ok(Firmware::not_written());
     }
+    let others = plan.images().into_iter().skip(1).filter(|image| Firmware::shipped(&image.0).is_none());
+    let others = others.map(|image| firmware_called(&image.0, &plan.board)).collect::<Result<Vec<_>, _>>()?;
+    first_firmware_of(plan).map(|firmware| firmware.with_others(others))
+}
+
+/// The same, without what it writes over it later.
+fn first_firmware_of(plan: &Plan) -> Result<Firmware, Problem> {
     let Some(StateName(path)) = &plan.state else { return firmware_called(&plan.firmware.0, &plan.board) };
     let refused = |what| Problem::Selection {
         what,

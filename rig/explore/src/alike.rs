@@ -163,6 +163,10 @@ fn is_to_be_checked(told: u64) -> bool {
 pub(crate) fn can_be_told(plan: &Plan) -> bool {
     let last = plan.steps.iter().rposition(|step| matches!(step.action, StepAction::Fault { .. }));
     let Some(last) = last else { return false };
+    // A fault strikes the programmer's work then, and not the board's alone.
+    if plan.steps.iter().any(|step| step.action.transfer().is_some()) {
+        return false;
+    }
     let shown = match &plan.outcome {
         Expected::Passed => &[][..],
         Expected::Bricked { showing } => showing,

@@ -38,7 +38,7 @@ impl Laboratory {
         let seed = seed & u64::from(u32::MAX);
         let mut scout = Simulation::new(Arc::clone(&plan), &firmware, seed);
         let is_triggered = scout.run_until(|it| !it.trial().faults().is_empty());
-        let triggered = scout.trial().faults().first().map(|fault| fault.triggered).filter(|_| is_triggered);
+        let triggered = is_triggered.then(|| shared_until(scout.trial())).flatten();
         let fork_at =
             triggered.filter(|at| *at > Instant::START + BEFORE_THE_TRIGGER).map(|at| at - BEFORE_THE_TRIGGER);
         let trunk = fork_at.map(|at| trunk(Arc::clone(&plan), &firmware, seed, at));
@@ -116,6 +116,14 @@ impl Laboratory {
         let fork = trunk.and_then(|trunk| trunk.turned(Arc::clone(&plan), shot.seed).ok());
         fork.unwrap_or_else(|| Simulation::new(plan, &self.firmware, shot.seed))
     }
+}
+
+/// Up to when trials share their past: until the trigger of the fault, or until the transfer begins that it hangs on, which is told beforehand how
+/// far it goes.
+fn shared_until(trial: &Trial) -> Option<Instant> {
+    let fault = trial.faults().first()?;
+    let step = trial.steps().iter().find(|step| step.index == fault.step).and_then(|step| step.ran);
+    if fault.progress.is_some() { step.map(|(began, _)| began) } else { Some(fault.triggered) }
 }
 
 fn trunk(plan: Arc<Plan>, firmware: &Firmware, seed: u64, fork_at: Instant) -> Simulation {

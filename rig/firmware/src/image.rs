@@ -23,6 +23,8 @@ pub struct Firmware {
     uicr: Arc<[u8]>,
     sha256: Arc<str>,
     keys: WithKeys,
+    /// What a trial writes over it, or looks for, beside what comes with the rig.
+    others: Arc<[Firmware]>,
 }
 
 /// Whether keys are written with an image.
@@ -188,7 +190,31 @@ impl Firmware {
         }
         let sha256: String = digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
         let (image, uicr) = (image[..].into(), uicr[..].into());
-        Self { name: name.into(), flash: *flash, image, uicr, sha256: sha256.into(), keys: WithKeys::Factory }
+        let others = Arc::default();
+        Self { name: name.into(), flash: *flash, image, uicr, sha256: sha256.into(), keys: WithKeys::Factory, others }
+    }
+
+    /// The same, with the files that a trial writes over it later.
+    #[must_use]
+    pub fn with_others(self, others: Vec<Self>) -> Self {
+        Self { others: others.into(), ..self }
+    }
+
+    /// What a trial with it depends on: its SHA-256, or if files come with it, one over its own and theirs.
+    pub fn sha256_of_all(&self) -> String {
+        if self.others.is_empty() {
+            return self.sha256.to_string();
+        }
+        let mut digest = Sha256::new_with_prefix(&*self.sha256);
+        self.others.iter().for_each(|other| digest.update(&*other.sha256));
+        digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// The firmware of that name which a trial that begins with this one knows: itself, a file that came with it, or one that comes with the rig,
+    /// for a chip whose flash begins there.
+    pub fn known_as(&self, name: &str, flash: u32) -> Option<Self> {
+        let files = std::iter::once(self).chain(&*self.others);
+        files.into_iter().find(|it| *it.name == *name).cloned().or_else(|| Self::shipped_for(flash, name))
     }
 
     /// Whatever is on a board: nothing is written, and before the board is looked at nobody knows its image or its digest.
@@ -201,6 +227,7 @@ impl Firmware {
             uicr: nothing,
             sha256: NOT_READ.into(),
             keys: WithKeys::NotWritten,
+            others: Arc::default(),
         }
     }
 

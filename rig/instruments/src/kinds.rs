@@ -208,6 +208,10 @@ pub trait Probe: Send {
     fn read(&mut self, region: Region, deadline: Deadline) -> Result<Vec<u8>, Failure>;
     /// Programs flash (what is erased with it is restored) and verifies it. The device stays halted until it is reset.
     fn program(&mut self, address: u32, bytes: &[u8], deadline: Deadline) -> Result<(), Failure>;
+    /// The same, but if the device is lost meanwhile it stays as it was left: what is written is not written a second time.
+    fn program_once(&mut self, address: u32, bytes: &[u8], deadline: Deadline) -> Result<(), Failure> {
+        self.program(address, bytes, deadline)
+    }
     /// Resets the device and lets it run.
     fn reset(&mut self, deadline: Deadline) -> Result<Moment, Failure>;
     /// Lets go of the device as it is, so that nothing of a debugger is left on it; whatever is asked next attaches anew.

@@ -232,6 +232,23 @@ pub struct TriggerEntry {
     pub step: usize,
     /// When its cause was seen.
     pub seen_ns: u64,
+    /// How far the transfer of firmware had come on which it hung; null if it hung on something else.
+    #[serde(default)]
+    pub progress: Option<ProgressEntry>,
+}
+
+/// How far a transfer of firmware had come.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct ProgressEntry {
+    /// How much of it was asked for, in parts per million.
+    pub asked_ppm: u64,
+    /// So many bytes had been written at least.
+    pub done_bytes: u32,
+    /// Up to so many more may have been. Zero in simulation.
+    pub uncertainty_bytes: u32,
+    /// So many there were.
+    pub total_bytes: u32,
 }
 
 /// What a fault did to the supply.
@@ -455,7 +472,16 @@ pub(crate) fn asked(record: &brickproof_trial::Injection) -> serde_json::Value {
 fn fault_entry(record: &FaultRecord) -> FaultEntry {
     FaultEntry {
         kind: fault_kind(&record.asked.fault).to_owned(),
-        trigger: TriggerEntry { step: record.step, seen_ns: record.triggered.as_nanos() },
+        trigger: TriggerEntry {
+            step: record.step,
+            seen_ns: record.triggered.as_nanos(),
+            progress: record.progress.map(|(asked, progress)| ProgressEntry {
+                asked_ppm: asked.get(),
+                done_bytes: progress.done,
+                uncertainty_bytes: progress.uncertainty,
+                total_bytes: progress.total,
+            }),
+        },
         asked: asked(&record.asked),
         tolerance_ns: record.tolerance.map(|tolerance| tolerance.as_nanos()),
         beyond_tolerance_ns: record.beyond_tolerance().map(|furthest| furthest.as_nanos()),

@@ -13,7 +13,7 @@ use brickproof_boards::LedIndex;
 use brickproof_console::display;
 use brickproof_light::Sample;
 use brickproof_scenario::plan::Edge;
-use brickproof_trial::{Achieved, Command, Event, Glimpse, Happening, Timeline};
+use brickproof_trial::{Achieved, Command, Event, Glimpse, Happening, Progress, Timeline};
 use brickproof_units::Instant;
 use serde_json::{Value, json};
 
@@ -146,6 +146,11 @@ fn describe(event: &Event, log: &mut Reader, secrets: &Secrets) -> (&'static str
             ("edge", json!({ "line": line.as_ref(), "edge": edge }))
         }
         Happening::InstrumentFailed(error) => ("instrument_failed", json!({ "error": error.to_string() })),
+        Happening::Transferred { id, progress } => ("transferred", {
+            let mut told = progress_value(*progress);
+            told["id"] = json!(id.0);
+            told
+        }),
         Happening::Triggered { step } => ("triggered", json!({ "step": step })),
         Happening::Rail { voltage, current } => ("rail", json!({ "uv": voltage.get(), "ua": current.get() })),
         Happening::Verdict(verdict) => (
@@ -159,10 +164,16 @@ fn describe(event: &Event, log: &mut Reader, secrets: &Secrets) -> (&'static str
     }
 }
 
+fn progress_value(progress: Progress) -> Value {
+    json!({ "done_bytes": progress.done, "uncertainty_bytes": progress.uncertainty, "total_bytes": progress.total })
+}
+
 fn achieved_value(achieved: &Achieved) -> Value {
     match achieved {
         Achieved::Done => json!("done"),
         Achieved::Changed(words) => json!({ "changed": words.as_ref() }),
+        Achieved::Firmware(content) => json!({ "firmware": content.to_string() }),
+        Achieved::Flashed { bytes } => json!({ "flashed_bytes": bytes }),
         Achieved::Slot(content) => json!({ "slot": format!("{content:?}").to_lowercase() }),
         Achieved::NewIdentity { old, new, words } => json!({
             "identity": { "old": old.map(|it| it.to_string()), "new": new.to_string() }, "changed": words.as_ref(),
@@ -210,6 +221,11 @@ fn command_in_words(command: &Command, secrets: &Secrets) -> Value {
         }
         Command::Keys { work, through } => json!(format!("{work}, through {}", through.name())),
         Command::ReadSlot { slot } => json!(format!("read slot {slot}")),
+        Command::ReadFirmware => json!("read the firmware"),
+        Command::Flash { transfer, tell_at: None } => json!(format!("flash {}", transfer.image.0)),
+        Command::Flash { transfer, tell_at: Some(at) } => {
+            json!(format!("flash {}, and tell at {at}", transfer.image.0))
+        }
         Command::Inject(injection) => json!({ "inject": fault_kind(&injection.fault), "asked": asked(injection) }),
         Command::WatchRail { minimum } => json!(format!("watch whether the rail passes {minimum}")),
         Command::ReadSupply { every: Some(every) } => json!(format!("read the supply every {every}")),

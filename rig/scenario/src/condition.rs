@@ -9,17 +9,17 @@ use brickproof_yaml::tree::{Node, Value};
 use brickproof_yaml::{Mistake, MistakeKind};
 
 use crate::lights::{self, Wanted};
-use crate::plan::{Condition, Expectation, FirmwareName, Identity, Level, SlotContent, UsbPresence};
+use crate::plan::{Condition, Expectation, FirmwareContent, FirmwareName, Identity, Level, SlotContent, UsbPresence};
 use crate::reader::Reader;
 
 /// The keys with which a condition can be written.
-pub(crate) const KEYS: [&str; 11] =
-    ["light", "console", "identity", "slot", "is", "rail", "below", "above", "current", "usb", "any"];
+pub(crate) const KEYS: [&str; 12] =
+    ["light", "console", "identity", "slot", "is", "firmware", "rail", "below", "above", "current", "usb", "any"];
 /// Those that say what kind of condition it is; the others go with `slot` and `rail`.
-const KINDS: [&str; 8] = ["light", "console", "identity", "slot", "rail", "current", "usb", "any"];
+const KINDS: [&str; 9] = ["light", "console", "identity", "slot", "firmware", "rail", "current", "usb", "any"];
 
 /// Those that are looked up once, so that they need no `within`.
-const FACTS: [&str; 2] = ["identity", "slot"];
+const FACTS: [&str; 3] = ["identity", "slot", "firmware"];
 
 /// A condition and its behaviour in time.
 pub(crate) struct Seen {
@@ -75,6 +75,7 @@ impl Reader<'_, '_> {
                 Some(fact(Condition::Identity(self.accepts(node, "an identity", &identities)?)))
             }
             "slot" => self.slot_content(fields, node),
+            "firmware" => Some(fact(Condition::Firmware(self.firmware_content(node)?))),
             "rail" => self.rail_level(fields, node),
             "current" => self.current_level(node),
             "usb" => self.presence(node),
@@ -88,17 +89,14 @@ impl Reader<'_, '_> {
         self.condition(&fields)
     }
 
-    /// A condition that is watched while other things are done. A slot is not: to read it takes the probe and its time.
+    /// A condition that is watched while other things are done. What the flash holds is not: to read it takes the probe and its time.
     pub(crate) fn watched_condition(&mut self, node: &Node) -> Option<Condition> {
         let condition = self.condition_alone(node)?.condition;
-        if reads_a_slot(&condition) {
-            let blind =
-                Mistake::new(MistakeKind::Misplaced, node.place, "a slot is read by a step, not watched all the while");
-            self.decoder.report(
-                blind.help(
-                    "look at it in a step: `- expect: { slot: …, is: … }` or `- never: { slot: …, is: …, for: … }`",
-                ),
-            );
+        if let Some((what, key)) = read_through_the_probe(&condition) {
+            let message = format!("{what} is read by a step, not watched all the while");
+            let blind = Mistake::new(MistakeKind::Misplaced, node.place, message);
+            let help = format!("look at it in a step: `- expect: {{ {key} }}` or `- never: {{ {key}, for: … }}`");
+            self.decoder.report(blind.help(help));
             return None;
         }
         Some(condition)
@@ -142,6 +140,22 @@ impl Reader<'_, '_> {
             self.decoder.report(unfounded.help("a board that is provisioned anew begins with the `old` keys"));
         }
         Some(fact(Condition::Slot { slot: slot?, accepts: accepts? }))
+    }
+
+    /// An image or `torn`, or a list of them, any of which will do.
+    fn firmware_content(&mut self, node: &Node) -> Option<Vec<FirmwareContent>> {
+        let one = |reader: &mut Self, node: &Node| {
+            let is_torn = matches!(&node.value, Value::Text(text) if text.text == "torn");
+            if is_torn { Some(FirmwareContent::Torn) } else { reader.image(node).map(FirmwareContent::Image) }
+        };
+        match &node.value {
+            Value::List(nodes) if nodes.is_empty() => self.empty(node, "nothing would be accepted"),
+            Value::List(nodes) => {
+                let read: Vec<_> = nodes.iter().map(|node| one(self, node)).collect();
+                read.into_iter().collect()
+            }
+            _ => Some(vec![one(self, node)?]),
+        }
     }
 
     /// One word or a list of words, any of which will do.
@@ -288,11 +302,13 @@ impl Reader<'_, '_> {
     }
 }
 
-fn reads_a_slot(condition: &Condition) -> bool {
+/// What a condition has the probe read, and how it is written.
+fn read_through_the_probe(condition: &Condition) -> Option<(&'static str, &'static str)> {
     match condition {
-        Condition::Slot { .. } => true,
-        Condition::Any(conditions) => conditions.iter().any(reads_a_slot),
-        _ => false,
+        Condition::Slot { .. } => Some(("a slot", "slot: …, is: …")),
+        Condition::Firmware(_) => Some(("the firmware", "firmware: …")),
+        Condition::Any(conditions) => conditions.iter().find_map(read_through_the_probe),
+        _ => None,
     }
 }
 

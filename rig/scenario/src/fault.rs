@@ -2,18 +2,24 @@
 //!
 //! Boundary: reads them and checks them against the limits of the board's rails. Making them is the supply's business.
 
-use brickproof_units::{Slew, Span, Voltage};
+use brickproof_units::{Ratio, Slew, Span, Voltage};
 use brickproof_yaml::decode::Fields;
 use brickproof_yaml::suggest;
 use brickproof_yaml::tree::{Entry, Node};
 use brickproof_yaml::{Mistake, MistakeKind};
 
 use crate::condition;
-use crate::plan::{Cause, Edge, Fault, Trigger};
+use crate::plan::{Cause, Edge, Fault, Transfer, Trigger};
 use crate::reader::Reader;
 use brickproof_boards::Rail;
 
+/// All of something.
+pub(crate) const WHOLE: Ratio = Ratio::new(1_000_000);
+
 const FAULTS: [&str; 3] = ["brown_out", "power_cut", "load_step"];
+
+/// How long a transfer may take to come to where the fault strikes; as long as the rig waits for a whole one.
+const TRANSFERRING: Span = Span::secs(300);
 
 /// A cause and how long to wait for it.
 pub(crate) struct Awaited {
@@ -30,28 +36,64 @@ pub(crate) struct Aim {
 impl Reader<'_, '_> {
     /// The body of `on`.
     pub(crate) fn cause(&mut self, node: &Node) -> Option<Awaited> {
-        let known: Vec<&'static str> = condition::KEYS.into_iter().chain(["line", "edge", "within"]).collect();
+        let own = ["line", "edge", "flash", "at", "within"];
+        let known: Vec<&'static str> = condition::KEYS.into_iter().chain(own).collect();
         let fields = self.decoder.fields(node, "`on`", &known)?;
+        if let Some(entry) = fields.entry("flash") {
+            return self.transferred(&fields, entry);
+        }
+        self.lonely(&fields, &["at"], "flash");
         if let Some(entry) = fields.entry("line") {
-            self.no_condition_beside(&fields, entry);
+            self.no_condition_beside(&fields, "line", entry);
             let (line, edge, within) = (self.line(&entry.value), self.edge(&fields), self.within(&fields, None));
             return Some(Awaited { cause: Cause::Edge { line: line?, edge: edge? }, within: within? });
         }
-        if let Some(edge) = fields.entry("edge") {
-            let lonely = Mistake::new(MistakeKind::Misplaced, edge.key_place, "`edge` goes with `line`");
-            self.decoder.report(lonely);
-        }
+        self.lonely(&fields, &["edge"], "line");
         let seen = self.condition(&fields);
         let within = self.within(&fields, seen.as_ref());
         Some(Awaited { cause: Cause::Seen(seen?.condition), within: within? })
     }
 
-    /// A trigger has one cause: beside a line no condition may stand.
-    fn no_condition_beside(&mut self, fields: &Fields<'_>, line: &Entry) {
-        for (key, entry) in condition::KEYS.iter().filter_map(|key| Some((key, fields.entry(key)?))) {
-            let message = format!("`line` and `{key}` in one trigger");
+    /// `flash`: which firmware, and how much of it.
+    fn transferred(&mut self, fields: &Fields<'_>, flash: &Entry) -> Option<Awaited> {
+        self.no_condition_beside(fields, "flash", flash);
+        if let Some(within) = fields.entry("within") {
+            let message = "a transfer begins with its step and needs no `within`";
+            let needless = Mistake::new(MistakeKind::Misplaced, within.key_place, message);
+            self.decoder.report(needless.help(format!("remove it: the rig waits {TRANSFERRING} at the most")));
+        }
+        let image = self.image(&flash.value);
+        let at = fields.required(&mut self.decoder, "at").and_then(|node| self.progress(node));
+        let transfer = Transfer { image: image? };
+        Some(Awaited { cause: Cause::Transferred { transfer, at: at? }, within: TRANSFERRING })
+    }
+
+    fn progress(&mut self, node: &Node) -> Option<Ratio> {
+        let progress = self.decoder.quantity::<Ratio>(node)?;
+        if progress > WHOLE {
+            let message = format!("no transfer comes to {progress}");
+            let over = Mistake::new(MistakeKind::BeyondLimits, node.place, message);
+            self.decoder.report(over.help("write 0% to 100%"));
+            return None;
+        }
+        Some(progress)
+    }
+
+    /// Reports keys that go with another one which is not there.
+    fn lonely(&mut self, fields: &Fields<'_>, keys: &[&str], owner: &str) {
+        for (key, entry) in keys.iter().filter_map(|key| Some((key, fields.entry(key)?))) {
+            let message = format!("`{key}` goes with `{owner}`");
+            self.decoder.report(Mistake::new(MistakeKind::Misplaced, entry.key_place, message));
+        }
+    }
+
+    /// A trigger has one cause: beside a line or a transfer no condition may stand.
+    fn no_condition_beside(&mut self, fields: &Fields<'_>, cause: &str, first: &Entry) {
+        let others = condition::KEYS.iter().chain(["line", "edge"].iter().filter(|_| cause != "line"));
+        for (key, entry) in others.filter_map(|key| Some((key, fields.entry(key)?))) {
+            let message = format!("`{cause}` and `{key}` in one trigger");
             let two = Mistake::new(MistakeKind::NotOneVerb, entry.key_place, message);
-            let two = two.label("second").elsewhere(line.key_place, "first");
+            let two = two.label("second").elsewhere(first.key_place, "first");
             self.decoder.report(two.help("a fault waits for one cause: keep the one that is meant"));
         }
     }

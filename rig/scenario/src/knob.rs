@@ -5,10 +5,11 @@
 use std::fmt;
 use std::str::FromStr;
 
-use brickproof_units::{Current, ParseQuantityError, Quantity, Slew, Span, Voltage};
+use brickproof_units::{Current, ParseQuantityError, Quantity, Ratio, Slew, Span, Voltage};
 use brickproof_yaml::suggest;
 
-use crate::plan::{CellModel, Fault, Need, Plan, StepAction, Trigger};
+use crate::fault::WHOLE;
+use crate::plan::{Cause, CellModel, Fault, Need, Plan, StepAction, Trigger};
 use crate::scenario::FIRMWARE_ASKED;
 use crate::sentence;
 
@@ -23,6 +24,8 @@ const PREFIX: &str = "fault.";
 pub enum Knob {
     /// How long after its trigger it strikes.
     After,
+    /// How much of a firmware has been written when it is triggered.
+    At,
     /// How long it lasts.
     Hold,
     /// How low it forces the rail.
@@ -41,13 +44,23 @@ pub enum Knob {
 
 impl Knob {
     /// All of them.
-    pub const ALL: [Self; 8] =
-        [Self::After, Self::Hold, Self::Floor, Self::Fall, Self::Rise, Self::Current, Self::Cells, Self::Again];
+    pub const ALL: [Self; 9] = [
+        Self::After,
+        Self::At,
+        Self::Hold,
+        Self::Floor,
+        Self::Fall,
+        Self::Rise,
+        Self::Current,
+        Self::Cells,
+        Self::Again,
+    ];
 
     /// As campaigns and `--set` call it.
     pub const fn name(self) -> &'static str {
         match self {
             Self::After => "fault.after",
+            Self::At => "fault.at",
             Self::Hold => "fault.hold",
             Self::Floor => "fault.floor",
             Self::Fall => "fault.fall",
@@ -77,6 +90,7 @@ impl Knob {
     fn quantity(self, text: &str) -> Result<i64, ParseQuantityError> {
         match self {
             Self::After | Self::Hold | Self::Again => unsigned::<Span>(text, Span::get),
+            Self::At => unsigned::<Ratio>(text, Ratio::get),
             Self::Fall | Self::Rise => unsigned::<Slew>(text, Slew::get),
             Self::Floor => text.parse::<Voltage>().map(Voltage::get),
             Self::Current => text.parse::<Current>().map(Current::get),
@@ -200,7 +214,7 @@ impl Setting {
         self.knob
     }
 
-    /// Where it stands, in the base unit of what it turns: nanoseconds, microvolts, nanoseconds per volt, microamperes; for cells the
+    /// Where it stands, in the base unit of what it turns: nanoseconds, parts per million, microvolts, nanoseconds per volt, microamperes; for cells the
     /// place of the model among [`CellModel::ALL`].
     pub const fn amount(self) -> i64 {
         self.amount
@@ -216,6 +230,10 @@ impl Setting {
         Span::new(self.amount.unsigned_abs())
     }
 
+    fn ratio(self) -> Ratio {
+        Ratio::new(self.amount.unsigned_abs())
+    }
+
     fn slew(self) -> Slew {
         Slew::new(self.amount.unsigned_abs())
     }
@@ -226,6 +244,7 @@ impl fmt::Display for Setting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.knob {
             Knob::After | Knob::Hold | Knob::Again => self.span().fmt(f),
+            Knob::At => self.ratio().fmt(f),
             Knob::Fall | Knob::Rise => self.slew().fmt(f),
             Knob::Floor => Voltage::new(self.amount).fmt(f),
             Knob::Current => Current::new(self.amount).fmt(f),
@@ -351,6 +370,9 @@ impl Plan {
         if matches!(setting.knob, Knob::After | Knob::Hold | Knob::Again) && setting.span() > LONGEST {
             return Some(format!("nobody waits longer than {LONGEST}"));
         }
+        if setting.knob == Knob::At && setting.ratio() > WHOLE {
+            return Some("a transfer comes to 100% and no further".to_owned());
+        }
         let index = self.only_fault()?;
         if setting.knob == Knob::Again
             && matches!(self.steps[index - 1].action, StepAction::Fault { fault: Fault::PowerCut { hold: None }, .. })
@@ -379,6 +401,10 @@ impl Plan {
 
 /// Fails with the kind of a fault that has no such number.
 fn turn(trigger: &mut Trigger, fault: &mut Fault, setting: Setting) -> Result<(), &'static str> {
+    if let (Knob::At, Some(Cause::Transferred { at, .. })) = (setting.knob, &mut trigger.cause) {
+        *at = setting.ratio();
+        return Ok(());
+    }
     match (setting.knob, fault) {
         (Knob::After, _) => trigger.after = setting.span(),
         (Knob::Hold, Fault::BrownOut { hold, .. } | Fault::LoadStep { hold, .. }) => *hold = setting.span(),
@@ -387,6 +413,7 @@ fn turn(trigger: &mut Trigger, fault: &mut Fault, setting: Setting) -> Result<()
         (Knob::Fall, Fault::BrownOut { fall, .. }) => *fall = setting.slew(),
         (Knob::Rise, Fault::BrownOut { rise, .. }) => *rise = setting.slew(),
         (Knob::Current, Fault::LoadStep { current, .. }) => *current = Current::new(setting.amount),
+        (Knob::At, _) => return Err("fault that hangs on no transfer"),
         (_, Fault::BrownOut { .. }) => return Err("brown_out"),
         (_, Fault::PowerCut { .. }) => return Err("power_cut"),
         (_, Fault::LoadStep { .. }) => return Err("load_step"),

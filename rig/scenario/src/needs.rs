@@ -60,6 +60,7 @@ impl Needs {
             StepAction::Corrupt { through, .. } | StepAction::Keys { work: _, through } => {
                 self.met.extend([reached(*through)]);
             }
+            StepAction::Flash(_) => self.met.extend([Need::Probe]),
             StepAction::Wait(_) => {}
             StepAction::Expect(expectation) => self.condition(&expectation.condition),
             StepAction::Never { condition, .. } => self.condition(condition),
@@ -67,6 +68,7 @@ impl Needs {
                 match &trigger.cause {
                     Some(Cause::Seen(condition)) => self.condition(condition),
                     Some(Cause::Edge { .. }) => self.met.extend([Need::Lines]),
+                    Some(Cause::Transferred { .. }) => self.met.extend([Need::Probe]),
                     None => {}
                 }
                 self.met.insert(match fault {
@@ -90,6 +92,7 @@ impl Needs {
             // Only the peer knows with which identity the board proved itself.
             Condition::Identity(_) => self.met.extend([Need::Cloud]),
             Condition::Slot { .. } => self.met.extend([self.slots]),
+            Condition::Firmware(_) => self.met.extend([Need::Probe]),
             Condition::Rail { .. } | Condition::Current(_) => self.met.extend([Need::SupplyReading]),
             Condition::Usb(_) => self.met.extend([Need::Usb]),
             // Either will do for a bootloader, and the light alone tells other modes.

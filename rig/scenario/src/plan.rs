@@ -53,6 +53,18 @@ impl Plan {
     pub(crate) fn with_firmware(self, firmware: FirmwareName) -> Self {
         Self { firmware, outcome: Expected::Passed, ..self }
     }
+
+    /// Every firmware that the plan writes or names, each once; first the one that it begins with.
+    pub fn images(&self) -> Vec<&FirmwareName> {
+        let mut images = vec![&self.firmware];
+        let named = self.steps.iter().flat_map(|step| step.action.images());
+        for image in named {
+            if !images.contains(&image) {
+                images.push(image);
+            }
+        }
+        images
+    }
 }
 
 /// Which scenario, exactly.
@@ -210,6 +222,8 @@ pub enum StepAction {
         /// Through what.
         through: Door,
     },
+    /// Writes another firmware over the one that is there. The keys stay as they are.
+    Flash(Transfer),
     /// Lets time pass.
     Wait(Span),
     /// Waits until something is seen.
@@ -383,6 +397,62 @@ impl UsbPresence {
     }
 }
 
+/// Firmware on its way to the board, through the probe.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Transfer {
+    /// Which.
+    pub image: FirmwareName,
+}
+
+impl StepAction {
+    /// The firmware that it writes.
+    pub fn transfer(&self) -> Option<&Transfer> {
+        match self {
+            Self::Flash(transfer)
+            | Self::Fault { trigger: Trigger { cause: Some(Cause::Transferred { transfer, .. }), .. }, .. } => {
+                Some(transfer)
+            }
+            _ => None,
+        }
+    }
+
+    /// What it waits for or guards against.
+    pub fn condition(&self) -> Option<&Condition> {
+        match self {
+            Self::Expect(expectation) => Some(&expectation.condition),
+            Self::Never { condition, .. }
+            | Self::Measure(Measurement { what: Measurand::TimeUntil { condition, .. }, .. })
+            | Self::Fault { trigger: Trigger { cause: Some(Cause::Seen(condition)), .. }, .. } => Some(condition),
+            _ => None,
+        }
+    }
+
+    fn images(&self) -> Vec<&FirmwareName> {
+        let named = self.condition().map(Condition::images).unwrap_or_default();
+        self.transfer().map(|transfer| &transfer.image).into_iter().chain(named).collect()
+    }
+}
+
+impl Condition {
+    fn images(&self) -> Vec<&FirmwareName> {
+        match self {
+            Self::Firmware(accepts) => accepts.iter().filter_map(FirmwareContent::image).collect(),
+            Self::Any(conditions) => conditions.iter().flat_map(Self::images).collect(),
+            _ => Vec::new(),
+        }
+    }
+}
+
+impl FirmwareContent {
+    /// The image, if it is one.
+    pub fn image(&self) -> Option<&FirmwareName> {
+        match self {
+            Self::Image(image) => Some(image),
+            Self::Torn => None,
+        }
+    }
+}
+
 /// The source that feeds the board.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SupplySetting {
@@ -481,6 +551,8 @@ pub enum Condition {
         /// Any of these will do.
         accepts: Vec<SlotContent>,
     },
+    /// Which firmware the flash holds, read through the probe; any of these will do.
+    Firmware(Vec<FirmwareContent>),
     /// A rail's voltage.
     Rail {
         /// Its name in the board profile.
@@ -540,6 +612,15 @@ pub enum SlotContent {
     Torn,
 }
 
+/// What the flash may hold where firmware is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FirmwareContent {
+    /// Every byte of this image.
+    Image(FirmwareName),
+    /// None of the images that the plan knows: a mixture, or damaged.
+    Torn,
+}
+
 /// When a fault strikes: a cause, and a delay after it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Trigger {
@@ -564,6 +645,13 @@ pub enum Cause {
         line: String,
         /// In which direction.
         edge: Edge,
+    },
+    /// So much of a firmware has been written to the board. The transfer begins with the step.
+    Transferred {
+        /// What is written.
+        transfer: Transfer,
+        /// How much of it.
+        at: Ratio,
     },
 }
 

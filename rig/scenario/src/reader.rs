@@ -13,6 +13,9 @@ use brickproof_yaml::suggest;
 use brickproof_yaml::tree::Node;
 use brickproof_yaml::{LineIndex, Mistake, MistakeKind, Place};
 
+use crate::library::Library;
+use crate::plan::FirmwareName;
+
 /// Console patterns by their source. Compiling one costs more than reading the rest of a scenario, and every cell has the same ones.
 pub(crate) type PatternCache = BTreeMap<String, Option<Pattern>>;
 
@@ -20,6 +23,7 @@ pub(crate) type PatternCache = BTreeMap<String, Option<Pattern>>;
 pub(crate) struct Reader<'r, 'm> {
     pub(crate) decoder: Decoder<'m>,
     pub(crate) board: Option<&'r BoardProfile>,
+    pub(crate) library: &'r Library,
     pub(crate) lines: &'r LineIndex,
     /// Whether the board begins in a state that was read out, or with what is on it.
     pub(crate) is_as_found: bool,
@@ -34,6 +38,31 @@ pub(crate) struct Reader<'r, 'm> {
     pub(crate) saved: BTreeSet<String>,
     /// Those of them whose identity the board was given another one for since, and where.
     pub(crate) superseded: BTreeMap<String, Place>,
+}
+
+/// The name of an image, or a path to one.
+pub(crate) fn image<'n>(
+    decoder: &mut Decoder<'_>,
+    library: &Library,
+    board: Option<&BoardProfile>,
+    node: &Node,
+    known: impl Iterator<Item = &'n str> + Clone,
+) -> Option<FirmwareName> {
+    let names = Names { one: "a firmware", many: "firmwares", nowhere: "no image has this name" };
+    let text = decoder.text(node, names.one)?;
+    if is_path(&text) {
+        if let Err(why) = library.firmware_file(&text, board?) {
+            decoder.report(Mistake::new(MistakeKind::BadFirmware, node.place, why));
+            return None;
+        }
+        return Some(FirmwareName(text.into_owned()));
+    }
+    decoder.name(node, names, known).map(|name| FirmwareName(name.into_owned()))
+}
+
+/// Whether a firmware is meant as a file rather than as the name of a shipped image.
+fn is_path(firmware: &str) -> bool {
+    firmware.contains('/') || [".bin", ".hex", ".elf"].iter().any(|ending| firmware.ends_with(ending))
 }
 
 impl<'r> Reader<'r, '_> {
@@ -82,6 +111,11 @@ impl<'r> Reader<'r, '_> {
     pub(crate) fn corruption(&mut self, node: &Node) -> Option<Corruption> {
         let classes = Corruption::ALL.map(|class| (class.name(), class));
         self.decoder.choice(node, "a class of damage", &classes)
+    }
+
+    /// A firmware.
+    pub(crate) fn image(&mut self, node: &Node) -> Option<FirmwareName> {
+        image(&mut self.decoder, self.library, self.board, node, self.library.firmware_names())
     }
 
     /// A voltage of a source.

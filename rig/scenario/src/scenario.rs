@@ -17,7 +17,7 @@ use crate::matrix::{Cell, Matrix, Override};
 use crate::needs;
 use crate::outcome::Outcome;
 use crate::plan::{FirmwareName, Plan, ScenarioId, StateName};
-use crate::reader::{PatternCache, Reader};
+use crate::reader::{PatternCache, Reader, image};
 use crate::steps::{GENUINE, Room};
 
 /// A scenario without mistakes.
@@ -117,7 +117,6 @@ const KEYS: [&str; 12] = [
 ];
 
 const BOARD: Names<'_> = Names { one: "a board", many: "boards", nowhere: "no profile has this name" };
-const FIRMWARE: Names<'_> = Names { one: "a firmware", many: "firmwares", nowhere: "no image has this name" };
 
 /// What stands behind `scenario`.
 const TITLE: &str = "a sentence that says what is asked";
@@ -218,6 +217,7 @@ impl CellReader<'_, '_> {
         let mut reader = Reader {
             decoder,
             board: board.as_deref(),
+            library: self.file.library,
             lines: &self.file.lines,
             has_state: self.fields.get("state").is_some(),
             is_as_found: self.fields.get("state").is_some() || firmware.as_ref().is_some_and(FirmwareName::is_as_found),
@@ -274,15 +274,8 @@ impl CellReader<'_, '_> {
         if text == FirmwareName::AS_FOUND {
             return Some(FirmwareName(text.into_owned()));
         }
-        if is_path(&text) {
-            if let Err(why) = self.file.library.firmware_file(&text, board?) {
-                decoder.report(Mistake::new(MistakeKind::BadFirmware, node.place, why));
-                return None;
-            }
-            return Some(FirmwareName(text.into_owned()));
-        }
-        let name = decoder.name(node, FIRMWARE, self.file.library.firmware_names().chain([FirmwareName::AS_FOUND]))?;
-        Some(FirmwareName(name.into_owned()))
+        let names = self.file.library.firmware_names().chain([FirmwareName::AS_FOUND]);
+        image(decoder, self.file.library, board, node, names)
     }
 
     /// The state that is named, if one is; a path from the scenario's own folder.
@@ -308,9 +301,4 @@ fn beside(scenario: &str, path: &str) -> String {
         Some((folder, _)) if !path.starts_with('/') => format!("{folder}/{path}"),
         _ => path.to_owned(),
     }
-}
-
-/// Whether a firmware is meant as a file rather than as the name of a shipped image.
-fn is_path(firmware: &str) -> bool {
-    firmware.contains('/') || [".bin", ".hex", ".elf"].iter().any(|ending| firmware.ends_with(ending))
 }

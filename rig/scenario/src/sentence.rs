@@ -10,8 +10,9 @@ use brickproof_yaml::printable;
 use brickproof_boards::Held;
 
 use crate::plan::{
-    ButtonEntry, Cause, CellCondition, CloudBehaviour, CloudSetting, Condition, Door, Edge, Entry, Fault, Identity,
-    KeyWork, Level, Measurand, Need, SlotContent, StepAction, SupplySetting, Trigger, UsbPresence, Way,
+    ButtonEntry, Cause, CellCondition, CloudBehaviour, CloudSetting, Condition, Door, Edge, Entry, Fault,
+    FirmwareContent, Identity, KeyWork, Level, Measurand, Need, SlotContent, StepAction, SupplySetting, Trigger,
+    UsbPresence, Way,
 };
 
 /// A step as a sentence.
@@ -35,6 +36,7 @@ fn do_it(action: &StepAction) -> String {
             format!("corrupt the {} slot: {}{part}{}", slot.name(), class.name(), way(*through))
         }
         StepAction::Keys { work, through } => format!("{work}{}", way(*through)),
+        StepAction::Flash(transfer) => format!("flash {} through the probe", transfer.image.0),
         StepAction::Wait(span) => format!("wait {span}"),
         StepAction::Expect(expectation) => {
             let deadline =
@@ -127,6 +129,7 @@ fn wanted(condition: &Condition) -> String {
         Condition::Console(pattern) => format!("the console to print `{}`", pattern.source()),
         Condition::Identity(accepts) => format!("the identity to be {}", either(accepts, identity)),
         Condition::Slot { slot, accepts } => format!("the {} slot to be {}", slot.name(), either(accepts, content)),
+        Condition::Firmware(accepts) => format!("the firmware in flash to be {}", firmware(accepts)),
         Condition::Rail { rail, is } => format!("rail {rail} to be {}", level(is)),
         Condition::Current(is) => format!("the current to be {}", level(is)),
         Condition::Usb(usb) => format!("the board to be {} on USB", usb.name()),
@@ -146,6 +149,7 @@ fn sight(condition: &Condition) -> String {
         Condition::Console(pattern) => format!("read `{}` on the console", pattern.source()),
         Condition::Identity(accepts) => format!("see the identity {}", either(accepts, identity)),
         Condition::Slot { slot, accepts } => format!("find the {} slot {}", slot.name(), either(accepts, content)),
+        Condition::Firmware(accepts) => format!("find the firmware in flash to be {}", firmware(accepts)),
         Condition::Rail { rail, is } => format!("see rail {rail} {}", level(is)),
         Condition::Current(is) => format!("see the current {}", level(is)),
         Condition::Usb(usb) => format!("see the board {} on USB", usb.name()),
@@ -161,6 +165,7 @@ fn happens(condition: &Condition) -> String {
         Condition::Console(pattern) => format!("the console prints `{}`", pattern.source()),
         Condition::Identity(accepts) => format!("the identity is {}", either(accepts, identity)),
         Condition::Slot { slot, accepts } => format!("the {} slot is {}", slot.name(), either(accepts, content)),
+        Condition::Firmware(accepts) => format!("the firmware in flash is {}", firmware(accepts)),
         Condition::Rail { rail, is } => format!("rail {rail} is {}", level(is)),
         Condition::Current(is) => format!("the current is {}", level(is)),
         Condition::Usb(usb) => format!("the board is {} on USB", usb.name()),
@@ -181,6 +186,10 @@ fn identity(identity: Identity) -> &'static str {
         Identity::Rotated => "rotated",
         Identity::Renewed => "renewed",
     }
+}
+
+fn firmware(accepts: &[FirmwareContent]) -> String {
+    accepts.iter().map(FirmwareContent::to_string).collect::<Vec<_>>().join(" or ")
 }
 
 fn content(content: SlotContent) -> &'static str {
@@ -209,6 +218,10 @@ fn when(trigger: &Trigger) -> String {
     match &trigger.cause {
         None if after.is_empty() => "at once".to_owned(),
         None => format!("{after}this step begins"),
+        Some(cause @ Cause::Transferred { .. }) => {
+            let start = if after.is_empty() { "as soon as " } else { &after };
+            format!("{start}{cause}")
+        }
         Some(cause) => {
             let start = if after.is_empty() { "as soon as " } else { &after };
             format!("{start}{cause} (within {})", trigger.within)
@@ -221,6 +234,7 @@ fn cause(cause: &Cause) -> String {
         Cause::Seen(condition) => happens(condition),
         Cause::Edge { line, edge: Edge::Rising } => format!("line {line} rises"),
         Cause::Edge { line, edge: Edge::Falling } => format!("line {line} falls"),
+        Cause::Transferred { transfer, at } => format!("{at} of {} is written through the probe", transfer.image.0),
     }
 }
 
@@ -297,6 +311,13 @@ impl Display for Cause {
     /// As something that is the case: `the console prints ...`, `line mode falls`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&printable(&cause(self)))
+    }
+}
+
+impl Display for FirmwareContent {
+    /// The image's name, or `torn`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&printable(self.image().map_or("torn", |image| &image.0)))
     }
 }
 

@@ -13,14 +13,15 @@ use crate::condition;
 use crate::fault;
 use crate::modes::Entered;
 use crate::plan::{
-    CellCondition, CloudBehaviour, CloudSetting, Measurand, Measurement, Step, StepAction, SupplySetting, Watch,
+    CellCondition, CloudBehaviour, CloudSetting, Measurand, Measurement, Step, StepAction, SupplySetting, Transfer,
+    Watch,
 };
 use crate::reader::Reader;
 use crate::sentence;
 
-const VERBS: [&str; 15] = [
-    "supply", "send", "reset", "press", "enter", "cloud", "corrupt", "keys", "wait", "expect", "never", "on", "fault",
-    "measure", "repeat",
+const VERBS: [&str; 16] = [
+    "supply", "send", "reset", "press", "enter", "cloud", "corrupt", "keys", "flash", "wait", "expect", "never", "on",
+    "fault", "measure", "repeat",
 ];
 /// What may be done on the way out: nothing that could leave the board worse than it is.
 const CLEANUP_VERBS: [&str; 7] = ["supply", "send", "reset", "press", "cloud", "keys", "wait"];
@@ -111,6 +112,7 @@ impl Reader<'_, '_> {
             "cloud" => one(self.cloud(body).map(StepAction::Cloud)),
             "corrupt" => one(self.corrupt(body)),
             "keys" => one(self.keys(body, room)),
+            "flash" => one(self.image(body).map(|image| StepAction::Flash(Transfer { image }))),
             "wait" => one(self.decoder.duration(body).map(StepAction::Wait)),
             "expect" => one(self.expectation(body).map(StepAction::Expect)),
             "never" => one(self.never(body)),

@@ -11,7 +11,7 @@ use brickproof_virtual_board::board::{Board, BoardConfig};
 use brickproof_virtual_board::chip::Chip;
 use brickproof_virtual_board::flash::OutsideFlash;
 
-const PROBE: &str = "the probe";
+pub(crate) const PROBE: &str = "the probe";
 
 /// The flash of a board, read through `&Board` and written through `&mut Board`.
 pub(crate) struct InFlash<B>(pub(crate) B);

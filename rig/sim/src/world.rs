@@ -6,13 +6,14 @@
 mod download;
 mod keys;
 mod story;
+mod transfer;
 mod usb;
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use brickproof_boards::{ActiveLevel, LedIndex};
+use brickproof_boards::{ActiveLevel, BoardProfile, LedIndex};
 use brickproof_cloud::{Behaviour, Cloud, CloudConfig, CloudEvent};
 use brickproof_console::Lines;
 use brickproof_firmware::{Firmware, KeyRing, KeyStore, Memory as _, PUBLISHED};
@@ -108,6 +109,7 @@ enum Due {
     LookWhetherServed(Box<Asking>),
     /// A download goes on.
     GoOn(Box<Downloading>),
+    Transfer,
 }
 
 /// A board whose source was taken away.
@@ -141,6 +143,10 @@ pub struct World {
     now: Instant,
     board: Board,
     store: KeyStore,
+    profile: Arc<BoardProfile>,
+    /// What the plan writes or looks for.
+    images: Arc<[Firmware]>,
+    transfer: Option<transfer::Transfer>,
     seed: u64,
     /// Where a plan does not say.
     usual_cells: Cells,
@@ -207,6 +213,9 @@ impl World {
         Self {
             now: Instant::START,
             board,
+            profile: Arc::clone(profile),
+            images: images(plan, firmware),
+            transfer: None,
             store: KeyStore::of(profile, firmware).expect("a board that is emulated keeps its keys as lantern does"),
             seed: config.seed,
             usual_cells,
@@ -333,6 +342,11 @@ impl World {
             }
             Command::Keys { work, through: Door::Probe } => self.work_on_keys(&work),
             Command::ReadSlot { slot } => self.read_slot(slot),
+            Command::ReadFirmware => self.read_firmware(),
+            Command::Flash { transfer, tell_at } => match self.begin_transfer(id, &transfer.image, tell_at) {
+                Ok(()) => return,
+                Err(error) => Err(error),
+            },
             Command::Inject(injection) => return self.inject(id, &injection),
             Command::WatchRail { minimum } => {
                 self.read_supply_now();
@@ -446,6 +460,7 @@ impl World {
     }
 
     fn make_safe(&mut self) {
+        self.transfer = None;
         self.plug(Source::None);
         self.board.release_reset();
         for (_, pin, _) in self.buttons.iter() {
@@ -597,6 +612,7 @@ impl World {
             Due::LookWhetherServed(asking) => self.look_whether_served(asking),
             Due::GoOn(downloading) => self.go_on(downloading),
             Due::LookWhetherDark { id, unplugged } => self.look_whether_dark(id, unplugged),
+            Due::Transfer => self.go_on_with_transfer(),
             Due::SupplyReading => {
                 self.reading_planned = false;
                 if self.reading_every.is_some() {
@@ -637,6 +653,12 @@ impl World {
 /// A button that was held so long.
 fn held(hold: Span) -> Achieved {
     Achieved::Held { hold, uncertainty: Span::ZERO }
+}
+
+/// Every firmware that the plan writes or names, as far as it is there. A whole flash that was read out is none: its keys change.
+fn images(plan: &Plan, firmware: &Firmware) -> Arc<[Firmware]> {
+    let known = plan.images().into_iter().filter_map(|name| firmware.known_as(&name.0, plan.board.flash.at.0));
+    known.filter(|image| !image.is_as_found() && !image.is_not_written()).collect()
 }
 
 /// The byte as a chunk of one, without an allocation: a trial hears a thousand of them.

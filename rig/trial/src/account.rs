@@ -161,6 +161,17 @@ pub(crate) fn trigger_missed(eyes: &Eyes, step: &Step, trigger: &Trigger, began:
     }
 }
 
+/// A transfer that was over before the fault struck was not struck.
+pub(crate) fn struck_too_late(eyes: &Eyes, step: &Step, ended: Instant, at: Instant) -> Verdict {
+    let cause = match &step.action {
+        StepAction::Fault { trigger: Trigger { cause: Some(cause), .. }, .. } => cause.to_string(),
+        _ => step.text.clone(),
+    };
+    let reason =
+        format!("the fault was not made where it was asked for, after {cause}: the transfer was over at {ended}");
+    Verdict { blame: Some(Blame::Scenario), ..bench_error(eyes, reason, Some(step.index), at) }
+}
+
 /// The verdict on a fault that did not come, or not as it was asked for.
 pub(crate) fn not_as_asked(
     eyes: &Eyes,
@@ -346,6 +357,7 @@ impl Subject {
             Condition::Light { .. }
             | Condition::Console(_)
             | Condition::Slot { .. }
+            | Condition::Firmware(_)
             | Condition::Current(_)
             | Condition::Mode { .. } => Self::Board,
         }
@@ -376,6 +388,13 @@ fn unseen(eyes: &Eyes, text: &str, condition: &Condition, within: Span, stay: St
             match eyes.slot_content(*slot) {
                 Some(content) => format!("slot {slot} holds {}, not {wanted}", content_in_words(content)),
                 None => format!("slot {slot} was not read within {within}"),
+            }
+        }
+        Condition::Firmware(accepts) => {
+            let wanted = accepts.iter().map(ToString::to_string).collect::<Vec<_>>().join(" or ");
+            match eyes.firmware() {
+                Some(content) => format!("the firmware in flash is {content}, not {wanted}"),
+                None => format!("the firmware in flash was not read within {within}"),
             }
         }
         Condition::Rail { .. } | Condition::Current(_) => {

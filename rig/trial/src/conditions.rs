@@ -12,7 +12,8 @@ use brickproof_console::{Line, Lines, Matcher, PatternId};
 use brickproof_keys::{Fingerprint, Slot};
 use brickproof_light::{Calibration, Sight, Watcher};
 use brickproof_scenario::plan::{
-    Cause, CloudSetting, Condition, Edge, Identity, Level, Measurand, Measurement, SlotContent, StepAction, UsbPresence,
+    Cause, CloudSetting, Condition, Edge, FirmwareContent, Identity, Level, Measurand, Measurement, SlotContent,
+    StepAction, UsbPresence,
 };
 use brickproof_units::{Current, Instant, Span, Voltage};
 
@@ -35,6 +36,7 @@ pub(crate) enum Look {
         slot: Slot,
         accepts: Vec<SlotContent>,
     },
+    Firmware(Vec<FirmwareContent>),
     /// The position of its level among the watched ones.
     Level(usize),
     Edge {
@@ -51,11 +53,12 @@ pub(crate) enum Look {
 }
 
 impl Look {
-    /// The slots that have to be read for it.
-    pub(crate) fn slots(&self) -> Vec<Slot> {
+    /// What has to be read through the probe for it.
+    pub(crate) fn probed(&self) -> Vec<Probed> {
         match self {
-            Self::Slot { slot, .. } => vec![*slot],
-            Self::Any(looks) => looks.iter().flat_map(Self::slots).collect(),
+            Self::Slot { slot, .. } => vec![Probed::Slot(*slot)],
+            Self::Firmware(_) => vec![Probed::Firmware],
+            Self::Any(looks) => looks.iter().flat_map(Self::probed).collect(),
             _ => Vec::new(),
         }
     }
@@ -77,6 +80,13 @@ impl Look {
             _ => false,
         }
     }
+}
+
+/// Something that is read through the probe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Probed {
+    Slot(Slot),
+    Firmware,
 }
 
 /// Prepares conditions; every console pattern of the plan goes into one matcher, once.
@@ -115,6 +125,7 @@ impl LookOut {
             }
             Condition::Identity(accepts) => Look::Identity(accepts.clone()),
             Condition::Slot { slot, accepts } => Look::Slot { slot: *slot, accepts: accepts.clone() },
+            Condition::Firmware(accepts) => Look::Firmware(accepts.clone()),
             Condition::Rail { is: Level::Below(threshold), .. } if purpose == Purpose::Forbidden => {
                 self.level(Measured::Sag(*threshold))
             }
@@ -138,10 +149,12 @@ impl LookOut {
         match action {
             StepAction::Expect(expectation) => Some(self.prepare(&expectation.condition, Purpose::Wanted)),
             StepAction::Never { condition, .. } => Some(self.prepare(condition, Purpose::Forbidden)),
-            StepAction::Fault { trigger, .. } => trigger.cause.as_ref().map(|cause| match cause {
-                Cause::Seen(condition) => self.prepare(condition, Purpose::Wanted),
-                Cause::Edge { line, edge } => Look::Edge { line: line.as_str().into(), edge: *edge },
-            }),
+            StepAction::Fault { trigger, .. } => match trigger.cause.as_ref()? {
+                Cause::Seen(condition) => Some(self.prepare(condition, Purpose::Wanted)),
+                Cause::Edge { line, edge } => Some(Look::Edge { line: line.as_str().into(), edge: *edge }),
+                // The rig does it itself.
+                Cause::Transferred { .. } => None,
+            },
             StepAction::Measure(Measurement { what: Measurand::TimeUntil { condition, .. }, .. }) => {
                 Some(self.prepare(condition, Purpose::Wanted))
             }
@@ -164,6 +177,7 @@ impl LookOut {
             heard_at: None,
             lights: Lights::new(board, sensors),
             slots: BTreeMap::new(),
+            firmware: None,
             levels: self.levels.into_iter().map(|level| (level, None)).collect(),
             lowest: None,
             lowest_up: None,
@@ -203,6 +217,7 @@ pub(crate) struct Eyes {
     heard_at: Option<Instant>,
     lights: Lights,
     slots: BTreeMap<Slot, (SlotContent, Instant)>,
+    firmware: Option<(FirmwareContent, Instant)>,
     /// Each level, and since when every reading has been on the right side of it.
     levels: Vec<(Measured, Option<Instant>)>,
     /// The rail's lowest voltage in this step; `None` if it was not read.
@@ -222,6 +237,7 @@ impl Eyes {
     /// What happened before does not count for the step that begins and looks for `look`; what lasts does.
     pub(crate) fn begin_step(&mut self, now: Instant, look: Option<&Look>) {
         self.slots.clear();
+        self.firmware = None;
         self.levels.iter_mut().for_each(|(_, since)| *since = None);
         (self.lowest, self.lowest_up) = (None, None);
         // The supply is not read twice at one instant.
@@ -364,6 +380,14 @@ impl Eyes {
         self.handshakes.renewed(new);
     }
 
+    pub(crate) fn see_firmware(&mut self, now: Instant, content: FirmwareContent) {
+        self.firmware = Some((content, now));
+    }
+
+    pub(crate) fn firmware(&self) -> Option<&FirmwareContent> {
+        self.firmware.as_ref().map(|(content, _)| content)
+    }
+
     pub(crate) fn see_cloud(&mut self, now: Instant, event: &CloudEvent) {
         self.handshakes.see(now, event);
     }
@@ -398,8 +422,8 @@ impl Eyes {
     fn in_time(&self, look: &Look, until: Instant, since: &impl Fn(&Look) -> Option<Instant>) -> Option<Instant> {
         match look {
             Look::Any(looks) => looks.iter().filter_map(|it| self.in_time(it, until, since)).min(),
-            // A slot that was asked for in time says what was there in time, whenever the answer comes.
-            Look::Slot { .. } => since(look),
+            // What was asked for in time says what was there in time, whenever the answer comes.
+            Look::Slot { .. } | Look::Firmware(_) => since(look),
             _ => since(look).filter(|since| *since <= until),
         }
     }
@@ -417,6 +441,9 @@ impl Eyes {
             }
             Look::Slot { slot, accepts } => {
                 self.slots.get(slot).filter(|(content, _)| accepts.contains(content)).map(|(_, at)| *at)
+            }
+            Look::Firmware(accepts) => {
+                self.firmware.as_ref().filter(|(content, _)| accepts.contains(content)).map(|(_, at)| *at)
             }
             Look::Level(position) => self.levels[*position].1,
             Look::Usb(usb) => self.is_on_usb(*usb, from),

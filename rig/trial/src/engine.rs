@@ -8,13 +8,12 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use brickproof_boards::LedIndex;
-use brickproof_keys::Slot;
 use brickproof_light::Calibration;
-use brickproof_scenario::plan::{Expected, Fault, Plan, Step, StepAction};
+use brickproof_scenario::plan::{Cause, Expected, Fault, Plan, Step, StepAction};
 use brickproof_units::{Instant, Slew, Span, Voltage};
 
 use crate::account::{self, Manner, Miss};
-use crate::conditions::{Eyes, Look, LookOut, Purpose, Signs};
+use crate::conditions::{Eyes, Look, LookOut, Probed, Purpose, Signs};
 use crate::ports::{Achieved, Action, ActionId, Command, CommandError, Injection, Observation, Stamp};
 use crate::rail::Reading;
 use crate::timeline::{Event, Happening, Timeline};
@@ -29,6 +28,7 @@ const ANSWER_DEADLINE: Span = Span::secs(30);
 /// Key slots are read, written and read again, and a server is told of a new identity.
 const KEYS: Span = Span::secs(120);
 /// Writing a whole part over a slow probe takes half a minute, and a board that does not answer is tried again after a reset and a power cycle.
+/// A transfer in the middle of a trial has as long.
 const PROVISIONING: Span = Span::secs(300);
 
 /// One run of one plan. See the crate's documentation for the manner of use.
@@ -42,6 +42,7 @@ pub struct Trial {
     stage: Stage,
     eyes: Eyes,
     slots: SlotReading,
+    transfer: Option<Transferring>,
     outbox: VecDeque<Action>,
     next_id: u32,
     /// When the board was first harmed on purpose: what goes wrong before is no brick.
@@ -110,14 +111,30 @@ enum StepState {
     Lurking { deadline: Instant, known: Instant },
     /// The fault is on its way.
     Injecting { request: Request },
+    /// The firmware is on its way, and has not come to where the fault strikes, or the fault is over and the transfer is not.
+    Transferring { deadline: Instant },
 }
 
-/// Slots are not visible by themselves: a step that looks at some asks again and again.
+/// What the flash holds is not visible by itself: a step that looks at it asks again and again.
 #[derive(Clone, Debug)]
 enum SlotReading {
     NotNeeded,
-    Asked { open: Vec<(ActionId, Slot)>, deadline: Instant },
+    Asked { open: Vec<(ActionId, Probed)>, deadline: Instant },
     Pause { until: Instant },
+}
+
+/// A transfer of firmware that a fault hangs on.
+#[derive(Clone, Copy, Debug)]
+struct Transferring {
+    request: Request,
+    /// When it ended, and whether as it should.
+    ended: Option<(Instant, TransferEnd)>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum TransferEnd {
+    Whole,
+    Broken,
 }
 
 impl Trial {
@@ -144,6 +161,7 @@ impl Trial {
             stage: Stage::Over,
             eyes: look_out.open_eyes(&plan.board, sensors, minimum_of(&plan)),
             slots: SlotReading::NotNeeded,
+            transfer: None,
             outbox: VecDeque::new(),
             next_id: 0,
             harmed_at: None,
@@ -252,10 +270,19 @@ impl Trial {
     /// It differs in something else, or a fault in which it differs was triggered already.
     pub fn turn_to(&mut self, plan: Arc<Plan>) -> Result<(), OtherPlan> {
         let is_past = |index: usize| self.faults.iter().any(|fault| fault.step == index);
+        let has_begun = |index: usize| self.steps.iter().any(|step| step.index == index && step.ran.is_some());
         let goes_on = |(ours, theirs): (&Step, &Step)| match (&ours.action, &theirs.action) {
             (StepAction::Fault { trigger: our, fault }, StepAction::Fault { trigger: their, fault: other }) => {
                 let same = our == their && fault == other;
-                same || !is_past(ours.index) && our.cause == their.cause && our.within == their.within
+                let same_cause = match (&our.cause, &their.cause) {
+                    // It was told how far to go as the step began.
+                    (
+                        Some(Cause::Transferred { transfer: our, .. }),
+                        Some(Cause::Transferred { transfer: their, .. }),
+                    ) if !has_begun(ours.index) => our == their,
+                    (our, their) => our == their,
+                };
+                same || !is_past(ours.index) && same_cause && our.within == their.within
             }
             (our, their) => our == their,
         };
@@ -372,6 +399,10 @@ impl Trial {
             Observation::InstrumentFailed(error) => {
                 self.record(stamp, Happening::InstrumentFailed(error.clone()));
                 self.take_stray_answer(Err(error));
+            }
+            Observation::Transferred { id, progress } => {
+                self.record(stamp, Happening::Transferred { id, progress });
+                self.take_progress(id, progress);
             }
             Observation::Answered { id, result } => {
                 self.record(stamp, Happening::Answered { id, result: result.clone() });
@@ -540,8 +571,12 @@ impl Trial {
                 Ok(_) => self.injection_unproven(),
                 Err(error) => self.bench_failed(&error),
             },
-            Stage::Step { .. } => match (self.slot_asked(id), result) {
-                (Some(slot), Ok(Achieved::Slot(content))) => self.eyes.see_slot(self.now, slot, content),
+            Stage::Step { position, .. } if self.transfer.is_some_and(|it| it.request.id == id) => {
+                self.transferred(position, result);
+            }
+            Stage::Step { .. } => match (self.probed_for(id), result) {
+                (Some(Probed::Slot(slot)), Ok(Achieved::Slot(content))) => self.eyes.see_slot(self.now, slot, content),
+                (Some(Probed::Firmware), Ok(Achieved::Firmware(content))) => self.eyes.see_firmware(self.now, content),
                 (_, result) => self.take_stray_answer(result),
             },
             _ => self.take_stray_answer(result),
@@ -660,6 +695,7 @@ impl StepState {
         match *self {
             Self::Asked(request) | Self::Injecting { request } => request.deadline,
             Self::Waiting { until } | Self::Guarding { until } => until,
+            Self::Transferring { deadline } => deadline,
             Self::Lurking { known, .. } => known,
             Self::Looking { wake, .. } => wake,
         }
@@ -685,7 +721,7 @@ fn time_of(slew: Slew, way: Voltage) -> Span {
 /// How long an answer may take beyond what was asked for lasts.
 fn patience_with(command: &Command) -> Span {
     match command {
-        Command::Provision => PROVISIONING,
+        Command::Provision | Command::Flash { .. } => PROVISIONING,
         Command::Keys { .. } => KEYS,
         _ => ANSWER_DEADLINE,
     }
@@ -722,6 +758,7 @@ fn command_of(action: &StepAction) -> Option<Command> {
             Command::Corrupt { slot: *slot, class: *class, part: *part, through: *through }
         }
         StepAction::Keys { work, through } => Command::Keys { work: work.clone(), through: *through },
+        StepAction::Flash(transfer) => Command::Flash { transfer: transfer.clone(), tell_at: None },
         StepAction::Wait(_)
         | StepAction::Expect(_)
         | StepAction::Never { .. }

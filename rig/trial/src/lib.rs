@@ -17,7 +17,8 @@ mod verdict;
 pub use engine::{OtherPlan, Trial};
 pub use id::{ParseTrialIdError, TrialId, stem_of};
 pub use ports::{
-    Achieved, Action, ActionId, Command, CommandError, Download, Glimpse, Injection, Observation, ShapeAchieved, Stamp,
+    Achieved, Action, ActionId, Command, CommandError, Download, Glimpse, Injection, Observation, Progress,
+    ShapeAchieved, Stamp,
 };
 pub use timeline::{Event, Happening, Log, Timeline};
 pub use verdict::{

@@ -11,9 +11,10 @@ use brickproof_cloud::CloudEvent;
 use brickproof_keys::{Corruption, Fingerprint, Part, Slot};
 use brickproof_light::Sample;
 use brickproof_scenario::plan::{
-    CloudSetting, Door, Edge, Entry, Fault, KeyWork, SlotContent, SupplySetting, UsbPresence, Way,
+    CloudSetting, Door, Edge, Entry, Fault, FirmwareContent, KeyWork, SlotContent, SupplySetting, Transfer,
+    UsbPresence, Way,
 };
-use brickproof_units::{Current, Instant, Span, Voltage};
+use brickproof_units::{Current, Instant, Ratio, Span, Voltage};
 
 use crate::verdict::Blame;
 
@@ -80,7 +81,7 @@ pub enum Command {
     /// asked, or with [`Achieved::Unserved`]; whether it is in the mode then is for the trial to see.
     Enter(Arc<Entry>),
     /// Write memory through the board's USB bootloader, which must be there: block by block, what is erased with it restored, and read back. How far
-    /// it is comes as [`Observation::Progress`]. Answered with [`Achieved::Done`], or with [`Achieved::CutShort`] when the bootloader goes away.
+    /// it is comes as [`Observation::Transferred`]. Answered with [`Achieved::Done`], or with [`Achieved::CutShort`] when the bootloader goes away.
     Download(Arc<Download>),
     /// Start the application from the bootloader.
     LeaveDfu,
@@ -109,6 +110,16 @@ pub enum Command {
     ReadSlot {
         /// The slot.
         slot: Slot,
+    },
+    /// Read through the probe which of the plan's firmwares the flash holds.
+    ReadFirmware,
+    /// Write another firmware over the one that is there, sector by sector, read it back and let the board begin anew. How far it has come is
+    /// told meanwhile, see [`Observation::Progress`].
+    Flash {
+        /// What, and by which way.
+        transfer: Transfer,
+        /// Where exactly its progress has to be told, beside where it is told anyway.
+        tell_at: Option<Ratio>,
     },
     /// Do something to the board on purpose. Answered when the shape is over.
     Inject(Injection),
@@ -176,6 +187,13 @@ pub enum Achieved {
     Superseded(Arc<str>),
     /// The slots hold something else than what was saved: what and where, in words without key bytes.
     KeysDiffer(Arc<str>),
+    /// The flash holds this.
+    Firmware(FirmwareContent),
+    /// So many bytes of firmware were written, and read back.
+    Flashed {
+        /// How many.
+        bytes: u32,
+    },
     /// The fault was made, in this shape.
     Injected(ShapeAchieved),
     /// The board was asked for a mode.
@@ -227,6 +245,30 @@ pub struct ShapeAchieved {
     pub lowest: Voltage,
     /// How long the rail was below the board's brown-out level; for a fault without an end, until it was reported.
     pub below_brown_out: Span,
+}
+
+/// How far a transfer of firmware has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// So many bytes have been written at least.
+    pub done: u32,
+    /// Up to so many more may have been. Zero in simulation.
+    pub uncertainty: u32,
+    /// So many there are.
+    pub total: u32,
+}
+
+impl Progress {
+    /// The byte with which so much of `total` bytes is written.
+    pub fn place(at: Ratio, total: u32) -> u32 {
+        let place = (u64::from(total) * at.get()).div_ceil(1_000_000);
+        u32::try_from(place).unwrap_or(total).min(total)
+    }
+
+    /// Whether it has come to that place, or may come to it before it is told again.
+    pub fn has_come_to(self, place: u32) -> bool {
+        self.done >= place || place < self.done.saturating_add(self.uncertainty)
+    }
 }
 
 /// Why a request was not carried out.
@@ -297,6 +339,13 @@ pub enum Observation {
     Cloud(CloudEvent),
     /// An instrument failed that was not asked for anything: it was unplugged, or does not answer any more.
     InstrumentFailed(CommandError),
+    /// A transfer of firmware has come so far.
+    Transferred {
+        /// The request for it.
+        id: ActionId,
+        /// How far.
+        progress: Progress,
+    },
     /// A request came to its end.
     Answered {
         /// Which request.

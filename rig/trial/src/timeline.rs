@@ -12,7 +12,7 @@ use brickproof_light::Sight;
 use brickproof_scenario::plan::{Edge, UsbPresence};
 use brickproof_units::{Current, Instant, Span, Voltage};
 
-use crate::ports::{Achieved, ActionId, Command, CommandError, Glimpse};
+use crate::ports::{Achieved, ActionId, Command, CommandError, Glimpse, Progress};
 use crate::verdict::Verdict;
 
 /// A list that grows at its end and can be cloned at the price of what came since it was last [frozen](Log::freeze).
@@ -140,6 +140,13 @@ pub enum Happening {
     },
     /// An instrument failed by itself.
     InstrumentFailed(CommandError),
+    /// A transfer of firmware came so far.
+    Transferred {
+        /// The request for it.
+        id: ActionId,
+        /// How far.
+        progress: Progress,
+    },
     /// A trigger's cause was seen.
     Triggered {
         /// The step, counted from 1.

@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use brickproof_units::{Instant, Span, Voltage};
+use brickproof_units::{Instant, Ratio, Span, Voltage};
 
-use crate::ports::{Injection, ShapeAchieved};
+use crate::ports::{Injection, Progress, ShapeAchieved};
 
 /// The four ends a trial can come to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -138,6 +138,8 @@ pub struct FaultRecord {
     pub step: usize,
     /// When its cause was seen.
     pub triggered: Instant,
+    /// How far the transfer of firmware had come on which it hung, as asked and as it was; `None` if it hung on something else.
+    pub progress: Option<(Ratio, Progress)>,
     /// What was asked.
     pub asked: Injection,
     /// How far from the asked instant it may have struck. `None`: however far.

@@ -59,7 +59,7 @@ impl Hands {
         through: Door,
     ) -> Result<Achieved, CommandError> {
         let seed = self.seed;
-        if let (Door::Probe, Some(keys)) = (through, self.keys) {
+        if let (Door::Probe, Some(keys)) = (through, self.keys()) {
             let corrupt = move |memory: &mut Probed<'_>| keys.corrupt(memory, slot, class, part, seed);
             let done = self.with_memory("damage a key slot", provision::WRITING_A_SLOT, Writes::Yes, corrupt).await;
             return done.map(Achieved::Changed);
@@ -81,7 +81,7 @@ impl Hands {
         let given: Vec<_> = ring.issued.into_iter().chain(ring.renewed.iter().copied()).collect();
         let found = match &ring.first {
             Some(first) => Some(first.get(slot).fingerprint()),
-            None => self.keys.and_then(|keys| keys.found).map(|found| found[slot as usize]),
+            None => self.keys().and_then(|keys| keys.found).map(|found| found[slot as usize]),
         };
         Ok(Achieved::Slot(told(keys.get(slot), &given, found)))
     }
@@ -215,7 +215,7 @@ impl Hands {
     async fn read_keys(&self, through: Door) -> Result<KeySet, CommandError> {
         match through {
             Door::Probe => {
-                let (board, store) = (self.station.file().board.clone(), self.keys);
+                let (board, store) = (self.station.file().board.clone(), self.keys());
                 let read = move |memory: &mut Probed<'_>| store_of(&board, store, memory)?.read_set(memory);
                 self.with_memory("read the key slots", provision::READING, Writes::No, read).await
             }
@@ -226,7 +226,7 @@ impl Hands {
     async fn write_keys(&self, keys: KeySet, through: Door) -> Result<(), CommandError> {
         match through {
             Door::Probe => {
-                let (board, store) = (self.station.file().board.clone(), self.keys);
+                let (board, store) = (self.station.file().board.clone(), self.keys());
                 let write = move |memory: &mut Probed<'_>| store_of(&board, store, memory)?.write_set(memory, &keys);
                 self.with_memory("write the key slots", provision::WRITING_A_SLOT, Writes::Yes, write).await
             }

@@ -68,7 +68,7 @@ pub(crate) enum FirmwareFrom {
 impl Job {
     pub(crate) fn new(source: &Source, plan: Plan, from: FirmwareFrom, seed: u64) -> Result<Self, Problem> {
         let firmware = files::firmware_of(&plan)?;
-        let id = TrialId::new(&plan, firmware.sha256(), seed);
+        let id = TrialId::new(&plan, &firmware.sha256_of_all(), seed);
         let replay = replay_command(&id, source, &plan, from);
         Ok(Self { id, plan: Arc::new(plan), firmware, replay, reached: source.reached.clone() })
     }

@@ -224,6 +224,21 @@ impl<P: Plug> Probe for Attached<P> {
         self.with(asked, deadline, |session| program(session, address, bytes))
     }
 
+    fn program_once(&mut self, address: u32, bytes: &[u8], deadline: Deadline) -> Result<(), Failure> {
+        let asked = || format!("program {} bytes at {address:#010x}", bytes.len());
+        let kept = self.session.take();
+        let mut session = match kept {
+            Some(kept) => kept,
+            None => self.attach(self.attach).map_err(|kind| Failure::new(&self.device, asked(), kind))?,
+        };
+        if deadline.has_passed() {
+            return Err(Failure::new(&self.device, asked(), FailureKind::NoAnswer(deadline.within())));
+        }
+        program(&mut session, address, bytes).map_err(|kind| Failure::new(&self.device, asked(), kind))?;
+        self.session = Some(session);
+        Ok(())
+    }
+
     fn reset(&mut self, deadline: Deadline) -> Result<Moment, Failure> {
         let asked = || "reset the board".to_owned();
         self.reset = Reset::ByUs;

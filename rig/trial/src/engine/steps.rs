@@ -5,19 +5,18 @@
 
 use std::sync::Arc;
 
-use brickproof_keys::Slot;
 use brickproof_scenario::plan::{
-    ButtonEntry, Expectation, Fault, KeyWork, Measurand, Measurement, Step, StepAction, SupplySetting, Trigger,
+    ButtonEntry, Cause, Expectation, Fault, KeyWork, Measurand, Measurement, Step, StepAction, SupplySetting, Trigger,
 };
 use brickproof_units::{Instant, Span};
 
 use super::{
-    SLOT_REREAD_PAUSE, SUPPLY_READING_PERIOD, SlotReading, Stage, StepState, Trial, command_of, harmless_from,
-    no_answer, no_answer_to,
+    PROVISIONING, SLOT_REREAD_PAUSE, SUPPLY_READING_PERIOD, SlotReading, Stage, StepState, TransferEnd, Transferring,
+    Trial, command_of, harmless_from, no_answer, no_answer_to, no_answer_within,
 };
 use crate::account::{self, Manner, Miss, Stay};
-use crate::conditions::Look;
-use crate::ports::{ActionId, Command, CommandError, Injection, ShapeAchieved};
+use crate::conditions::{Look, Probed};
+use crate::ports::{Achieved, ActionId, Command, CommandError, Injection, Progress, ShapeAchieved};
 use crate::timeline::Happening;
 use crate::verdict::{FaultRecord, MeasuredValue, MeasurementRecord, StepVerdict};
 
@@ -54,6 +53,13 @@ impl Trial {
                     return false;
                 }
                 self.bench_failed(&no_answer_to(step));
+                true
+            }
+            StepState::Transferring { deadline } => {
+                if !self.is_due(deadline) {
+                    return false;
+                }
+                self.bench_failed(&no_answer_within("write the firmware", PROVISIONING));
                 true
             }
             StepState::Waiting { until } => self.is_due(until) && self.end_step(position),
@@ -131,6 +137,62 @@ impl Trial {
         true
     }
 
+    /// Firmware on its way came so far; perhaps to where the fault strikes that hangs on it.
+    pub(super) fn take_progress(&mut self, id: ActionId, progress: Progress) {
+        let plan = Arc::clone(&self.plan);
+        let Stage::Step { position, began, state: StepState::Transferring { .. } } = self.stage else { return };
+        let step = &plan.steps[position];
+        if let StepAction::Fault { trigger, fault } = &step.action
+            && let Some(Cause::Transferred { at, .. }) = &trigger.cause
+            && self.transfer.is_some_and(|it| it.request.id == id && it.ended.is_none())
+            && self.faults.iter().all(|fault| fault.step != step.index)
+            && progress.has_come_to(Progress::place(*at, progress.total))
+        {
+            self.note(Happening::Triggered { step: step.index });
+            self.inject(step, position, began, fault, self.now, trigger);
+            if let Some(record) = self.faults.last_mut() {
+                record.progress = Some((*at, progress));
+            }
+        }
+    }
+
+    /// The transfer that a fault hangs on is over: as it should, or because the fault struck it.
+    pub(super) fn transferred(&mut self, position: usize, result: Result<Achieved, CommandError>) {
+        let index = self.plan.steps[position].index;
+        let struck = self.faults.iter().any(|fault| fault.step == index);
+        let end = match result {
+            Ok(_) => TransferEnd::Whole,
+            Err(_) if struck => TransferEnd::Broken,
+            // Nobody struck it yet.
+            Err(error) => return self.bench_failed(&error),
+        };
+        if let Some(transfer) = &mut self.transfer {
+            transfer.ended = Some((self.now, end));
+        }
+        if end == TransferEnd::Whole {
+            self.board_stopped_before(self.now);
+        }
+        let is_waiting = matches!(self.stage, Stage::Step { state: StepState::Transferring { .. }, .. });
+        if !struck {
+            // It never told that it came so far, and yet it is over.
+            let verdict = account::struck_too_late(&self.eyes, &self.plan.steps[position], self.now, self.now);
+            self.conclude(verdict);
+        } else if is_waiting {
+            self.end_struck_transfer(position);
+        }
+    }
+
+    /// Fault and transfer are over.
+    fn end_struck_transfer(&mut self, position: usize) {
+        let Some(Transferring { ended: Some((ended, end)), .. }) = self.transfer.take() else { return };
+        let began = self.faults.last().and_then(|fault| fault.achieved).map(|shape| shape.began);
+        if end == TransferEnd::Whole && began.is_some_and(|began| began > ended) {
+            let verdict = account::struck_too_late(&self.eyes, &self.plan.steps[position], ended, self.now);
+            return self.conclude(verdict);
+        }
+        self.end_step(position);
+    }
+
     fn inject(
         &mut self,
         step: &Step,
@@ -144,6 +206,7 @@ impl Trial {
         self.faults.push(FaultRecord {
             step: step.index,
             triggered: cause,
+            progress: None,
             asked: injection.clone(),
             tolerance: trigger.tolerance,
             achieved: None,
@@ -233,12 +296,15 @@ impl Trial {
     }
 
     fn read_slots(&mut self, position: usize) {
-        let slots = self.looks.steps[position].as_ref().map(Look::slots).unwrap_or_default();
-        let ask = |slot: Slot| {
-            let request = self.ask(Command::ReadSlot { slot });
-            ((request.id, slot), request.deadline)
+        let probed = self.looks.steps[position].as_ref().map(Look::probed).unwrap_or_default();
+        let ask = |what: Probed| {
+            let request = self.ask(match what {
+                Probed::Slot(slot) => Command::ReadSlot { slot },
+                Probed::Firmware => Command::ReadFirmware,
+            });
+            ((request.id, what), request.deadline)
         };
-        let (open, deadlines): (Vec<_>, Vec<_>) = slots.into_iter().map(ask).unzip();
+        let (open, deadlines): (Vec<_>, Vec<_>) = probed.into_iter().map(ask).unzip();
         self.slots = match deadlines.into_iter().max() {
             Some(deadline) => SlotReading::Asked { open, deadline },
             None => SlotReading::NotNeeded,
@@ -257,7 +323,7 @@ impl Trial {
                 true
             }
             SlotReading::Asked { deadline, .. } if self.is_due(deadline) => {
-                self.bench_failed(&no_answer("read a slot"));
+                self.bench_failed(&no_answer("read the board's flash"));
                 true
             }
             _ => false,
@@ -303,6 +369,11 @@ impl Trial {
                 StepState::Guarding { until: began + *during }
             }
             StepAction::Fault { trigger, fault } => match &trigger.cause {
+                Some(Cause::Transferred { transfer, at }) => {
+                    let request = self.ask(Command::Flash { transfer: transfer.clone(), tell_at: Some(*at) });
+                    self.transfer = Some(Transferring { request, ended: None });
+                    StepState::Transferring { deadline: request.deadline }
+                }
                 Some(_) => {
                     let deadline = began + trigger.within;
                     StepState::Lurking { deadline, known: self.known(position, deadline) }
@@ -330,6 +401,7 @@ impl Trial {
     pub(super) fn close_step(&mut self, position: usize, verdict: StepVerdict) {
         self.slots = SlotReading::NotNeeded;
         self.missed = None;
+        self.transfer = None;
         if self.reads_supply_only_now(position) {
             self.ask(Command::ReadSupply { every: None });
         }
@@ -340,14 +412,14 @@ impl Trial {
         }
     }
 
-    /// The slot whose reading `id` answers, which is then no longer awaited.
-    pub(super) fn slot_asked(&mut self, id: ActionId) -> Option<Slot> {
+    /// What `id` answers a reading of, which is then no longer awaited.
+    pub(super) fn probed_for(&mut self, id: ActionId) -> Option<Probed> {
         let SlotReading::Asked { open, .. } = &mut self.slots else { return None };
-        let (_, slot) = open.remove(open.iter().position(|(asked, _)| *asked == id)?);
+        let (_, what) = open.remove(open.iter().position(|(asked, _)| *asked == id)?);
         if open.is_empty() {
             self.slots = SlotReading::Pause { until: self.now + SLOT_REREAD_PAUSE };
         }
-        Some(slot)
+        Some(what)
     }
 
     /// The board was asked for a mode. With the buttons through a reset, what it shows while the button is held is the beginning of the mode;
@@ -373,6 +445,7 @@ impl Trial {
                 self.eyes.forget_connection_before(self.now);
             }
             StepAction::Supply(SupplySetting::Off) | StepAction::Reset { .. } => self.board_stopped_before(self.now),
+            StepAction::Flash(_) => self.board_stopped_before(self.now),
             // What it shows while the button is held is the beginning of the mode.
             StepAction::PressThroughReset { hold, .. } => self.board_stopped_before(self.now - hold),
             StepAction::Supply(_) => self.distrust_lights(),
@@ -419,7 +492,17 @@ impl Trial {
             // Not the fault's beginning: what went on at that instant was there before the harm.
             self.harmed_at.get_or_insert(self.now);
         }
-        self.end_step(position);
+        match (self.transfer, self.stage.clone()) {
+            (None, _) => {
+                self.end_step(position);
+            }
+            (Some(Transferring { ended: Some(_), .. }), _) => self.end_struck_transfer(position),
+            (Some(Transferring { request, ended: None }), Stage::Step { began, .. }) => {
+                let state = StepState::Transferring { deadline: request.deadline };
+                self.stage = Stage::Step { position, began, state };
+            }
+            _ => {}
+        }
     }
 
     pub(super) fn injection_unproven(&mut self) {

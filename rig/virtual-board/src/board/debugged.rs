@@ -54,12 +54,12 @@ impl From<BusFault> for Refused {
 
 impl Board {
     /// Whether the chip has power, so that its debug port answers.
-    pub(crate) fn is_powered(&self) -> bool {
+    pub fn is_powered(&self) -> bool {
         !matches!(self.life, Life::Off | Life::Cut)
     }
 
     /// How often the chip lost its power.
-    pub(crate) fn power_losses(&self) -> u64 {
+    pub fn power_losses(&self) -> u64 {
         self.debugger.power_losses
     }
 
@@ -130,8 +130,24 @@ impl Board {
         }
     }
 
+    /// Has the flash of a chip that is held in reset do these operations, one right after the other, each in its own time: as a programmer has
+    /// them done. What the programmer's own code in RAM does besides is not modelled. False, and nothing is begun, if the chip runs, has no power or its flash works
+    /// already.
+    pub fn have_flash_do(&mut self, operations: impl IntoIterator<Item = FlashOperation>) -> bool {
+        if !matches!(self.life, Life::Held { .. }) || self.is_erasing() {
+            return false;
+        }
+        let now = self.now();
+        for operation in operations {
+            self.soc.flash_mut().begin(operation, now);
+        }
+        self.begin_ride(0);
+        self.report_load();
+        true
+    }
+
     /// Whether the flash works.
-    pub(crate) fn is_erasing(&self) -> bool {
+    pub fn is_erasing(&self) -> bool {
         self.soc.flash().under_way().is_some()
     }
 

@@ -1,0 +1,95 @@
+//! Another firmware in the course of a trial, written through the station's probe.
+//!
+//! Boundary: the order of it, sector by sector, and what is told meanwhile. How a sector is erased and programmed is the probe's.
+
+use std::sync::PoisonError;
+
+use brickproof_firmware::{Firmware, KeyStore, ReadMemory as _, StoreError, pieces, which};
+use brickproof_instruments::{Failure, FailureKind};
+use brickproof_scenario::plan::{FirmwareContent, FirmwareName, Transfer};
+use brickproof_trial::{Achieved, ActionId, CommandError, Observation, Progress};
+use brickproof_units::Span;
+
+use super::{Hands, Writes, in_words};
+use crate::asking::ask;
+use crate::provision::{self, Probed};
+
+/// Erasing, programming and reading back all of a part over a slow probe, a sector at a time; assumed. A trial waits 300 s.
+const TRANSFERRING: Span = Span::secs(240);
+
+impl Hands {
+    /// Writes an image sector by sector, tells before each how much is written, and reads everything back. Whatever the probe says when the board
+    /// loses its power meanwhile is the end of it: nothing is tried again.
+    pub(super) async fn flash(&self, id: ActionId, transfer: &Transfer) -> Result<Achieved, CommandError> {
+        let words = |failure: Failure| in_words(&failure);
+        if !self.is_fed() {
+            return Err(
+                self.cannot_write("the board has no power, and a probe reaches none without: feed it in a step before")
+            );
+        }
+        let Some(image) = self.images.iter().find(|image| image.name() == transfer.image.0).cloned() else {
+            return Err(self.cannot_write("there is no such image for this board"));
+        };
+        provision::right_board(&self.station).await.map_err(|unready| words(unready.into_failure()))?;
+        let pieces = pieces(&image, &self.station.board().flash);
+        let total: u32 = pieces.iter().map(|piece| piece.bytes.len() as u32).sum();
+        let hands = self.clone();
+        let probe = self.station.probe().map_err(words)?;
+        let written = ask(probe, "write the firmware", TRANSFERRING, move |probe, deadline| {
+            let mut memory = Probed::new(probe, deadline);
+            let mut done = 0;
+            for piece in &pieces {
+                let length = piece.bytes.len() as u32;
+                hands.tell_progress(id, Progress { done, uncertainty: length, total });
+                memory.write_once(piece.address, &piece.bytes)?;
+                done += length;
+            }
+            hands.tell_progress(id, Progress { done, uncertainty: 0, total });
+            for piece in &pieces {
+                let mut there = vec![0; piece.bytes.len()];
+                memory.read(piece.address, &mut there)?;
+                if there != piece.bytes {
+                    let kind =
+                        FailureKind::ReadBack(format!("other bytes from {:#010x} on than were written", piece.address));
+                    return Err(Failure::new("probe", "read the firmware back", kind));
+                }
+            }
+            probe.detach(deadline)
+        });
+        written.await.map_err(words)?;
+        provision::restart(&self.station).await.map_err(words)?;
+        *self.keys.lock().unwrap_or_else(PoisonError::into_inner) = self.kept_as_by(&image);
+        Ok(Achieved::Flashed { bytes: total })
+    }
+
+    /// How keys are kept by this firmware. What was found at the beginning stays what was found.
+    fn kept_as_by(&self, image: &Firmware) -> Option<KeyStore> {
+        let before = self.keys();
+        let store = KeyStore::of(self.station.board(), image)?;
+        Some(KeyStore { found: before.and_then(|before| before.found), ..store })
+    }
+
+    fn tell_progress(&self, id: ActionId, progress: Progress) {
+        self.tell(self.now(), Observation::Transferred { id, progress });
+    }
+
+    fn cannot_write(&self, happened: &str) -> CommandError {
+        CommandError::Failed {
+            instrument: format!("probe of {}", self.station.name()).into(),
+            asked: "write the firmware".into(),
+            happened: happened.into(),
+        }
+    }
+
+    /// Which of the plan's firmwares the flash holds.
+    pub(super) async fn read_firmware(&self) -> Result<Achieved, CommandError> {
+        let (images, first) = (self.images.clone(), self.station.board().flash.at.0);
+        let read = move |memory: &mut Probed<'_>| {
+            let held = which(images.iter(), first, memory)
+                .map_err(|failure| StoreError { asked: "read the firmware", happened: failure.to_string() })?;
+            let image = |image: &Firmware| FirmwareContent::Image(FirmwareName(image.name().to_owned()));
+            Ok(Achieved::Firmware(held.map_or(FirmwareContent::Torn, image)))
+        };
+        self.with_memory("read the firmware", provision::WRITING_A_SLOT, Writes::No, read).await
+    }
+}
