@@ -34,7 +34,7 @@ const HOUSE: &[(&str, &[&str])] = &[
     ),
     ("brickproof-autopsy", &["sim", "trial", "firmware", "scenario", "boards", "keys"]),
     ("brickproof-explore", &["sim", "trial", "virtual-board", "firmware", "scenario", "statistics", "yaml", "units"]),
-    ("brickproof-report", &["trial", "scenario", "console", "light", "keys", "cloud", "units"]),
+    ("brickproof-report", &["trial", "scenario", "boards", "console", "light", "keys", "cloud", "units"]),
     (
         "brickproof-sim",
         &["trial", "virtual-board", "firmware", "scenario", "boards", "console", "light", "keys", "cloud", "units"],
@@ -58,7 +58,7 @@ const HOUSE: &[(&str, &[&str])] = &[
         ],
     ),
     ("brickproof-instruments", &["units"]),
-    ("brickproof-trial", &["scenario", "console", "light", "keys", "cloud", "units"]),
+    ("brickproof-trial", &["scenario", "boards", "console", "light", "keys", "cloud", "units"]),
     ("brickproof-virtual-board", &["units"]),
     ("brickproof-firmware", &["scenario", "boards", "keys"]),
     ("brickproof-scenario", &["boards", "yaml", "console", "light", "keys", "units"]),
