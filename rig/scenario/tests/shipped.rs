@@ -65,6 +65,7 @@ fn every_shipped_scenario_is_without_mistakes() {
     scenarios/firewall/silent-cloud.yaml: 3 cells of 7 steps
     scenarios/firewall/wrong-cloud.yaml: 3 cells of 6 steps
     scenarios/first-light.yaml: 12 cells of 5 steps
+    scenarios/heal-matrix/controls.yaml: 36 cells of 9 steps
     scenarios/heal-matrix/device-key.yaml: 96 cells of 8 steps
     scenarios/heal-matrix/server-address.yaml: 87 cells of 8 steps
     scenarios/heal-matrix/server-key.yaml: 96 cells of 8 steps
