@@ -4,6 +4,7 @@
 //! that other tools can have the rest; those that have a safe state are always among them.
 
 pub mod keys;
+pub mod mode;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +12,7 @@ use std::time::Duration;
 use brickproof_firmware::{Firmware, KeyStore, PUBLISHED};
 use brickproof_instruments::{Deadline, Drive, Failure, FailureKind, Kind, Memory, Output, Reading, Region, now};
 use brickproof_light::{Calibration, Sample};
-use brickproof_scenario::plan::Door;
+use brickproof_scenario::plan::{Door, Way};
 use brickproof_trial::Stamp;
 use brickproof_units::{Instant, Span, Voltage};
 
@@ -45,6 +46,8 @@ pub enum Purpose {
     Flash,
     /// To read or write its board's keys in that way.
     Keys(Door),
+    /// To put its board into a mode in that way, and to see that it is there.
+    Mode(Way),
     /// To talk to its board.
     Console,
     /// To look at its light and to listen.
@@ -59,6 +62,8 @@ impl Purpose {
             Self::Power | Self::Reset => &[],
             Self::Flash | Self::ReadOut | Self::Keys(Door::Probe) => &[Kind::Probe],
             Self::Keys(Door::Dfu) => &[Kind::Dfu],
+            Self::Mode(Way::Baud) => &[Kind::Console, Kind::Light, Kind::Dfu],
+            Self::Mode(Way::Buttons | Way::Request) => &[Kind::Light, Kind::Dfu],
             Self::Console => &[Kind::Console],
             Self::Watch => &[Kind::Console, Kind::Light],
         };

@@ -5,7 +5,7 @@
 
 mod flash;
 pub(crate) mod keys;
-mod mode;
+pub(crate) mod mode;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -132,19 +132,28 @@ impl Hands {
         clock: Clock,
         news: mpsc::UnboundedSender<News>,
     ) -> Self {
+        let keys = if firmware.is_not_written() { None } else { KeyStore::of(&plan.board, firmware) };
         Self {
-            keys: Arc::new(Mutex::new(if firmware.is_not_written() {
-                None
-            } else {
-                KeyStore::of(&plan.board, firmware)
-            })),
+            keys: Arc::new(Mutex::new(keys)),
             images: images(plan, firmware),
             minimum: plan.board.rails.first().map(|rail| rail.minimum).unwrap_or_default(),
+            firmware: firmware.clone(),
+            seed,
+            ..Self::without_a_plan(station, clock, news)
+        }
+    }
+
+    /// For somebody at a desk, who leaves the board's memory alone.
+    pub(crate) fn without_a_plan(station: Arc<OpenStation>, clock: Clock, news: mpsc::UnboundedSender<News>) -> Self {
+        Self {
+            keys: Arc::default(),
+            images: Arc::default(),
+            minimum: Voltage::default(),
             station,
             clock,
             news,
-            firmware: firmware.clone(),
-            seed,
+            firmware: Firmware::not_written(),
+            seed: 0,
             ring: Arc::default(),
             fed: Arc::default(),
             watched: Arc::new(watch::Sender::default()),
@@ -330,9 +339,9 @@ impl Hands {
             Command::Supply(setting) => self.feed(setting).await.map(|()| Achieved::Done),
             Command::Send(text) => self.type_line(&text).await.map(|()| Achieved::Done),
             Command::Reset { hold } => self.reset(hold).await.map(|()| Achieved::Done),
-            Command::Press { button, hold } => return self.press(&button, hold).await,
+            Command::Press { button, hold } => return self.press(&button, hold).await.map(held),
             Command::PressThroughReset { button, reset, hold } => {
-                return self.press_through_reset(&button, reset, hold).await;
+                return self.press_through_reset(&button, reset, hold).await.map(held);
             }
             Command::Enter(entry) => return self.enter(&entry).await,
             Command::Download(download) => return self.download(&download).await,
@@ -491,6 +500,10 @@ impl Hands {
             self.tell_up_to(Sense::Supply, self.clock.of(reading.moment.at));
         }
     }
+}
+
+fn held((hold, uncertainty): (Span, Span)) -> Achieved {
+    Achieved::Held { hold, uncertainty }
 }
 
 /// Every firmware that the plan writes or names, as far as it is there. A whole flash that was read out is none: its keys change.

@@ -5,7 +5,7 @@
 
 use brickproof_boards::{Held, MODE};
 use brickproof_instruments::{Drive, Failure, Moment};
-use brickproof_trial::{Achieved, CommandError};
+use brickproof_trial::CommandError;
 use brickproof_units::Span;
 
 use crate::hands::{Hands, in_words};
@@ -19,8 +19,8 @@ impl Hands {
         self.pulse(RESET, hold).await.map(drop)
     }
 
-    /// Holds a button while the board does whatever it does.
-    pub(crate) async fn press(&self, button: &str, asked: Span) -> Result<Achieved, CommandError> {
+    /// Holds a button while the board does whatever it does; for how long, give or take so much.
+    pub(crate) async fn press(&self, button: &str, asked: Span) -> Result<(Span, Span), CommandError> {
         let ends = self.pulse(button, asked).await.map_err(|failure| in_words(&failure))?;
         self.held(button, Held::WhileRunning, asked, ends)
     }
@@ -32,7 +32,7 @@ impl Hands {
         button: &str,
         reset: Span,
         asked: Span,
-    ) -> Result<Achieved, CommandError> {
+    ) -> Result<(Span, Span), CommandError> {
         let ends = async {
             self.station.drive(button, Drive::Asserted).await?;
             let [_, let_go] = self.pulse(RESET, reset).await?;
@@ -50,14 +50,14 @@ impl Hands {
         Ok([began, self.station.drive(line, Drive::Released).await?])
     }
 
-    /// How long a button was held, unless the board may have taken that for another press than the one that was asked for: a computer that is
+    /// How long a button was held, give or take so much, unless the board may have taken that for another press than the one that was asked for: a computer that is
     /// busy lets go late, and the board is not to blame for the mode that it is in then.
-    fn held(&self, button: &str, held: Held, asked: Span, ends: [Moment; 2]) -> Result<Achieved, CommandError> {
+    fn held(&self, button: &str, held: Held, asked: Span, ends: [Moment; 2]) -> Result<(Span, Span), CommandError> {
         let [began, ended] = ends;
         let (hold, uncertainty) = (ended.at.since(began.at), began.uncertainty + ended.uncertainty);
         let modes = self.station.board().modes.as_ref().filter(|_| button == MODE);
         let crossed = modes.and_then(|modes| modes.crossed(held, asked, hold - uncertainty, hold + uncertainty));
-        let Some((mode, threshold)) = crossed else { return Ok(Achieved::Held { hold, uncertainty }) };
+        let Some((mode, threshold)) = crossed else { return Ok((hold, uncertainty)) };
         let happened = format!(
             "it was held for {hold}, give or take {uncertainty}, and at {threshold} a press begins or ceases to mean `{}` \
              (is the computer busy with something else?)",

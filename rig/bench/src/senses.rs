@@ -28,7 +28,7 @@ const LOOK: Span = Span::millis(10);
 /// How often a supply that is only watched is read: often enough that a rail that fails is not laid at the board's door.
 const WATCHING: Span = Span::millis(20);
 /// How often it is looked what the board is on USB: a device that enumerates anew is away for longer.
-const LOOKING_AT_USB: Span = Span::millis(20);
+pub(crate) const LOOKING_AT_USB: Span = Span::millis(20);
 /// How often one is read that is coming up.
 const RISING: Span = Span::millis(1);
 /// A console that has been silent for so long has nothing left from before.

@@ -47,6 +47,8 @@ pub(crate) enum Command {
     Power(Power),
     /// Reset the board of a station
     Reset(Reset),
+    /// Put the board of a station into a mode, and say what confirms it
+    Enter(Enter),
     /// Write firmware to the board of a station
     Flash(Flash),
     /// Show, save, write back and renew the keys of a board
@@ -604,7 +606,7 @@ pub(crate) struct PowerOn {
     /// With this voltage; what the board usually gets if not given
     #[arg(long, value_name = "V")]
     pub(crate) voltage: Option<Voltage>,
-    /// Leave it on and end. `reset`, `flash` and `console` work on the board meanwhile; everything else makes the station safe first
+    /// Leave it on and end. `reset`, `enter`, `flash` and `console` work on the board meanwhile; everything else makes the station safe first
     #[arg(long)]
     pub(crate) stay: bool,
 }
@@ -631,6 +633,31 @@ pub(crate) struct Reset {
     /// Hold it for this long
     #[arg(long, value_name = "TIME", default_value = "100ms")]
     pub(crate) hold: Span,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Enter {
+    #[command(flatten)]
+    pub(crate) on: OneStation,
+    /// dfu, safe, listening or factory_reset
+    #[arg(value_name = "MODE")]
+    pub(crate) mode: String,
+    /// By this way and no other; if not given, by the first that board and station have
+    #[arg(long, value_enum, value_name = "WAY")]
+    pub(crate) by: Option<WayWord>,
+    /// Wait for it so long; if not given, as long as the board's profile says
+    #[arg(long, value_name = "TIME")]
+    pub(crate) within: Option<Span>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum WayWord {
+    /// RESET and MODE, held by the station's lines
+    Buttons,
+    /// A baud rate of the board's own serial port
+    Baud,
+    /// A request over USB
+    Request,
 }
 
 #[derive(Debug, Args)]

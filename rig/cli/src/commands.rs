@@ -10,6 +10,7 @@ pub(crate) mod check;
 pub(crate) mod console;
 pub(crate) mod diagnose;
 pub(crate) mod discover;
+pub(crate) mod enter;
 pub(crate) mod explain;
 pub(crate) mod flash;
 pub(crate) mod keys;

@@ -33,6 +33,7 @@ fn main() -> ExitCode {
         Command::Bench(bench) => commands::bench::bench(&bench.command),
         Command::Power(power) => commands::power::power(&power.command),
         Command::Reset(reset) => commands::reset::reset(&reset),
+        Command::Enter(enter) => commands::enter::enter(&enter),
         Command::Flash(flash) => commands::flash::flash(&flash),
         Command::Keys(keys) => commands::keys::keys(&keys),
         Command::Console(console) => commands::console::console(&console),

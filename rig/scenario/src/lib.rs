@@ -29,4 +29,5 @@ pub use explain::explain;
 pub use knob::{Knob, ParseSettingError, Setting, TurnError};
 pub use library::{FirmwareFiles, Library, StateFolders};
 pub use matrix::{Override, ParseOverrideError};
+pub use modes::IntoMode;
 pub use scenario::{Scenario, axes, load, load_with};

@@ -4,7 +4,8 @@
 //! Boundary: from `enter` to steps that every world carries out. Which of the ways is taken is the station's decision, unless the scenario insists;
 //! how long a button is held is the profile's business, and never close to another mode.
 
-use brickproof_boards::{Held, Hold, MODE, Mode, Modes, Target, UsbState};
+use brickproof_boards::{BoardProfile, Held, Hold, LedIndex, MODE, Mode, Modes, Target, UsbState};
+use brickproof_light::Pattern;
 use brickproof_units::Span;
 use brickproof_yaml::tree::{Node, Value};
 use brickproof_yaml::{Mistake, MistakeKind, suggest};
@@ -17,6 +18,52 @@ pub(crate) struct Entered {
     pub(crate) actions: Vec<StepAction>,
     /// What a reader has to know of it besides.
     pub(crate) aside: Option<String>,
+}
+
+/// The ways into a mode of a board, and what shows that it is in it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct IntoMode {
+    /// The ways; a station has some of them.
+    pub entry: Entry,
+    /// The status that its light shows in it: on which light, its name, and its look.
+    pub light: Option<(LedIndex, String, Pattern)>,
+    /// Who answers on USB in it.
+    pub usb: Option<UsbPresence>,
+}
+
+impl IntoMode {
+    /// Into `mode` of `board`, whose RESET is held for `reset`; by `by` and within `within`, where somebody insists on them.
+    pub fn of(board: &BoardProfile, mode: &Mode, reset: Span, by: Option<Way>, within: Option<Span>) -> Self {
+        let has_button = board.buttons.iter().any(|button| button.name == MODE);
+        let buttons = mode.hold.filter(|_| has_button).map(|Hold { held, aim, .. }| ButtonEntry {
+            button: MODE.to_owned(),
+            held,
+            reset,
+            hold: aim,
+        });
+        // A rate and a request reach a board that is on USB.
+        let on_usb = board.usb.is_some();
+        let entry = Entry {
+            mode: mode.target,
+            by,
+            buttons,
+            baud: mode.baud.filter(|_| on_usb),
+            request: mode.request.filter(|_| on_usb),
+            within: within.unwrap_or(mode.within),
+        };
+        let light = mode.light.as_ref().and_then(|name| board.status(name));
+        let light = light.map(|status| (board.led_of(status), status.name.clone(), status.look.pattern()));
+        let usb = mode.usb.filter(|_| on_usb).map(|usb| match usb {
+            UsbState::Normal => UsbPresence::Normal,
+            UsbState::Dfu => UsbPresence::Dfu,
+        });
+        Self { entry, light, usb }
+    }
+
+    /// Whether anything shows it: the usual id on USB alone does not.
+    pub fn is_confirmed(&self) -> bool {
+        self.light.is_some() || self.usb == Some(UsbPresence::Dfu)
+    }
 }
 
 impl Reader<'_, '_> {
@@ -76,35 +123,15 @@ impl Reader<'_, '_> {
         within: Option<(&Node, Span)>,
     ) -> Option<Entered> {
         let board = self.board?;
-        let has_button = board.buttons.iter().any(|button| button.name == MODE);
-        let buttons = mode.hold.filter(|_| has_button).map(|Hold { held, aim, .. }| ButtonEntry {
-            button: MODE.to_owned(),
-            held,
-            reset,
-            hold: aim,
-        });
-        // A rate and a request reach a board that is on USB.
-        let on_usb = board.usb.is_some();
-        let entry = Entry {
-            mode: mode.target,
-            by: by.map(|(_, way)| way),
-            buttons,
-            baud: mode.baud.filter(|_| on_usb),
-            request: mode.request.filter(|_| on_usb),
-            within: within.map_or(mode.within, |(_, within)| within),
-        };
+        let passage = IntoMode::of(board, mode, reset, by.map(|(_, way)| way), within.map(|(_, within)| within));
+        let is_confirmed = passage.is_confirmed();
+        let IntoMode { entry, light, usb } = passage;
         if entry.ways().next().is_none() {
             return self.no_way(by.map_or(node, |(node, _)| node), &entry);
         }
-        let light = mode.light.as_ref().and_then(|name| board.status(name));
-        let light = light.map(|status| (board.led_of(status), status.name.clone(), status.look.pattern()));
-        let usb = mode.usb.filter(|_| on_usb).map(|usb| match usb {
-            UsbState::Normal => UsbPresence::Normal,
-            UsbState::Dfu => UsbPresence::Dfu,
-        });
         let limit = entry.within;
         let action = StepAction::Enter(entry);
-        if light.is_none() && usb != Some(UsbPresence::Dfu) {
+        if !is_confirmed {
             return self.unconfirmed(action, mode, within);
         }
         let condition = Condition::Mode { mode: mode.target, light, usb };

@@ -19,6 +19,15 @@ const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(50);
 /// Erasing, programming and reading back takes less for a kilobyte, over full-speed USB on the slowest flash that is known; assumed.
 const FOR_A_KILOBYTE: Span = Span::millis(500);
 
+/// What came of asking a board for a mode.
+#[derive(Debug)]
+pub(crate) enum Asking {
+    /// It was asked; how long a button was held, give or take so much.
+    Done(Option<(Span, Span)>),
+    /// It is not there, or refuses.
+    Unserved(Failure),
+}
+
 impl Hands {
     pub(super) async fn enter(&self, entry: &Entry) -> Result<Achieved, CommandError> {
         let station = self.station.file();
@@ -28,25 +37,39 @@ impl Hands {
             happened: ways::no_way(station, entry).into(),
         };
         let by = ways::way(station, entry).ok_or_else(unsupported)?;
+        match self.ask_for(by, entry).await? {
+            Asking::Done(held) => Ok(self.asked(by, held)),
+            // Whose fault that is depends on whether its cable is proven.
+            Asking::Unserved(failure) => {
+                let why = format!("{failure}; the buttons need no firmware: `by: buttons`");
+                Ok(Achieved::Unserved { by, why: why.into(), blame: Blame::Bench })
+            }
+        }
+    }
+
+    /// Asks the board for a mode in this way.
+    pub(crate) async fn ask_for(&self, by: Way, entry: &Entry) -> Result<Asking, CommandError> {
         let asked = match (by, &entry.buttons, entry.baud, entry.request) {
             (Way::Buttons, Some(buttons), ..) => {
                 let held = match buttons.after_reset() {
                     Some(hold) => self.press_through_reset(&buttons.button, buttons.reset, hold).await?,
                     None => self.press(&buttons.button, buttons.hold).await?,
                 };
-                let Achieved::Held { hold, uncertainty } = held else { return Ok(held) };
-                return Ok(self.asked(by, Some((hold, uncertainty))));
+                return Ok(Asking::Done(Some(held)));
             }
             (Way::Baud, _, Some(baud), _) => self.touch(Touch(baud), entry.within).await,
             (Way::Request, _, _, Some(request)) => self.request(request, entry.within).await,
-            _ => return Err(unsupported()),
+            _ => {
+                return Err(CommandError::Unsupported {
+                    instrument: format!("station {}", self.station.name()).into(),
+                    asked: format!("bring its board into {} by {}", entry.mode, by.name()).into(),
+                });
+            }
         };
         match asked {
-            Ok(()) => Ok(self.asked(by, None)),
-            // A board that is not there, or refuses, has not served it: whose fault that is depends on whether its cable is proven.
+            Ok(()) => Ok(Asking::Done(None)),
             Err(failure) if is_absent(&failure) || matches!(failure.kind(), FailureKind::Refused(_)) => {
-                let why = format!("{failure}; the buttons need no firmware: `by: buttons`");
-                Ok(Achieved::Unserved { by, why: why.into(), blame: Blame::Bench })
+                Ok(Asking::Unserved(failure))
             }
             Err(failure) => Err(in_words(&failure)),
         }

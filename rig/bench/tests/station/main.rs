@@ -9,6 +9,7 @@ mod keeping;
 mod keys;
 mod laws;
 mod model;
+mod modes;
 mod passing;
 mod provisioning;
 mod several_lights;

@@ -1,5 +1,6 @@
 //! Benches whose devices are not there, as a person sees them.
 
+use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
 use serde_json::Value;
@@ -92,6 +93,12 @@ fn what_cannot_be_meant_is_refused_before_anything_is_opened() {
         &["power", "on", "--bench", "bench.yaml", "--station", "left", "--voltage", "12V"],
         &["power", "on", "--bench", "bench.yaml", "--station", "left", "--voltage", "5.2V"],
         &["console", "--bench", "bench.yaml", "--station", "right", "--power"],
+        &["enter", "settings_reset", "--bench", "bench.yaml", "--station", "left"],
+        &["enter", "dfuu", "--bench", "bench.yaml", "--station", "left"],
+        &["enter", "factory_reset", "--bench", "bench.yaml", "--station", "left"],
+        &["enter", "dfu", "--bench", "bench.yaml", "--station", "left", "--by", "baud"],
+        &["enter", "dfu", "--bench", "bench.yaml", "--station", "right"],
+        &["enter", "safe", "--bench", "bench.yaml", "--station", "left", "--within", "1s"],
         &["flash", "lantern-no-heel", "--bench", "bench.yaml", "--station", "left"],
         &["bench", "check", "virtual.yaml"],
         &["bench", "make-safe", "bench.yaml", "--station", "middle"],
@@ -102,6 +109,68 @@ fn what_cannot_be_meant_is_refused_before_anything_is_opened() {
     }
     insta::assert_snapshot!(told);
     assert!(!desk.path("state").exists(), "nothing was taken");
+}
+
+/// Lines and a supply that note what they were asked, and do it.
+const OBEYS: &str = "\
+#!/bin/bash
+while read -r request; do
+    echo \"$request\" >>asked
+    case $request in
+        *lines) echo 'value brickproof-command/1 drive' ;;
+        *supply) echo 'value brickproof-command/1 switch' ;;
+        *) echo ok ;;
+    esac
+done
+";
+
+const BUTTONS: &str = "\
+bench: bare
+stations:
+  one:
+    board: lantern-nrf51
+    lines: { driver: command, program: ./obeys, lines: [reset, mode], uncertainty: 10ms }
+";
+
+#[test]
+fn a_mode_is_asked_for_by_the_buttons_and_a_board_whose_power_would_go_is_left_alone() {
+    let supply = "    supply: { driver: command, program: ./obeys, voltage_ceiling: 5V }\n";
+    let desk = Desk::with(&[("bench.yaml", BUTTONS), ("fed.yaml", &format!("{BUTTONS}{supply}")), ("obeys", OBEYS)]);
+    let executable = std::fs::Permissions::from_mode(0o755);
+    std::fs::set_permissions(desk.path("obeys"), executable).expect("it is ours");
+
+    let off = call(&desk, &["enter", "safe", "--bench", "fed.yaml"]);
+    off.exits(2);
+    assert!(
+        off.err.contains("its source is off") && off.err.contains("`brickproof power on --stay` first"),
+        "{}",
+        off.err
+    );
+    assert!(!desk.read("asked").contains("asserted"), "{}", desk.read("asked"));
+
+    // How late a program is nobody knows: a press of 2 s might be one of 4 s.
+    desk.put("vague.yaml", BUTTONS.replace(", uncertainty: 10ms", "").as_bytes());
+    let vague = call(&desk, &["enter", "safe", "--bench", "vague.yaml"]);
+    vague.exits(2);
+    assert!(vague.err.contains("are known to within 1s only"), "{}", vague.err);
+
+    let entered = call(&desk, &["enter", "safe", "--bench", "bench.yaml"]);
+    entered.exits(0);
+    let [asked, why] =
+        ["one: safe asked for by buttons, held for 2", "nothing confirms safe on one: it has no `light` that sees"];
+    assert!(entered.out.contains(asked) && entered.out.contains(why), "{}", entered.out);
+    let log = desk.read("asked");
+    let driven: Vec<&str> = log.lines().filter(|line| line.starts_with("drive")).collect();
+    let pressed = ["drive mode asserted", "drive reset asserted", "drive reset released", "drive mode released"];
+    assert!(driven.windows(4).any(|four| four == pressed), "{driven:?}");
+
+    desk.put(
+        "obeys",
+        OBEYS.replace("*) echo ok", "*asserted) echo 'error cannot: it is stuck' ;; *) echo ok").as_bytes(),
+    );
+    let stuck = call(&desk, &["enter", "dfu", "--bench", "bench.yaml"]);
+    stuck.exits(3);
+    assert!(stuck.err.contains("dfu was asked for by buttons") && stuck.err.contains("it is stuck"), "{}", stuck.err);
 }
 
 #[test]
