@@ -9,8 +9,8 @@ use brickproof_bench::fitness::unfit;
 use brickproof_bench::keyfile;
 use brickproof_firmware::{Firmware, KeyStore, PUBLISHED};
 use brickproof_instruments::{
-    Block, Capabilities, Deadline, Dfu, Factory, Failure, Firewall, Instrument, Kind, Moment, Region, Setting,
-    Settings, Timing, Value,
+    Block, Capabilities, Deadline, Dfu, Factory, Failure, Firewall, Instrument, Kind, Moment, Presence, Region,
+    Setting, Settings, Timing, UsbId, Value,
 };
 use brickproof_keys::lantern_layout::Area;
 use brickproof_keys::{Algorithm, Fingerprint, KeySet, Slot, SlotContent, SlotShape, check, device_key_from_seed};
@@ -263,6 +263,9 @@ impl Dfu for BootloaderFactory {
     }
     fn leave(&mut self, _: Deadline) -> Result<Moment, Failure> {
         Moment::of(|| Ok(())).map(|((), moment)| moment)
+    }
+    fn presence(&mut self, _: UsbId, _: Deadline) -> Result<Presence, Failure> {
+        Ok(if self.device().is_there { Presence::Bootloader } else { Presence::Firmware })
     }
 }
 
