@@ -1,7 +1,7 @@
 //! A chip as its board sees it, whatever its maker: parts, pins, the console's line, resets, time and RAM.
 //!
 //! Boundary: what all families have in common, and which family a part is of. Registers are behind it: [`crate::nrf`] and
-//! [`crate::stm32`]. The core executes inside a family ([`Soc::run`]), so that nothing of this costs it anything.
+//! [`crate::stm32`]. The core executes inside a family (`Soc::run`), so that nothing of this costs it anything.
 
 mod console;
 mod pin;

@@ -71,7 +71,7 @@ pub async fn write(station: &OpenStation, through: Door, keys: KeySet) -> Result
 /// The same with the genuine server's slots, and the device key as it is.
 ///
 /// # Errors
-/// As [`write`], and if the bench file does not say which server that is.
+/// As [`write()`], and if the bench file does not say which server that is.
 pub async fn write_genuine_server(station: &OpenStation, through: Door) -> Result<KeySet, Failure> {
     let Some(server) = station.file().keys.server.clone() else {
         let why = FailureKind::Unsupported("its bench file does not say which server is the genuine one".to_owned());
