@@ -11,6 +11,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+pub use brickproof_virtual_board::usb::Setup;
+
 use crate::news::News;
 
 const HEADER: usize = 48;
@@ -37,25 +39,16 @@ pub enum Speed {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stall;
 
-/// The eight bytes that begin a control transfer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Setup {
-    /// bmRequestType.
-    pub kind: u8,
-    /// bRequest.
-    pub request: u8,
-    /// wValue.
-    pub value: u16,
-    /// wIndex.
-    pub index: u16,
-    /// wLength.
-    pub length: u16,
-}
-
-impl Setup {
-    fn parse(bytes: &[u8]) -> Self {
-        let word = |at: usize| u16::from_le_bytes([bytes[at], bytes[at + 1]]);
-        Self { kind: bytes[0], request: bytes[1], value: word(2), index: word(4), length: word(6) }
+/// What begins a control transfer: the last eight bytes of its header.
+fn setup(header: &[u8; HEADER]) -> Setup {
+    let [.., kind, request, value, value_high, index, index_high, length, length_high] = *header;
+    let word = |low, high| u16::from_le_bytes([low, high]);
+    Setup {
+        kind,
+        request,
+        value: word(value, value_high),
+        index: word(index, index_high),
+        length: word(length, length_high),
     }
 }
 
@@ -155,7 +148,7 @@ impl Link {
                 let mut data = vec![0; if inward { 0 } else { room }];
                 reader.read_exact(&mut data)?;
                 match (endpoint, inward) {
-                    (0, _) => self.control(number, Setup::parse(&header[40..]), &data, inward),
+                    (0, _) => self.control(number, setup(&header), &data, inward),
                     (_, false) => {
                         lock(&self.device).received(endpoint, &data);
                         self.finish(number, 0, room, &[])?;
