@@ -137,7 +137,6 @@ fn describe(event: &Event, log: &mut Reader, secrets: &Secrets) -> (&'static str
             ("identity", json!({ "event": event, "old": old, "new": new.to_string() }))
         }
         Happening::Usb(usb) => ("usb", json!({ "board": usb.name() })),
-        Happening::Progress { id, done, of } => ("progress", json!({ "id": id.0, "done": done, "of": of })),
         Happening::Edge { line, edge } => {
             let edge = match edge {
                 Edge::Rising => "rising",
@@ -146,7 +145,7 @@ fn describe(event: &Event, log: &mut Reader, secrets: &Secrets) -> (&'static str
             ("edge", json!({ "line": line.as_ref(), "edge": edge }))
         }
         Happening::InstrumentFailed(error) => ("instrument_failed", json!({ "error": error.to_string() })),
-        Happening::Transferred { id, progress } => ("transferred", {
+        Happening::Progress { id, progress } => ("progress", {
             let mut told = progress_value(*progress);
             told["id"] = json!(id.0);
             told

@@ -162,7 +162,7 @@ fn carried_out(world: &mut World, id: u32, command: Command) -> (Vec<u32>, Resul
     while answer.is_none() {
         world.run_until(world.now() + Span::millis(5));
         world.deliver(|_, observation| match observation {
-            Observation::Progress { done, .. } => progress.push(done),
+            Observation::Progress { progress: it, .. } => progress.push(it.done),
             Observation::Answered { id: it, result } if it == ActionId(id) => answer = Some(result),
             _ => {}
         });
@@ -221,7 +221,7 @@ fn a_download_whose_power_fails_is_cut_short_where_it_was() {
         world.run_until(world.now() + Span::millis(5));
         let mut reached = 0;
         world.deliver(|_, observation| match observation {
-            Observation::Progress { done, .. } => reached = done,
+            Observation::Progress { progress, .. } => reached = progress.done,
             Observation::Answered { id: ActionId(3), result } => answer = Some(result),
             _ => {}
         });

@@ -391,7 +391,6 @@ impl Trial {
                 self.eyes.see_usb(self.now, usb);
                 self.record(stamp, Happening::Usb(usb));
             }
-            Observation::Progress { id, done, of } => self.record(stamp, Happening::Progress { id, done, of }),
             Observation::Cloud(event) => {
                 self.eyes.see_cloud(self.now, &event);
                 self.record(stamp, Happening::Cloud(event));
@@ -400,8 +399,8 @@ impl Trial {
                 self.record(stamp, Happening::InstrumentFailed(error.clone()));
                 self.take_stray_answer(Err(error));
             }
-            Observation::Transferred { id, progress } => {
-                self.record(stamp, Happening::Transferred { id, progress });
+            Observation::Progress { id, progress } => {
+                self.record(stamp, Happening::Progress { id, progress });
                 self.take_progress(id, progress);
             }
             Observation::Answered { id, result } => {

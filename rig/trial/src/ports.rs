@@ -81,7 +81,7 @@ pub enum Command {
     /// asked, or with [`Achieved::Unserved`]; whether it is in the mode then is for the trial to see.
     Enter(Arc<Entry>),
     /// Write memory through the board's USB bootloader, which must be there: block by block, what is erased with it restored, and read back. How far
-    /// it is comes as [`Observation::Transferred`]. Answered with [`Achieved::Done`], or with [`Achieved::CutShort`] when the bootloader goes away.
+    /// it is comes as [`Observation::Progress`]. Answered with [`Achieved::Done`], or with [`Achieved::CutShort`] when the bootloader goes away.
     Download(Arc<Download>),
     /// Start the application from the bootloader.
     LeaveDfu,
@@ -247,7 +247,7 @@ pub struct ShapeAchieved {
     pub below_brown_out: Span,
 }
 
-/// How far a transfer of firmware has come.
+/// How far something has come that is written piece by piece.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Progress {
     /// So many bytes have been written at least.
@@ -326,26 +326,17 @@ pub enum Observation {
     },
     /// What the board is on USB, as its host sees it: at first and whenever that changes.
     Usb(UsbPresence),
-    /// How far a request has come that is carried out piece by piece.
+    /// A request that is carried out piece by piece has come so far.
     Progress {
         /// Which request.
         id: ActionId,
-        /// So many bytes are done.
-        done: u32,
-        /// Of so many.
-        of: u32,
+        /// How far.
+        progress: Progress,
     },
     /// The cloud saw or did something.
     Cloud(CloudEvent),
     /// An instrument failed that was not asked for anything: it was unplugged, or does not answer any more.
     InstrumentFailed(CommandError),
-    /// A transfer of firmware has come so far.
-    Transferred {
-        /// The request for it.
-        id: ActionId,
-        /// How far.
-        progress: Progress,
-    },
     /// A request came to its end.
     Answered {
         /// Which request.

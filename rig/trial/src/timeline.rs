@@ -129,24 +129,15 @@ pub enum Happening {
     },
     /// The board came to USB, or left it.
     Usb(UsbPresence),
-    /// A request has come so far.
+    /// A request that is carried out piece by piece came so far.
     Progress {
         /// Which.
-        id: ActionId,
-        /// So many bytes are done.
-        done: u32,
-        /// Of so many.
-        of: u32,
-    },
-    /// An instrument failed by itself.
-    InstrumentFailed(CommandError),
-    /// A transfer of firmware came so far.
-    Transferred {
-        /// The request for it.
         id: ActionId,
         /// How far.
         progress: Progress,
     },
+    /// An instrument failed by itself.
+    InstrumentFailed(CommandError),
     /// A trigger's cause was seen.
     Triggered {
         /// The step, counted from 1.

@@ -70,7 +70,7 @@ impl Hands {
     }
 
     fn tell_progress(&self, id: ActionId, progress: Progress) {
-        self.tell(self.now(), Observation::Transferred { id, progress });
+        self.tell(self.now(), Observation::Progress { id, progress });
     }
 
     fn cannot_write(&self, happened: &str) -> CommandError {

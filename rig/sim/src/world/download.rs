@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use brickproof_trial::{Achieved, ActionId, CommandError, Download, Observation};
+use brickproof_trial::{Achieved, ActionId, CommandError, Download};
 use brickproof_units::Span;
 
 use super::{Due, World};
@@ -105,7 +105,7 @@ impl World {
                     *stage = Stage::Page;
                 }
                 let (id, done, of) = (*id, *done as u32, what.bytes.len() as u32);
-                self.seen.push_back((self.now, Observation::Progress { id, done, of }));
+                self.tell_progress(id, done, of);
                 BLOCK_ON_THE_BUS
             }
             Stage::ReadingBack { at } if *at >= what.bytes.len() => {

@@ -85,9 +85,9 @@ impl World {
         Ok(())
     }
 
-    fn tell_progress(&mut self, id: ActionId, done: u32, total: u32) {
+    pub(super) fn tell_progress(&mut self, id: ActionId, done: u32, total: u32) {
         let progress = Progress { done, uncertainty: 0, total };
-        self.seen.push_back((self.now, Observation::Transferred { id, progress }));
+        self.seen.push_back((self.now, Observation::Progress { id, progress }));
     }
 
     /// Looks at the transfer under way and goes on with it.
