@@ -7,7 +7,8 @@ use brickproof_instruments::Kind;
 use tokio::sync::watch;
 
 use crate::desk::with_firmware;
-use crate::model::{How, Rig, When};
+use crate::model::{How, When};
+use crate::rig::Rig;
 
 async fn checked(rig: &Rig, wanted: Wanted) -> Report {
     let (_keep, stop) = watch::channel(Stop::No);

@@ -6,7 +6,8 @@ use brickproof_firmware::Firmware;
 use brickproof_instruments::Kind;
 use brickproof_units::{Span, Voltage};
 
-use crate::model::{How, Rig, When};
+use crate::model::{How, When};
+use crate::rig::Rig;
 
 pub(crate) async fn at_hand(rig: &Rig, purpose: Purpose) -> AtHand {
     desk::open("model", &rig.file, &rig.state, purpose).await.expect("it opens")

@@ -7,8 +7,9 @@ use brickproof_instruments::Kind;
 use brickproof_trial::{Blame, VerdictKind};
 use tokio::task::JoinSet;
 
-use crate::model::{How, Rig, When, scenario, verdict};
+use crate::model::{How, When};
 use crate::passing::everything_was_answered;
+use crate::rig::{Rig, scenario, verdict};
 
 /// Provisioning feeds the board once; the second time is the trial's.
 const IN_THE_TRIAL: When = When::Fed(2, Duration::from_millis(700));
@@ -212,7 +213,7 @@ async fn a_supply_that_hangs_does_not_keep_the_lines_from_their_safe_state() {
     let station = rig.open().await;
     rig.model.fails(Kind::Supply, How::Hangs, IN_THE_TRIAL);
     let plan = scenario("heal-full", "steps:\n  - supply: { usb: 5V }\n  - press: { button: mode, for: 20s }\n");
-    let trial = tokio::spawn(async move { crate::model::run_on(&station, plan).await });
+    let trial = tokio::spawn(async move { crate::rig::run_on(&station, plan).await });
     let began = Instant::now();
     for is_held in [true, false] {
         while rig.model.asserted().is_empty() == is_held {
@@ -232,7 +233,7 @@ async fn a_board_that_is_fed_from_elsewhere_is_not_off() {
     let rig = Rig::new();
     let station = rig.open().await;
     rig.model.is_fed_from_elsewhere();
-    let outcome = crate::model::run_on(&station, scenario("heal-full", WATCHFUL)).await;
+    let outcome = crate::rig::run_on(&station, scenario("heal-full", WATCHFUL)).await;
     let decided = outcome.trial.verdict().expect("it is over");
     assert_eq!((decided.kind, decided.blame), (VerdictKind::Error, Some(Blame::Bench)));
     println!("{}", verdict(&outcome));

@@ -7,7 +7,8 @@ use brickproof_bench::{OpenError, OpenStation};
 use brickproof_instruments::{Drive, Kind, Output};
 use brickproof_units::Voltage;
 
-use crate::model::{How, Rig, When};
+use crate::model::{How, When};
+use crate::rig::Rig;
 
 async fn open_again(rig: &Rig) -> Result<(Arc<OpenStation>, Option<brickproof_bench::Restored>), OpenError> {
     OpenStation::open("model", &rig.file, &rig.state).await

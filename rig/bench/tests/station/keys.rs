@@ -19,8 +19,8 @@ use brickproof_scenario::{Library, load};
 use brickproof_trial::{Achieved, Happening};
 use brickproof_units::Span;
 
-use crate::model::{Rig, run_on, scenario, verdict};
 use crate::passing::everything_was_answered;
+use crate::rig::{Rig, run_on, scenario, verdict};
 
 fn plan(board: &str, firmware: &str, body: &str) -> Plan {
     let text = format!("scenario: A trial on the model\nboard: {board}\nfirmware: {firmware}\n{body}");

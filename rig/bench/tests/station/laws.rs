@@ -13,7 +13,7 @@ use brickproof_trial::{Achieved, ActionId, Command, Happening, Observation, Shap
 use brickproof_units::{Current, Instant, Span, Voltage};
 use proptest::prelude::*;
 
-use crate::model::{Rig, scenario, verdict};
+use crate::rig::{Rig, scenario, verdict};
 
 const BODY: &str = "throughout:
   - not: { light: sos }

@@ -12,5 +12,6 @@ mod model;
 mod modes;
 mod passing;
 mod provisioning;
+mod rig;
 mod several_lights;
 mod stopping;

@@ -11,7 +11,7 @@ use brickproof_units::Span;
 use tokio::task::JoinSet;
 
 use crate::desk::{at_hand, with_firmware};
-use crate::model::Rig;
+use crate::rig::Rig;
 
 /// Leaves the board's source on.
 async fn leave_on(rig: &Rig) {

@@ -5,7 +5,7 @@ use brickproof_trial::{Achieved, Happening};
 use brickproof_units::Span;
 use tokio::task::JoinSet;
 
-use crate::model::{Rig, run_on, scenario, shipped, verdict};
+use crate::rig::{Rig, run_on, scenario, shipped, verdict};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_healthy_board_passes_first_light_and_is_left_safe() {

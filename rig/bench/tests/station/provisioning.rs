@@ -11,8 +11,9 @@ use brickproof_keys::{Slot, SlotContent, device_key_from_seed};
 use brickproof_scenario::plan::Plan;
 use brickproof_trial::{Achieved, Blame, Command, Happening, VerdictKind};
 
-use crate::model::{Deaf, How, Rig, SERIAL, When, scenario, verdict};
+use crate::model::{Deaf, How, SERIAL, When};
 use crate::passing::everything_was_answered;
+use crate::rig::{Rig, scenario, verdict};
 
 fn boots() -> Plan {
     scenario("heal-full", "steps:\n  - supply: { usb: 5V }\n  - expect: { console: device=good, within: 10s }\n")

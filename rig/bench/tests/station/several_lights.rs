@@ -10,7 +10,8 @@ use brickproof_scenario::plan::Plan;
 use brickproof_scenario::{Library, load};
 use brickproof_trial::{Blame, Happening, VerdictKind};
 
-use crate::model::{How, Rig, When, verdict};
+use crate::model::{How, When};
+use crate::rig::{Rig, verdict};
 
 /// The model's board, whose only sensor is above what the profile calls its second light.
 const LAMP: &str = "

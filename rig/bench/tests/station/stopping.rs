@@ -9,8 +9,9 @@ use brickproof_trial::{Blame, VerdictKind};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use crate::model::{Deaf, How, Rig, When, job, scenario, verdict};
+use crate::model::{Deaf, How, When};
 use crate::passing::everything_was_answered;
+use crate::rig::{Rig, job, scenario, verdict};
 
 /// Whatever hangs nowhere ends in far less.
 const BOUND: Duration = Duration::from_secs(8);
