@@ -61,15 +61,6 @@ pub struct Family {
     pub user: Option<(u32, u32)>,
 }
 
-const NRF51_RESETS: &[(u32, &str)] = &[
-    (0, "reset pin"),
-    (1, "watchdog"),
-    (2, "software"),
-    (3, "lock-up"),
-    (16, "woken from System OFF by a pin"),
-    (17, "woken from System OFF by LPCOMP"),
-    (18, "woken from System OFF by a debugger"),
-];
 const NRF52_RESETS: &[(u32, &str)] = &[
     (0, "reset pin"),
     (1, "watchdog"),
@@ -81,6 +72,8 @@ const NRF52_RESETS: &[(u32, &str)] = &[
     (19, "woken from System OFF by NFC"),
     (20, "woken from System OFF by VBUS"),
 ];
+/// The older one's are the same up to there: it has neither NFC nor USB.
+const NRF51_RESETS: &[(u32, &str)] = NRF52_RESETS.split_at(7).0;
 const STM32F2_RESETS: &[(u32, &str)] = &[
     (25, "brown-out or power-on"),
     (26, "reset pin"),
