@@ -90,6 +90,7 @@ pub async fn run(station: &Arc<OpenStation>, job: &Job, stop: watch::Receiver<St
         woken: None,
         open: BTreeSet::new(),
         provisioning: None,
+        begins_anew: None,
         retired: None,
         found_sha256: None,
         stop,
@@ -153,6 +154,8 @@ struct Run {
     /// What was asked for and not answered.
     open: BTreeSet<ActionId>,
     provisioning: Option<(ActionId, AbortHandle)>,
+    /// For this request the board begins anew: nothing is told before it is answered, because what the board does then belongs to what follows.
+    begins_anew: Option<ActionId>,
     retired: Option<Arc<str>>,
     found_sha256: Option<Arc<str>>,
     stop: watch::Receiver<Stop>,
@@ -172,7 +175,7 @@ impl Run {
             let Some(wake) = self.trial.next_wake() else { break };
             let due = self.peer.as_ref().and_then(Peer::next_due).unwrap_or(Instant::NEVER);
             // A trial that was woken in vain waits for something to be seen.
-            let waits = self.woken != Some(wake) && self.is_told(wake);
+            let waits = self.woken != Some(wake) && self.is_told(wake) && !self.holds_back();
             tokio::select! {
                 biased;
                 // Whoever held the other end is gone: nobody will ask for a stop any more.
@@ -196,6 +199,9 @@ impl Run {
         loop {
             self.carry_out();
             let Some(wake) = self.trial.next_wake() else { return };
+            if self.holds_back() {
+                return;
+            }
             if let Some(entry) = self.seen.first_entry()
                 && (entry.key().0 <= wake || self.woken == Some(wake))
             {
@@ -214,6 +220,11 @@ impl Run {
     /// does, because whoever asks it waits no longer than it must.
     fn is_told(&self, at: Instant) -> bool {
         self.trial.is_decided() || self.told.values().all(|told| *told >= at)
+    }
+
+    /// Whether what is seen is kept until it is known when the board began anew.
+    fn holds_back(&self) -> bool {
+        self.begins_anew.is_some() && !self.trial.is_decided()
     }
 
     fn observe(&mut self, stamp: Stamp, observation: Observation) {
@@ -286,6 +297,7 @@ impl Run {
                 let result = self.renewed(*renewed);
                 self.keep(self.now(), Observation::Answered { id, result });
             }
+            News::BeginsAnew(id) => self.begins_anew = Some(id),
             News::LeftUnsafe(why) => self.retired = Some(why),
             News::Seen(stamp, Observation::Console(bytes)) => {
                 let events = self.peer.as_mut().map(|peer| peer.hear(stamp.at, &bytes)).unwrap_or_default();
@@ -299,7 +311,12 @@ impl Run {
                     self.keep(Stamp { at, ..stamp }, Observation::Cloud(event));
                 }
             }
-            News::Seen(stamp, observation) => self.keep(stamp, observation),
+            News::Seen(stamp, observation) => {
+                if let Observation::Answered { id, .. } = &observation {
+                    self.begins_anew.take_if(|asked| asked == id);
+                }
+                self.keep(stamp, observation);
+            }
         }
     }
 

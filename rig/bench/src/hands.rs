@@ -51,6 +51,8 @@ pub(crate) enum News {
     Provisioned(ActionId, Result<Ready, Unready>),
     /// The board has a new device key: the rig's own cloud is to accept it, and the answer to be given then.
     Renewed(ActionId, Box<Renewed>),
+    /// The board is about to begin anew for this request. What it does then comes after the answer, which names the instant.
+    BeginsAnew(ActionId),
     /// The station could not be made safe.
     LeftUnsafe(Arc<str>),
 }
@@ -265,6 +267,16 @@ impl Hands {
                     let _ = hands.news.send(News::Provisioned(id, ready));
                 }));
             }
+            Command::Flash { transfer, tell_at: _ } => {
+                let hands = self.clone();
+                return Some(self.begin(async move {
+                    let (stamp, result) = match hands.flash(id, &transfer).await {
+                        Ok((began_anew, achieved)) => (began_anew, Ok(achieved)),
+                        Err(error) => (hands.now(), Err(error)),
+                    };
+                    hands.tell(stamp, Observation::Answered { id, result });
+                }));
+            }
             Command::Keys { work, through } => {
                 let hands = self.clone();
                 return Some(self.begin(async move {
@@ -276,7 +288,7 @@ impl Hands {
             command => {
                 let hands = self.clone();
                 return Some(self.begin(async move {
-                    let result = hands.act(id, command).await;
+                    let result = hands.act(command).await;
                     hands.answer(id, result);
                 }));
             }
@@ -334,7 +346,7 @@ impl Hands {
         block.await.map(|_| Achieved::Done).map_err(|failure| in_words(&failure))
     }
 
-    async fn act(&self, id: ActionId, command: Command) -> Result<Achieved, CommandError> {
+    async fn act(&self, command: Command) -> Result<Achieved, CommandError> {
         let done = match command {
             Command::Supply(setting) => self.feed(setting).await.map(|()| Achieved::Done),
             Command::Send(text) => self.type_line(&text).await.map(|()| Achieved::Done),
@@ -349,10 +361,10 @@ impl Hands {
             Command::Corrupt { slot, class, part, through } => return self.corrupt(slot, class, part, through).await,
             Command::ReadSlot { slot } => return self.read_slot(slot).await,
             Command::ReadFirmware => return self.read_firmware().await,
-            Command::Flash { transfer, tell_at: _ } => return self.flash(id, &transfer).await,
             Command::Inject(injection) => return self.inject(&injection).await,
             Command::Cloud(setting) => return self.cloud(setting).await,
             Command::Provision
+            | Command::Flash { .. }
             | Command::Keys { .. }
             | Command::WatchRail { .. }
             | Command::ReadSupply { .. }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use brickproof_boards::{BoardProfile, InputLimits};
 use brickproof_firmware::{Firmware, KeyStore, Memory, PUBLISHED, ReadMemory, StoreError, private_keys_of};
-use brickproof_instruments::{Deadline, Drive, Failure, FailureKind, Kind, Output, Probe, Region};
+use brickproof_instruments::{Deadline, Drive, Failure, FailureKind, Kind, Moment, Output, Probe, Region};
 use brickproof_keys::KeySet;
 use brickproof_keys::lantern_layout::Area;
 use brickproof_units::{Current, Span, Voltage};
@@ -130,11 +130,12 @@ pub(crate) async fn write_groups(
     work.await
 }
 
-/// Lets the board begin anew: programming used its RAM.
-pub(crate) async fn restart(station: &OpenStation) -> Result<(), Failure> {
+/// Lets the board begin anew: programming used its RAM. Answers when it did.
+pub(crate) async fn restart(station: &OpenStation) -> Result<Moment, Failure> {
     let work = ask(station.probe()?, "reset the board", READING, |probe, deadline| {
-        probe.reset(deadline)?;
-        probe.detach(deadline)
+        let moment = probe.reset(deadline)?;
+        probe.detach(deadline)?;
+        Ok(moment)
     });
     work.await
 }

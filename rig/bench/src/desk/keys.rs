@@ -65,7 +65,7 @@ pub async fn write(station: &OpenStation, through: Door, keys: KeySet) -> Result
     let write = move |memory: &mut Probed<'_>| store_of(&board, None, memory)?.write_set(memory, &keys);
     let done = with_memory(station, "write the key slots", provision::WRITING_A_SLOT, write).await?;
     done.map_err(|error| answer(station, error.asked, &error.happened))?;
-    provision::restart(station).await
+    provision::restart(station).await.map(drop)
 }
 
 /// The same with the genuine server's slots, and the device key as it is.

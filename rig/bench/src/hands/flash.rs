@@ -7,10 +7,10 @@ use std::sync::PoisonError;
 use brickproof_firmware::{Firmware, KeyStore, ReadMemory as _, StoreError, pieces, which};
 use brickproof_instruments::{Failure, FailureKind};
 use brickproof_scenario::plan::{FirmwareContent, FirmwareName, Transfer};
-use brickproof_trial::{Achieved, ActionId, CommandError, Observation, Progress};
+use brickproof_trial::{Achieved, ActionId, CommandError, Observation, Progress, Stamp};
 use brickproof_units::Span;
 
-use super::{Hands, Writes, in_words};
+use super::{Hands, News, Writes, in_words};
 use crate::asking::ask;
 use crate::provision::{self, Probed};
 
@@ -19,8 +19,9 @@ const TRANSFERRING: Span = Span::secs(240);
 
 impl Hands {
     /// Writes an image sector by sector, tells before each how much is written, and reads everything back. Whatever the probe says when the board
-    /// loses its power meanwhile is the end of it: nothing is tried again.
-    pub(super) async fn flash(&self, id: ActionId, transfer: &Transfer) -> Result<Achieved, CommandError> {
+    /// loses its power meanwhile is the end of it: nothing is tried again. Answers when the board began anew, too: what it says from then on is the
+    /// new firmware's, and comes before the probe has let go.
+    pub(super) async fn flash(&self, id: ActionId, transfer: &Transfer) -> Result<(Stamp, Achieved), CommandError> {
         let words = |failure: Failure| in_words(&failure);
         if !self.is_fed() {
             return Err(
@@ -57,9 +58,14 @@ impl Hands {
             probe.detach(deadline)
         });
         written.await.map_err(words)?;
-        provision::restart(&self.station).await.map_err(words)?;
+        // Nobody listens any more once the trial is over.
+        let _ = self.news.send(News::BeginsAnew(id));
+        let began = provision::restart(&self.station).await.map_err(words)?;
+        let uncertainty = began.uncertainty + began.uncertainty;
+        // As early as it may have been: the board does nothing before.
+        let began_anew = Stamp { at: self.clock.of(began.at) - began.uncertainty, uncertainty };
         *self.keys.lock().unwrap_or_else(PoisonError::into_inner) = self.kept_as_by(&image);
-        Ok(Achieved::Flashed { bytes: total })
+        Ok((began_anew, Achieved::Flashed { bytes: total }))
     }
 
     /// How keys are kept by this firmware. What was found at the beginning stays what was found.

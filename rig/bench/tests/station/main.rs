@@ -5,6 +5,7 @@
 mod checking;
 mod desk;
 mod failing;
+mod flashing;
 mod keeping;
 mod keys;
 mod laws;

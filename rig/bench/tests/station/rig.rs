@@ -95,7 +95,11 @@ pub(crate) fn job(plan: Plan) -> Job {
 
 /// The only cell of a scenario with this firmware and these lines behind the head.
 pub(crate) fn scenario(release: &str, lines: &str) -> Plan {
-    let text = format!("scenario: A trial on the model\nboard: lantern-nrf51\nfirmware: lantern-{release}\n{lines}");
+    plan(&format!("scenario: A trial on the model\nboard: lantern-nrf51\nfirmware: lantern-{release}\n{lines}"))
+}
+
+/// The only cell of a scenario.
+pub(crate) fn plan(text: &str) -> Plan {
     let loaded = load("model.yaml", text, &Library::built_in());
     let mut cells = loaded.unwrap_or_else(|mistakes| panic!("{}", mistakes.render(110))).cells;
     assert_eq!(cells.len(), 1);

@@ -106,6 +106,10 @@ impl Plug for Bench {
     fn target(&self) -> TargetSelector {
         "nRF51822_xxAA".into()
     }
+
+    fn asks_again(&self) -> bool {
+        false
+    }
 }
 
 impl Chip {
