@@ -5,7 +5,7 @@
 use std::fmt;
 
 use brickproof_boards::LedIndex;
-use brickproof_firmware::KeyStore;
+use brickproof_firmware::{KeyStore, KeysBehind};
 use brickproof_instruments::{Capabilities, Kind, Settings};
 use brickproof_scenario::plan::{
     Cause, CloudBehaviour, CloudSetting, Condition, Door, Fault, KeyWork, Need, Plan, StepAction, SupplySetting,
@@ -13,10 +13,10 @@ use brickproof_scenario::plan::{
 };
 use brickproof_units::{Span, Voltage};
 
+use crate::bootloader;
 use crate::cut::CARRIES;
 use crate::file::{Driver, Station};
 use crate::gateway;
-use crate::slots::{self, DfuSlots};
 use crate::ways;
 
 /// Why a station cannot run a plan.
@@ -177,10 +177,10 @@ impl Found<'_> {
             StepAction::Cloud(setting) => self.cloud(line, *setting),
             StepAction::Corrupt { through, .. } => self.door(line, *through, Writes::Yes),
             StepAction::Keys { work, through } => self.keys(line, work, *through),
-            StepAction::Flash(_) => self.transfer(line),
+            StepAction::Flash(transfer) => self.transfer(line, transfer.through),
             StepAction::Fault { trigger, fault } => {
-                if let Some(Cause::Transferred { .. }) = &trigger.cause {
-                    self.transfer(line);
+                if let Some(Cause::Transferred { transfer, .. }) = &trigger.cause {
+                    self.transfer(line, transfer.through);
                 }
                 if let Some(Cause::Edge { line: name, .. }) = &trigger.cause {
                     self.watched(line, name);
@@ -194,7 +194,14 @@ impl Found<'_> {
     }
 
     /// Whether firmware can be written in the course of a trial. That there is a probe is told once.
-    fn transfer(&mut self, line: Option<usize>) {
+    fn transfer(&mut self, line: Option<usize>, through: Door) {
+        if through == Door::Dfu {
+            if self.station.instruments.contains_key(&Kind::Dfu) {
+                self.written_through_dfu(line);
+            } else {
+                self.report(line, "it has no `dfu` that firmware could be written through");
+            }
+        }
         if !KeyStore::is_known_for(&self.station.board) {
             let board = &self.station.board.name;
             self.report(
@@ -255,28 +262,23 @@ impl Found<'_> {
             Door::Probe if !has(Kind::Probe) => {
                 self.report(line, "it has no `probe` that its board's keys could be reached through");
             }
-            Door::Probe if !KeyStore::is_known_for(&self.station.board) => {
-                let board = &self.station.board.name;
-                self.report(
-                    line,
-                    format!(
-                        "a probe does not find the keys of a {board}: its profile has no key areas that the rig knows"
-                    ),
-                );
-            }
             Door::Dfu if !has(Kind::Dfu) => {
                 self.report(line, "it has no `dfu` that its board's keys could be reached through");
             }
-            Door::Dfu => {
-                if let Err(why) = DfuSlots::of(&self.station.board) {
+            _ => {
+                if let Err(why) = KeysBehind::are_known(&self.station.board, through) {
                     self.report(line, why);
                 }
-                if writes == Writes::Yes && !slots::knows_its_board(self.station) {
-                    let why = "its `dfu` has no `serial`: nothing is written to a board that may be another one";
-                    self.report(line, why);
+                if (through, writes) == (Door::Dfu, Writes::Yes) {
+                    self.written_through_dfu(line);
                 }
             }
-            Door::Probe => {}
+        }
+    }
+
+    fn written_through_dfu(&mut self, line: Option<usize>) {
+        if !bootloader::knows_its_board(self.station) {
+            self.report(line, "its `dfu` has no `serial`: nothing is written to a board that may be another one");
         }
     }
 

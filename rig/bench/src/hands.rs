@@ -3,6 +3,7 @@
 //! Boundary: from commands to instruments. Each command is a task of its own and ends in one answer; what an instrument is asked for is done
 //! in the order in which the trial asked.
 
+mod download;
 mod flash;
 pub(crate) mod keys;
 pub(crate) mod mode;
@@ -13,7 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use brickproof_firmware::{Firmware, KeyStore, StoreError};
 use brickproof_instruments::{Deadline, Failure, FailureKind, Kind, Output, Reading};
 use brickproof_keys::{KeySet, SlotContent};
-use brickproof_scenario::plan::{CloudBehaviour, CloudSetting, Fault, Plan, SupplySetting};
+use brickproof_scenario::plan::{CloudBehaviour, CloudSetting, Door, Fault, Plan, SupplySetting};
 use brickproof_trial::{
     Achieved, Action, ActionId, Command, CommandError, Injection, Observation, ShapeAchieved, Stamp,
 };
@@ -270,7 +271,11 @@ impl Hands {
             Command::Flash { transfer, tell_at: _ } => {
                 let hands = self.clone();
                 return Some(self.begin(async move {
-                    let (stamp, result) = match hands.flash(id, &transfer).await {
+                    let flashed = match transfer.through {
+                        Door::Probe => hands.flash(id, &transfer).await,
+                        Door::Dfu => hands.download(id, &transfer).await,
+                    };
+                    let (stamp, result) = match flashed {
                         Ok((began_anew, achieved)) => (began_anew, Ok(achieved)),
                         Err(error) => (hands.now(), Err(error)),
                     };
@@ -356,8 +361,6 @@ impl Hands {
                 return self.press_through_reset(&button, reset, hold).await.map(held);
             }
             Command::Enter(entry) => return self.enter(&entry).await,
-            Command::Download(download) => return self.download(&download).await,
-            Command::LeaveDfu => self.leave_dfu().await.map(|()| Achieved::Done),
             Command::Corrupt { slot, class, part, through } => return self.corrupt(slot, class, part, through).await,
             Command::ReadSlot { slot } => return self.read_slot(slot).await,
             Command::ReadFirmware => return self.read_firmware().await,

@@ -6,6 +6,7 @@
 //! `brickproof-trial`'s.
 
 mod asking;
+mod bootloader;
 pub mod check;
 mod clock;
 mod cut;
@@ -22,7 +23,6 @@ mod press;
 mod provision;
 mod register;
 mod senses;
-mod slots;
 pub mod state;
 mod station;
 pub mod ways;

@@ -37,7 +37,9 @@ fn write_board(text: &mut String, board: &BoardProfile) -> Result {
 }
 
 fn write_memory(text: &mut String, board: &BoardProfile) -> Result {
-    writeln!(text, "\nFlash\n  {}", board.flash)?;
+    let through =
+        board.flash_alternate().map_or(String::new(), |known| format!(", through alternate `{}`", known.name));
+    writeln!(text, "\nFlash\n  {}{through}", board.flash)?;
     for part in &board.parts {
         let through = part.through.as_ref().map_or(String::new(), |name| format!(", through alternate `{name}`"));
         writeln!(text, "  {:14} {} {}{through}", part.name, part.at, part.length)?;

@@ -7,7 +7,7 @@ use brickproof_yaml::decode::Decoder;
 use brickproof_yaml::tree::{Entry, Node};
 use brickproof_yaml::{Mistake, MistakeKind, Place, suggest};
 
-use crate::memory::{Address, Bytes, addresses, size, some_bytes};
+use crate::memory::{Address, Bytes, addresses, size, some_bytes, through};
 
 /// Where a key slot lies inside a key area.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,9 +63,7 @@ pub(crate) fn keys(decoder: &mut Decoder<'_>, node: &Node) -> Option<Keys> {
     let algorithm = fields.required(decoder, "algorithm");
     let algorithm = algorithm.and_then(|node| decoder.choice(node, "an algorithm", &algorithms));
     let areas = fields.get("areas").map_or(Some(Vec::new()), |node| addresses(decoder, node));
-    let through = fields.get("through").map_or(Some(None), |node| {
-        decoder.text(node, "an alternate setting of the bootloader").map(|text| Some(text.into_owned()))
-    });
+    let through = through(decoder, &fields);
     if fields.get("areas").is_none() && fields.get("through").is_none() {
         fields.missing(
             decoder,

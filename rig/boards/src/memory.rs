@@ -49,6 +49,8 @@ pub struct FlashMap {
     pub at: Address,
     /// Its sectors, in the order of their addresses; never none.
     pub sectors: Vec<Sectors>,
+    /// The bootloader's alternate setting behind which it lies, at the same addresses, if there is one.
+    pub through: Option<String>,
 }
 
 impl FlashMap {
@@ -121,7 +123,7 @@ pub struct IdentityPlace {
 }
 
 pub(crate) fn flash(decoder: &mut Decoder<'_>, node: &Node) -> Option<FlashMap> {
-    let fields = decoder.fields(node, "`flash`", &["at", "size", "page", "sectors"])?;
+    let fields = decoder.fields(node, "`flash`", &["at", "size", "page", "sectors", "through"])?;
     let at = fields.get("at").map_or(Some(Address(0)), |node| address(decoder, node));
     let sectors = match fields.get("sectors") {
         Some(node) => {
@@ -134,6 +136,7 @@ pub(crate) fn flash(decoder: &mut Decoder<'_>, node: &Node) -> Option<FlashMap> 
         }
         None => even_pages(decoder, &fields),
     };
+    let through = through(decoder, &fields);
     let (at, sectors) = (at?, sectors?);
     let size: u64 = sectors.iter().map(|it| u64::from(it.count) * u64::from(it.size.0)).sum();
     if u64::from(at.0) + size > 1 << 32 {
@@ -148,7 +151,7 @@ pub(crate) fn flash(decoder: &mut Decoder<'_>, node: &Node) -> Option<FlashMap> 
         decoder.report(whole.help("write the sectors that the microcontroller has"));
         return None;
     }
-    Some(FlashMap { at, sectors })
+    Some(FlashMap { at, sectors, through: through? })
 }
 
 fn even_pages(decoder: &mut Decoder<'_>, fields: &Fields<'_>) -> Option<Vec<Sectors>> {
@@ -189,11 +192,16 @@ pub(crate) fn part(decoder: &mut Decoder<'_>, name: &str, node: &Node) -> Option
     let fields = decoder.fields(node, "a part of memory", &["at", "length", "through"])?;
     let at = fields.required(decoder, "at").and_then(|node| address(decoder, node));
     let length = some_bytes(decoder, &fields, "length");
-    let through = match fields.get("through") {
+    let through = through(decoder, &fields);
+    Some(Part { name: name.to_owned(), at: at?, length: length?, through: through? })
+}
+
+/// The name of an alternate setting, if one is given.
+pub(crate) fn through(decoder: &mut Decoder<'_>, fields: &Fields<'_>) -> Option<Option<String>> {
+    match fields.get("through") {
         None => Some(None),
         Some(node) => decoder.text(node, "an alternate setting of the bootloader").map(|text| Some(text.into_owned())),
-    };
-    Some(Part { name: name.to_owned(), at: at?, length: length?, through: through? })
+    }
 }
 
 pub(crate) fn identity(decoder: &mut Decoder<'_>, node: &Node) -> Option<IdentityPlace> {
@@ -277,7 +285,7 @@ mod tests {
     fn uneven_sectors_add_up() {
         let sectors = [(4, 16 << 10), (1, 64 << 10), (7, 128 << 10)];
         let sectors = sectors.map(|(count, size)| Sectors { count, size: Bytes(size) }).to_vec();
-        let flash = FlashMap { at: Address(0x0800_0000), sectors };
+        let flash = FlashMap { at: Address(0x0800_0000), sectors, through: None };
         assert_eq!(flash.size(), Bytes(1 << 20));
         assert_eq!(flash.range(), 0x0800_0000..0x0810_0000);
         assert_eq!(flash.to_string(), "1MiB from 0x08000000 in sectors of 4 x 16KiB, 1 x 64KiB, 7 x 128KiB");

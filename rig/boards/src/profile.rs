@@ -105,6 +105,24 @@ impl BoardProfile {
         shown.filter_map(|status| status.look.shortest_phase()).min()
     }
 
+    /// The bootloader's alternate setting behind which its flash lies.
+    pub fn flash_alternate(&self) -> Option<&Alternate> {
+        self.alternate(self.flash.through.as_deref()?)
+    }
+
+    /// The bootloader's alternate setting behind which its keys lie: one of their own, or that of the flash that their areas are in.
+    pub fn keys_alternate(&self) -> Option<&Alternate> {
+        let keys = self.keys.as_ref()?;
+        match &keys.through {
+            Some(own) => self.alternate(own),
+            None => self.flash_alternate().filter(|_| !keys.areas.is_empty()),
+        }
+    }
+
+    fn alternate(&self, name: &str) -> Option<&Alternate> {
+        self.dfu.iter().find(|alternate| alternate.name == name)
+    }
+
     /// The place of a key slot inside an area.
     pub fn key_slot(&self, slot: Slot) -> Option<&KeySlot> {
         self.keys.as_ref()?.slot(slot)

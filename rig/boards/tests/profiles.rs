@@ -233,6 +233,7 @@ fn what_two_sections_say_of_each_other_has_to_agree() {
         "flash: { at: 0xfff00000, sectors: [4096 x 1MiB] }",
         "flash: { at: 0x0, sectors: [4096 x 1MiB] }",
         "flash: { size: 10KiB, page: 4KiB }",
+        "flash: { at: 0x08000000, size: 1MiB, page: 16KiB, through: intern }",
         "modes: { reset: 50ms, debounce: 10ms, dfu: { hold: { from: 1s, to: 2s, aim: 1995ms }, within: 1s } }",
         "modes: { reset: 50ms, debounce: 10ms, dfu: { light: dfu_mode, within: 1s } }",
         "modes: { reset: 50ms, debounce: 10ms, dfu: { request: 1, light: dfu, within: 1s } }",

@@ -5,6 +5,7 @@
 mod image;
 mod memory;
 mod ring;
+mod slots;
 mod state;
 mod store;
 mod transfer;
@@ -12,6 +13,7 @@ mod transfer;
 pub use image::{Firmware, FirmwareError, UICR};
 pub use memory::{Memory, ReadMemory};
 pub use ring::{Compared, KeyRing, Superseded, nothing_saved, written};
+pub use slots::{KeysBehind, PlainSlots};
 pub use state::{FLASH_FILE, MANIFEST, State, StateError, UICR_FILE};
 pub use store::{
     KeyStore, PUBLISHED, Published, StoreError, alternates, known_keys, private_keys, private_keys_of, told,

@@ -124,7 +124,7 @@ impl KeyStore {
     ///
     /// # Errors
     /// What the memory says.
-    pub fn provision<M: Memory>(self, memory: &mut M) -> Result<(), StoreError> {
+    pub fn provision<M: Memory + ?Sized>(self, memory: &mut M) -> Result<(), StoreError> {
         self.written_first().iter().try_for_each(|content| write(memory, content.address, &content.bytes))
     }
 
@@ -132,7 +132,7 @@ impl KeyStore {
     ///
     /// # Errors
     /// What the memory says.
-    pub fn current_area<M: ReadMemory>(self, memory: &mut M) -> Result<Area, StoreError> {
+    pub fn current_area<M: ReadMemory + ?Sized>(self, memory: &mut M) -> Result<Area, StoreError> {
         if self.store == Store::SingleCopy {
             return Ok(Area::A);
         }
@@ -144,13 +144,13 @@ impl KeyStore {
     ///
     /// # Errors
     /// What the memory says.
-    pub fn read_area<M: ReadMemory>(self, memory: &mut M, area: Area) -> Result<Vec<u8>, StoreError> {
+    pub fn read_area<M: ReadMemory + ?Sized>(self, memory: &mut M, area: Area) -> Result<Vec<u8>, StoreError> {
         let mut bytes = vec![0; lantern_layout::AREA_SIZE];
         memory.read(area.address(self.chip), &mut bytes).map_err(|error| failed("read the key area", &error))?;
         Ok(bytes)
     }
 
-    fn slot<M: ReadMemory>(self, memory: &mut M, slot: Slot) -> Result<(Area, SlotContent), StoreError> {
+    fn slot<M: ReadMemory + ?Sized>(self, memory: &mut M, slot: Slot) -> Result<(Area, SlotContent), StoreError> {
         let area = self.current_area(memory)?;
         let bytes = self.read_area(memory, area)?;
         Ok((area, slot_in(slot, &bytes)))
@@ -160,7 +160,7 @@ impl KeyStore {
     ///
     /// # Errors
     /// What the memory says.
-    pub fn read_set<M: ReadMemory>(self, memory: &mut M) -> Result<KeySet, StoreError> {
+    pub fn read_set<M: ReadMemory + ?Sized>(self, memory: &mut M) -> Result<KeySet, StoreError> {
         let area = self.current_area(memory)?;
         let bytes = self.read_area(memory, area)?;
         KeySet::read(&bytes).ok_or_else(|| failed("read the key area", &"it ends before its slots do"))
@@ -170,7 +170,7 @@ impl KeyStore {
     ///
     /// # Errors
     /// What the memory says, or that it holds something else afterwards.
-    pub fn write_set<M: Memory>(self, memory: &mut M, keys: &KeySet) -> Result<(), StoreError> {
+    pub fn write_set<M: Memory + ?Sized>(self, memory: &mut M, keys: &KeySet) -> Result<(), StoreError> {
         if let Some(other) = keys.contents().iter().find(|content| content.shape() != content.slot().shape()) {
             return Err(failed("write the key area", &format!("slot {} is of another board", other.slot())));
         }
@@ -197,7 +197,7 @@ impl KeyStore {
     ///
     /// # Errors
     /// What the memory says.
-    pub fn read_slot<M: ReadMemory>(
+    pub fn read_slot<M: ReadMemory + ?Sized>(
         self,
         memory: &mut M,
         slot: Slot,
@@ -212,7 +212,10 @@ impl KeyStore {
     ///
     /// # Errors
     /// What the memory says.
-    pub fn recognised<M: ReadMemory>(board: &BoardProfile, memory: &mut M) -> Result<Option<Self>, StoreError> {
+    pub fn recognised<M: ReadMemory + ?Sized>(
+        board: &BoardProfile,
+        memory: &mut M,
+    ) -> Result<Option<Self>, StoreError> {
         let Some(chip) = chip_with_areas_of(board) else { return Ok(None) };
         let single = Self { chip, store: Store::SingleCopy, found: None };
         let mut store = Store::SingleCopy;
@@ -228,7 +231,7 @@ impl KeyStore {
     ///
     /// # Errors
     /// What the memory says, or that this slot cannot be damaged in that way.
-    pub fn corrupt<M: Memory>(
+    pub fn corrupt<M: Memory + ?Sized>(
         self,
         memory: &mut M,
         slot: Slot,
@@ -340,7 +343,7 @@ fn area_range(chip: Chip, area: Area) -> Range<usize> {
     start..start + lantern_layout::AREA_SIZE
 }
 
-fn write<M: Memory>(memory: &mut M, address: u32, bytes: &[u8]) -> Result<(), StoreError> {
+fn write<M: Memory + ?Sized>(memory: &mut M, address: u32, bytes: &[u8]) -> Result<(), StoreError> {
     memory.write(address, bytes).map_err(|error| failed("write flash", &error))
 }
 
@@ -351,7 +354,7 @@ fn chip_with_areas_of(board: &BoardProfile) -> Option<Chip> {
     chips.into_iter().find(|chip| areas == [Area::A, Area::B].map(|area| area.address(*chip)))
 }
 
-fn failed(asked: &'static str, error: &dyn std::fmt::Display) -> StoreError {
+pub(crate) fn failed(asked: &'static str, error: &dyn std::fmt::Display) -> StoreError {
     StoreError { asked, happened: error.to_string() }
 }
 

@@ -186,7 +186,6 @@ fn achieved_value(achieved: &Achieved) -> Value {
         Achieved::Unserved { by, why, blame } => {
             json!({ "unserved": by.name(), "why": why.as_ref(), "blame": blame.to_string() })
         }
-        Achieved::CutShort { done, of, why } => json!({ "cut_short": done, "of": of, "why": why.as_ref() }),
         Achieved::Held { hold, uncertainty } => json!({ "held_ns": hold.get(), "uncertainty_ns": uncertainty.get() }),
         Achieved::Injected(shape) => json!({
             "began_ns": shape.began.as_nanos(), "uncertainty_ns": shape.uncertainty.as_nanos(), "lowest_uv": shape.lowest.get(),
@@ -206,13 +205,6 @@ fn command_in_words(command: &Command, secrets: &Secrets) -> Value {
             json!(format!("press {button} through a reset of {reset}, and for {hold} after it"))
         }
         Command::Enter(entry) => json!(format!("enter {}", entry.mode)),
-        Command::Download(it) => json!(format!(
-            "write {} bytes at {:#010x} of alternate setting {}",
-            it.bytes.len(),
-            it.address,
-            it.alternate
-        )),
-        Command::LeaveDfu => json!("leave the bootloader"),
         Command::Cloud(setting) => json!(setting.to_string()),
         Command::Corrupt { slot, class, part, through } => {
             let part = part.map(|part| format!(" in its {part} part")).unwrap_or_default();
@@ -221,9 +213,9 @@ fn command_in_words(command: &Command, secrets: &Secrets) -> Value {
         Command::Keys { work, through } => json!(format!("{work}, through {}", through.name())),
         Command::ReadSlot { slot } => json!(format!("read slot {slot}")),
         Command::ReadFirmware => json!("read the firmware"),
-        Command::Flash { transfer, tell_at: None } => json!(format!("flash {}", transfer.image.0)),
-        Command::Flash { transfer, tell_at: Some(at) } => {
-            json!(format!("flash {}, and tell at {at}", transfer.image.0))
+        Command::Flash { transfer, tell_at } => {
+            let tell = tell_at.map(|at| format!(", and tell at {at}")).unwrap_or_default();
+            json!(format!("flash {}, through {}{tell}", transfer.image.0, transfer.through.name()))
         }
         Command::Inject(injection) => json!({ "inject": fault_kind(&injection.fault), "asked": asked(injection) }),
         Command::WatchRail { minimum } => json!(format!("watch whether the rail passes {minimum}")),

@@ -9,7 +9,7 @@ use brickproof_yaml::tree::{Entry, Node};
 use brickproof_yaml::{Mistake, MistakeKind};
 
 use crate::condition;
-use crate::plan::{Cause, Edge, Fault, Transfer, Trigger};
+use crate::plan::{Cause, Edge, Fault, Trigger};
 use crate::reader::Reader;
 use brickproof_boards::Rail;
 
@@ -62,10 +62,9 @@ impl Reader<'_, '_> {
             let needless = Mistake::new(MistakeKind::Misplaced, within.key_place, message);
             self.decoder.report(needless.help(format!("remove it: the rig waits {TRANSFERRING} at the most")));
         }
-        let image = self.image(&flash.value);
+        let transfer = self.transfer(&flash.value);
         let at = fields.required(&mut self.decoder, "at").and_then(|node| self.progress(node));
-        let transfer = Transfer { image: image? };
-        Some(Awaited { cause: Cause::Transferred { transfer, at: at? }, within: TRANSFERRING })
+        Some(Awaited { cause: Cause::Transferred { transfer: transfer?, at: at? }, within: TRANSFERRING })
     }
 
     fn progress(&mut self, node: &Node) -> Option<Ratio> {

@@ -30,7 +30,7 @@ impl Reader<'_, '_> {
             self.decoder.report(whole.help("`part` goes with `one_bit_set` and `one_bit_cleared`"));
             return None;
         }
-        let through = self.door(&fields);
+        let through = self.door_to_keys(&fields);
         Some(StepAction::Corrupt { slot: slot?, class: class?, part: part?, through: through? })
     }
 
@@ -51,7 +51,7 @@ impl Reader<'_, '_> {
             self.decoder.report(two.help("write a step for each"));
             return None;
         }
-        let through = self.door(&fields);
+        let through = self.door_to_keys(&fields);
         let body = &entry.value;
         if room == Room::Cleanup && !matches!(work, "load" | "server") {
             let misplaced = Mistake::new(
@@ -122,11 +122,11 @@ impl Reader<'_, '_> {
     }
 
     /// Through what the slots are reached; a door that leads nowhere is a mistake.
-    fn door(&mut self, fields: &Fields<'_>) -> Option<Door> {
+    fn door_to_keys(&mut self, fields: &Fields<'_>) -> Option<Door> {
         let Some(node) = fields.get("through") else { return Some(Door::usual(self.board?)) };
-        let door = self.decoder.choice(node, "a way to the keys", &Door::ALL.map(|door| (door.name(), door)))?;
+        let door = self.door(node)?;
         let board = self.board?;
-        if board.keys.as_ref().is_some_and(|keys| !door.leads_to(keys)) {
+        if board.keys.is_some() && !door.leads_to_keys(board) {
             let why = match door {
                 Door::Probe => "its profile names no address of a key area",
                 Door::Dfu => "its profile names no alternate setting with them",

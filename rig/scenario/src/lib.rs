@@ -6,9 +6,11 @@
 //!
 //! The words of the language stand in `scenarios/README.md`; the shipped scenarios are its examples.
 
+mod bootloader;
 mod condition;
 mod explain;
 mod fault;
+mod flash;
 mod keys;
 mod knob;
 mod library;

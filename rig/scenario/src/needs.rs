@@ -32,7 +32,7 @@ pub(crate) fn of(
     needs.met
 }
 
-/// What it takes to reach the slots through that door.
+/// What it takes to reach a board's memory through that door.
 const fn reached(through: Door) -> Need {
     match through {
         Door::Probe => Need::Probe,
@@ -60,7 +60,7 @@ impl Needs {
             StepAction::Corrupt { through, .. } | StepAction::Keys { work: _, through } => {
                 self.met.extend([reached(*through)]);
             }
-            StepAction::Flash(_) => self.met.extend([Need::Probe]),
+            StepAction::Flash(transfer) => self.met.extend([reached(transfer.through)]),
             StepAction::Wait(_) => {}
             StepAction::Expect(expectation) => self.condition(&expectation.condition),
             StepAction::Never { condition, .. } => self.condition(condition),
@@ -68,7 +68,7 @@ impl Needs {
                 match &trigger.cause {
                     Some(Cause::Seen(condition)) => self.condition(condition),
                     Some(Cause::Edge { .. }) => self.met.extend([Need::Lines]),
-                    Some(Cause::Transferred { .. }) => self.met.extend([Need::Probe]),
+                    Some(Cause::Transferred { transfer, .. }) => self.met.extend([reached(transfer.through)]),
                     None => {}
                 }
                 self.met.insert(match fault {

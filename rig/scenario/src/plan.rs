@@ -246,10 +246,10 @@ pub enum StepAction {
     Measure(Measurement),
 }
 
-/// Through what a board's key slots are reached.
+/// Through what a board's memory is reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Door {
-    /// A probe, by their addresses.
+    /// A probe, by addresses.
     Probe,
     /// The board's own bootloader, by the alternate setting that its profile names. The board must be in it.
     Dfu,
@@ -267,22 +267,26 @@ impl Door {
         }
     }
 
-    /// Whether the slots of a board can be found through it.
-    pub fn leads_to(self, keys: &brickproof_boards::Keys) -> bool {
+    /// Whether the keys of a board can be found through it.
+    pub fn leads_to_keys(self, board: &BoardProfile) -> bool {
         match self {
-            Self::Probe => !keys.areas.is_empty(),
-            Self::Dfu => keys.through.is_some(),
+            Self::Probe => board.keys.as_ref().is_some_and(|keys| !keys.areas.is_empty()),
+            Self::Dfu => board.keys_alternate().is_some(),
         }
     }
 
-    /// The one that is taken where nothing is said: the probe, if it can find them. A board without keys has nothing behind it either way.
-    pub fn usual(board: &BoardProfile) -> Self {
-        let keys = board.keys.as_ref();
-        if keys.is_some_and(|keys| !Self::Probe.leads_to(keys) && Self::Dfu.leads_to(keys)) {
-            Self::Dfu
-        } else {
-            Self::Probe
+    /// Whether the firmware of a board can be written through it.
+    pub fn leads_to_firmware(self, board: &BoardProfile) -> bool {
+        match self {
+            Self::Probe => true,
+            Self::Dfu => board.flash_alternate().is_some(),
         }
+    }
+
+    /// The one through which keys are reached where nothing is said: the probe, if it can find them. A board without keys has nothing behind it
+    /// either way.
+    pub fn usual(board: &BoardProfile) -> Self {
+        if !Self::Probe.leads_to_keys(board) && Self::Dfu.leads_to_keys(board) { Self::Dfu } else { Self::Probe }
     }
 }
 
@@ -397,11 +401,13 @@ impl UsbPresence {
     }
 }
 
-/// Firmware on its way to the board, through the probe.
+/// Firmware on its way to the board.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Transfer {
     /// Which.
     pub image: FirmwareName,
+    /// Through what.
+    pub through: Door,
 }
 
 impl StepAction {

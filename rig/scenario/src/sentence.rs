@@ -11,8 +11,8 @@ use brickproof_boards::Held;
 
 use crate::plan::{
     ButtonEntry, Cause, CellCondition, CloudBehaviour, CloudSetting, Condition, Door, Edge, Entry, Fault,
-    FirmwareContent, Identity, KeyWork, Level, Measurand, Need, SlotContent, StepAction, SupplySetting, Trigger,
-    UsbPresence, Way,
+    FirmwareContent, Identity, KeyWork, Level, Measurand, Need, SlotContent, StepAction, SupplySetting, Transfer,
+    Trigger, UsbPresence, Way,
 };
 
 /// A step as a sentence.
@@ -36,7 +36,7 @@ fn do_it(action: &StepAction) -> String {
             format!("corrupt the {} slot: {}{part}{}", slot.name(), class.name(), way(*through))
         }
         StepAction::Keys { work, through } => format!("{work}{}", way(*through)),
-        StepAction::Flash(transfer) => format!("flash {} through the probe", transfer.image.0),
+        StepAction::Flash(Transfer { image, through }) => format!("flash {} through {}", image.0, door(*through)),
         StepAction::Wait(span) => format!("wait {span}"),
         StepAction::Expect(expectation) => {
             let deadline =
@@ -47,6 +47,13 @@ fn do_it(action: &StepAction) -> String {
         StepAction::Never { condition, during } => format!("for {during}, never {}", sight(condition)),
         StepAction::Fault { trigger, fault } => format!("{}, {}", when(trigger), self::fault(fault)),
         StepAction::Measure(measurement) => format!("measure `{}`: {}", measurement.name, measurand(&measurement.what)),
+    }
+}
+
+fn door(through: Door) -> &'static str {
+    match through {
+        Door::Probe => "the probe",
+        Door::Dfu => "DFU",
     }
 }
 
@@ -234,7 +241,9 @@ fn cause(cause: &Cause) -> String {
         Cause::Seen(condition) => happens(condition),
         Cause::Edge { line, edge: Edge::Rising } => format!("line {line} rises"),
         Cause::Edge { line, edge: Edge::Falling } => format!("line {line} falls"),
-        Cause::Transferred { transfer, at } => format!("{at} of {} is written through the probe", transfer.image.0),
+        Cause::Transferred { transfer: Transfer { image, through }, at } => {
+            format!("{at} of {} is written through {}", image.0, door(*through))
+        }
     }
 }
 
@@ -283,7 +292,7 @@ pub(crate) fn need(need: Need, board: &BoardProfile) -> String {
         Need::Console => "the serial console",
         Need::Light(led) => return format!("a colour sensor on {}", light(led, board)),
         Need::Probe => "a probe that reads and writes flash",
-        Need::Dfu => "DFU, and the board in its bootloader when its keys are read or written",
+        Need::Dfu => "DFU, and the board in its bootloader when something is read or written through it",
         Need::Usb => "the board's USB, to be seen coming and going",
         Need::Entry => "a way into a mode: RESET and MODE, the board's own serial port, or its USB",
         Need::Cloud => "a cloud peer that can be told how to behave",

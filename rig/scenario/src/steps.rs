@@ -7,14 +7,14 @@ use brickproof_units::{Charge, Ratio, Span, Voltage};
 use brickproof_yaml::decode::Fields;
 use brickproof_yaml::suggest;
 use brickproof_yaml::tree::{Entry, Node, Value};
-use brickproof_yaml::{Mistake, MistakeKind};
+use brickproof_yaml::{Mistake, MistakeKind, Place};
 
+use crate::bootloader;
 use crate::condition;
 use crate::fault;
 use crate::modes::Entered;
 use crate::plan::{
-    CellCondition, CloudBehaviour, CloudSetting, Measurand, Measurement, Step, StepAction, SupplySetting, Transfer,
-    Watch,
+    CellCondition, CloudBehaviour, CloudSetting, Measurand, Measurement, Step, StepAction, SupplySetting, Watch,
 };
 use crate::reader::Reader;
 use crate::sentence;
@@ -52,7 +52,8 @@ struct Written<'t> {
 
 /// An action and where it stands; its number comes when all are known.
 struct Placed {
-    line: usize,
+    /// Of its verb.
+    place: Place,
     /// `round 2 of 5`, for each repetition around it, the outermost first.
     rounds: Vec<String>,
     /// What a reader has to know of it besides.
@@ -64,12 +65,16 @@ impl Reader<'_, '_> {
     /// The steps of a list, numbered, repetitions written out.
     pub(crate) fn steps(&mut self, node: &Node, room: Room) -> Option<Vec<Step>> {
         let placed = self.placed_steps(node, room)?;
+        if let (Room::Steps, Some(board)) = (room, self.board) {
+            bootloader::check(&mut self.decoder, board, placed.iter().map(|it| (it.place, &it.action)));
+        }
         let numbered = placed.into_iter().enumerate().map(|(position, placed)| {
             let mut text = sentence::action(&placed.action);
             for aside in placed.aside.iter().chain(&placed.rounds) {
                 text.push_str(&format!(" ({aside})"));
             }
-            Step { index: position + 1, line: placed.line, text, action: placed.action }
+            let line = self.lines.line(placed.place.start);
+            Step { index: position + 1, line, text, action: placed.action }
         });
         Some(numbered.collect())
     }
@@ -95,9 +100,9 @@ impl Reader<'_, '_> {
         let keys = self.decoder.keys(&entries, "a step", &VERBS);
         let step = Written { node, parts: keys.into_iter().zip(entries).collect() };
         let (verb, entry) = self.verb(&step, room)?;
-        let line = self.lines.line(entry.key_place.start);
+        let place = entry.key_place;
         let one =
-            |action: Option<StepAction>| Some(vec![Placed { line, rounds: Vec::new(), aside: None, action: action? }]);
+            |action: Option<StepAction>| Some(vec![Placed { place, rounds: Vec::new(), aside: None, action: action? }]);
         let body = &entry.value;
         match verb {
             "supply" => one(self.supply(body).map(StepAction::Supply)),
@@ -106,13 +111,13 @@ impl Reader<'_, '_> {
             "press" => one(self.press(body)),
             "enter" => {
                 let Entered { actions, aside } = self.enter(body)?;
-                let placed = |action| Placed { line, rounds: Vec::new(), aside: aside.clone(), action };
+                let placed = |action| Placed { place, rounds: Vec::new(), aside: aside.clone(), action };
                 Some(actions.into_iter().map(placed).collect())
             }
             "cloud" => one(self.cloud(body).map(StepAction::Cloud)),
             "corrupt" => one(self.corrupt(body)),
             "keys" => one(self.keys(body, room)),
-            "flash" => one(self.image(body).map(|image| StepAction::Flash(Transfer { image }))),
+            "flash" => one(self.transfer(body).map(StepAction::Flash)),
             "wait" => one(self.decoder.duration(body).map(StepAction::Wait)),
             "expect" => one(self.expectation(body).map(StepAction::Expect)),
             "never" => one(self.never(body)),
@@ -449,6 +454,6 @@ impl Reader<'_, '_> {
 impl Placed {
     fn in_round(&self, name: &str) -> Self {
         let rounds = std::iter::once(name.to_owned()).chain(self.rounds.iter().cloned()).collect();
-        Self { line: self.line, rounds, aside: self.aside.clone(), action: self.action.clone() }
+        Self { place: self.place, rounds, aside: self.aside.clone(), action: self.action.clone() }
     }
 }

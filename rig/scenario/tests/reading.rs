@@ -617,17 +617,25 @@ fn key_work_is_read_and_said_aloud() {
             "give the board a new identity, and have the cloud accept it in place of the old one",
         ]
     );
-    assert_eq!(texts("photon", "  - keys: { save: before }\n"), ["save the keys as `before`, through DFU"]);
-    let corrupt = "  - corrupt: { slot: server_public, class: one_bit_set, part: header }\n";
-    let part = texts("photon", corrupt);
-    assert_eq!(part, ["corrupt the server_public slot: one_bit_set in its header part, through DFU"]);
+    let on_a_photon = texts(
+        "photon",
+        "  - enter: dfu\n  - keys: { save: before }\n  - corrupt: { slot: server_public, class: one_bit_set, part: header }\n",
+    );
+    assert_eq!(
+        on_a_photon[2..],
+        [
+            "save the keys as `before`, through DFU",
+            "corrupt the server_public slot: one_bit_set in its header part, through DFU"
+        ]
+    );
 }
 
 #[test]
 fn keys_are_reached_through_what_the_profile_names() {
     let needs = |board: &str, step: &str| {
-        let text = with_steps(&format!("  - {step}\n")).replace("lantern-nrf51\n", &format!("{board}\n"));
-        read(&text).cells.remove(0).needs.into_iter().collect::<Vec<_>>()
+        let first = if board == "argon" { "  - expect: { usb: dfu, within: 5s }\n" } else { "" };
+        let text = with_steps(&format!("{first}  - {step}\n")).replace("lantern-nrf51\n", &format!("{board}\n"));
+        read(&text).cells.remove(0).needs.into_iter().filter(|need| *need != Need::Usb).collect::<Vec<_>>()
     };
     for step in [
         "keys: { save: a }",
@@ -641,9 +649,133 @@ fn keys_are_reached_through_what_the_profile_names() {
         let text = with_steps(&format!("  - {step}\n")).replace("lantern-nrf51\n", &format!("{board}\n"));
         mistakes(&text).mistakes().iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
     };
+    let in_dfu = "expect: { usb: dfu, within: 5s }\n  - keys: { save: a, through: dfu }";
+    assert_eq!(needs("lantern-nrf52840", in_dfu), [Need::Dfu], "its areas lie in the flash that its bootloader shows");
     let through_probe = "keys: { save: a, through: probe }";
     assert_eq!(refused("photon", through_probe), "the keys of `photon` cannot be found through `probe`");
     assert_eq!(refused("microbit", "keys: { save: a }"), "the board `microbit` has no keys");
+}
+
+#[test]
+fn firmware_is_written_through_the_probe_or_the_bootloader() {
+    let on = |steps: &str| with_steps(steps).replace("lantern-nrf51\n", "lantern-nrf52840\n");
+    let steps = concat!(
+        "  - flash: lantern-heal-full\n",
+        "  - flash: { image: lantern-heal-full, through: probe }\n",
+        "  - enter: { mode: dfu, by: buttons }\n",
+        "  - flash: { image: lantern-heal-full, through: dfu }\n",
+        "  - enter: { mode: dfu, by: buttons }\n",
+        "  - on: { flash: { image: lantern-no-heal, through: dfu }, at: 40% }\n",
+        "    fault: { power_cut: { after: 2ms, hold: 200ms } }\n"
+    );
+    let plan = read(&on(steps)).cells.remove(0);
+    assert_eq!(plan.steps[0].action, plan.steps[1].action, "the probe is meant where nothing is said");
+    let texts: Vec<&str> = plan.steps.iter().map(|step| step.text.as_str()).collect();
+    let [probe, _, _, _, dfu, _, _, struck] = texts[..] else { panic!("{texts:?}") };
+    assert_eq!(probe, "flash lantern-heal-full through the probe");
+    assert_eq!(dfu, "flash lantern-heal-full through DFU");
+    assert_eq!(struck, "2ms after 40% of lantern-no-heal is written through DFU, cut the power for 200ms");
+    assert!(plan.needs.contains(&Need::Dfu) && plan.needs.contains(&Need::Probe), "{:?}", plan.needs);
+    let only_dfu = on(&steps.lines().skip(2).map(|line| format!("{line}\n")).collect::<String>());
+    let needs = read(&only_dfu).cells.remove(0).needs;
+    assert!(needs.contains(&Need::Dfu) && !needs.contains(&Need::Probe), "{needs:?}");
+
+    let turned = brickproof_scenario::Setting::parse("fault.at", "70%").unwrap();
+    let turned = plan.turned(&[turned]).unwrap();
+    assert!(turned.steps[7].text.contains("70% of lantern-no-heal is written through DFU"), "{}", turned.steps[7].text);
+    assert_eq!(turned.needs, plan.needs);
+}
+
+#[test]
+fn a_board_without_a_bootloader_that_shows_its_flash_takes_no_firmware_through_it() {
+    for board in ["lantern-nrf51", "photon"] {
+        let steps = "  - flash: { image: lantern-heal-full, through: dfu }\n";
+        let found = mistakes(with_steps(steps).replace("lantern-nrf51\n", &format!("{board}\n")));
+        let [found] = found.mistakes() else { panic!("one mistake: {}", found.render(110)) };
+        let told = (found.line(), found.column(), found.to_string());
+        assert_eq!(told, (5, 49, format!("the firmware of `{board}` cannot be written through `dfu`")));
+        assert_eq!(found.suggestion(), Some("its profile names no alternate setting with its flash"));
+    }
+    let text = with_steps("  - flash: { image: lantern-heal-full, through: jtag }\n  - flash: { through: probe }\n");
+    assert_eq!(kinds(&text), [MistakeKind::UnknownValue, MistakeKind::MissingKey]);
+}
+
+/// Where a file of these steps says that the board is not in its bootloader, by the line of each step, counted from 1.
+fn out_of_reach(board: &str, steps: &[&str]) -> Vec<usize> {
+    let steps: String = steps.iter().map(|step| format!("  - {step}\n")).collect();
+    match load("t.yaml", with_steps(&steps).replace("lantern-nrf51\n", &format!("{board}\n")), &Library::built_in()) {
+        Ok(_) => Vec::new(),
+        Err(found) => {
+            let away =
+                |it: &&brickproof_scenario::Mistake| it.to_string().ends_with("the board is not in its bootloader");
+            assert_eq!(found.mistakes().iter().filter(away).count(), found.mistakes().len(), "{}", found.render(110));
+            found.mistakes().iter().map(|it| it.line() - 4).collect()
+        }
+    }
+}
+
+#[test]
+fn what_goes_through_the_bootloader_comes_after_a_step_that_brings_the_board_there() {
+    const FLASH: &str = "flash: { image: lantern-heal-full, through: dfu }";
+    const SAVE: &str = "keys: { save: a, through: dfu }";
+    const ENTER: &str = "enter: dfu";
+    let lantern = |steps: &[&str]| out_of_reach("lantern-nrf52840", steps);
+    assert_eq!(lantern(&[FLASH]), [1]);
+    assert_eq!(lantern(&[SAVE, "corrupt: { slot: server_public, class: blank, through: dfu }"]), [1, 2]);
+    assert_eq!(lantern(&[ENTER, SAVE, SAVE, FLASH]), [0; 0]);
+    // It starts what was written.
+    assert_eq!(lantern(&[ENTER, FLASH, SAVE]), [3]);
+    let struck =
+        "on: { flash: { image: lantern-heal-full, through: dfu }, at: 40% }\n    fault: { power_cut: { hold: 1s } }";
+    assert_eq!(lantern(&[struck]), [1]);
+    assert_eq!(lantern(&[ENTER, struck, FLASH]), [4]);
+    for out in [
+        "reset: pin",
+        "supply: off",
+        "enter: { mode: safe, by: request }",
+        "expect: { usb: normal, within: 5s }",
+        "press: { button: mode, for: 1500ms, through: reset }",
+        "flash: lantern-heal-full",
+        "fault: { power_cut: { hold: 1s } }",
+        "fault: { brown_out: { rail: 3V3, floor: 1V, fall: 50us/V, hold: 1s } }",
+        "corrupt: { slot: server_public, class: blank }",
+        "keys: { server: genuine }",
+    ] {
+        assert_eq!(lantern(&[ENTER, out, FLASH]), [3], "{out}");
+    }
+    for stays in [
+        "supply: { usb: 5V }",
+        "wait: 1s",
+        "cloud: silent",
+        "press: { button: mode, for: 100ms }",
+        "keys: { save: b }",
+        "fault: { load_step: { current: 100mA, hold: 1s } }",
+        "expect: { console: any, within: 1s }",
+    ] {
+        assert_eq!(lantern(&[ENTER, stays, FLASH]), [0; 0], "{stays}");
+    }
+    for enters in [
+        "enter: { mode: dfu, by: baud }",
+        "expect: { usb: dfu, within: 5s }",
+        "press: { button: mode, for: 4s, through: reset }",
+    ] {
+        assert_eq!(lantern(&[enters, FLASH]), [0; 0], "{enters}");
+    }
+    // Wherever nothing else is said, a Photon's slots are read through its bootloader.
+    assert_eq!(out_of_reach("photon", &["expect: { slot: server_public, is: old }"]), [1]);
+    assert_eq!(out_of_reach("photon", &[ENTER, "expect: { slot: server_public, is: old }"]), [0; 0]);
+    assert_eq!(out_of_reach("photon", &["supply: { usb: 5V }\ncleanup:\n  - keys: { server: genuine }"]), [0; 0]);
+}
+
+#[test]
+fn a_round_that_leaves_the_bootloader_does_not_begin_in_it() {
+    let steps = concat!(
+        "  - enter: dfu\n",
+        "  - repeat: { times: 3, steps: [{ flash: { image: lantern-heal-full, through: dfu } }] }\n"
+    );
+    let found = mistakes(with_steps(steps).replace("lantern-nrf51\n", "lantern-nrf52840\n"));
+    assert_eq!(found.mistakes().len(), 1, "{}", found.render(110));
+    insta::assert_snapshot!(found.render(110));
 }
 
 #[test]

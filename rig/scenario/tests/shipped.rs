@@ -83,9 +83,12 @@ fn every_shipped_scenario_is_without_mistakes() {
     scenarios/particle/hypotheses/udp-wrong-server.yaml: 1 cells of 10 steps
     scenarios/particle/photon-battery-died.yaml: 2 cells of 14 steps
     scenarios/transitions/cut-and-flashed-again.yaml: 18 cells of 9 steps
+    scenarios/transitions/cut-in-its-bootloader.yaml: 12 cells of 13 steps
     scenarios/transitions/cut.yaml: 5 cells of 6 steps
     scenarios/transitions/damaged-after-the-upgrade.yaml: 3 cells of 7 steps
+    scenarios/transitions/rescued-through-its-bootloader.yaml: 4 cells of 20 steps
     scenarios/transitions/rotated-then-downgraded.yaml: 3 cells of 8 steps
+    scenarios/transitions/there-and-back-through-dfu.yaml: 12 cells of 19 steps
     scenarios/transitions/there-and-back.yaml: 24 cells of 13 steps
     ");
 }

@@ -4,12 +4,12 @@
 
 use std::ops::{Deref, DerefMut};
 
-use brickproof_firmware::{Firmware, Memory, ReadMemory, StoreError, UICR};
+use brickproof_firmware::{Firmware, Memory, Piece, ReadMemory, StoreError, UICR};
 use brickproof_keys::lantern_layout;
 use brickproof_trial::CommandError;
 use brickproof_virtual_board::board::{Board, BoardConfig};
 use brickproof_virtual_board::chip::Chip;
-use brickproof_virtual_board::flash::OutsideFlash;
+use brickproof_virtual_board::flash::{Flash, OutsideFlash};
 
 pub(crate) const PROBE: &str = "the probe";
 
@@ -49,6 +49,37 @@ impl Memory for WhatDiffers<'_> {
     }
 }
 
+/// What somebody would write, put down before it is done: the memory is read as if it had been.
+pub(crate) struct Planned {
+    flash: Flash,
+    /// What was written, in its order.
+    pub(crate) pieces: Vec<Piece>,
+    /// So many bytes were read.
+    pub(crate) read: usize,
+}
+
+impl Planned {
+    pub(crate) fn on(board: &Board) -> Self {
+        Self { flash: board.flash().clone(), pieces: Vec::new(), read: 0 }
+    }
+}
+
+impl ReadMemory for Planned {
+    type Error = OutsideFlash;
+
+    fn read(&mut self, address: u32, into: &mut [u8]) -> Result<(), OutsideFlash> {
+        self.read += into.len();
+        self.flash.read_raw(address, into)
+    }
+}
+
+impl Memory for Planned {
+    fn write(&mut self, address: u32, bytes: &[u8]) -> Result<(), OutsideFlash> {
+        self.pieces.push(Piece { address, bytes: bytes.to_vec() });
+        self.flash.write_raw(address, bytes)
+    }
+}
+
 /// A board as `config` says, with this firmware and its user configuration programmed.
 ///
 /// # Errors
@@ -71,11 +102,6 @@ pub(crate) const fn layout(chip: Chip) -> lantern_layout::Chip {
 /// As a station reports it.
 pub(crate) fn failed(error: StoreError) -> CommandError {
     CommandError::Failed { instrument: PROBE.into(), asked: error.asked.into(), happened: error.happened.into() }
-}
-
-/// A virtual board has no bootloader that answers on USB.
-pub(crate) fn no_bootloader() -> CommandError {
-    CommandError::Unsupported { instrument: "the virtual board".into(), asked: "reach its keys through DFU".into() }
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 //! Boundary: it does what it is asked and reports what it sees, each thing at its instant; it decides nothing. Whatever it has to do
 //! later stands in its agenda, in the order in which it was put there.
 
-mod download;
+mod bootloader;
 mod keys;
 mod story;
 mod transfer;
@@ -39,10 +39,11 @@ pub use story::Story;
 use crate::board::config_of;
 use crate::cuts::cells_of;
 use crate::lamp::Lamp;
-use crate::memory::{InFlash, WhatDiffers, board_with, failed, no_bootloader};
+use crate::memory::{InFlash, WhatDiffers, board_with, failed};
 use crate::sensor;
 
-use download::Downloading;
+use bootloader::Session;
+use keys::KeysThere;
 use usb::{Asking, Host};
 
 /// How often a board whose source was unplugged is looked at until it is dark.
@@ -107,8 +108,8 @@ enum Due {
     AskForMode(Box<Asking>),
     /// Whether the firmware has served what it was asked.
     LookWhetherServed(Box<Asking>),
-    /// A download goes on.
-    GoOn(Box<Downloading>),
+    /// Something that is done through the bootloader goes on.
+    ThroughDfu(Box<Session>),
     Transfer,
 }
 
@@ -326,14 +327,9 @@ impl World {
                 Ok(()) => return,
                 Err(error) => Err(error),
             },
-            Command::Download(download) => return self.download(id, &download),
-            Command::LeaveDfu => self.leave_dfu(),
             Command::Cloud(setting) => {
                 self.set_cloud(setting);
                 Ok(Achieved::Done)
-            }
-            Command::Corrupt { through: Door::Dfu, .. } | Command::Keys { through: Door::Dfu, .. } => {
-                Err(no_bootloader())
             }
             Command::Corrupt { slot, class, part, through: Door::Probe } => {
                 self.leave_to_the_whole_seed();
@@ -341,9 +337,13 @@ impl World {
                 self.store.corrupt(memory, slot, class, part, self.seed).map(Achieved::Changed).map_err(failed)
             }
             Command::Keys { work, through: Door::Probe } => self.work_on_keys(&work),
+            Command::Corrupt { slot, class, part, through: Door::Dfu } => {
+                return self.through_dfu(id, KeysThere::Corrupt { slot, class, part });
+            }
+            Command::Keys { work, through: Door::Dfu } => return self.through_dfu(id, KeysThere::Work(work)),
             Command::ReadSlot { slot } => self.read_slot(slot),
             Command::ReadFirmware => self.read_firmware(),
-            Command::Flash { transfer, tell_at } => match self.begin_transfer(id, &transfer.image, tell_at) {
+            Command::Flash { transfer, tell_at } => match self.begin_transfer(id, &transfer, tell_at) {
                 Ok(()) => return,
                 Err(error) => Err(error),
             },
@@ -610,7 +610,7 @@ impl World {
             Due::Enumerated { edge } => self.enumerated(edge),
             Due::AskForMode(asking) => self.ask_for_mode(asking),
             Due::LookWhetherServed(asking) => self.look_whether_served(asking),
-            Due::GoOn(downloading) => self.go_on(downloading),
+            Due::ThroughDfu(session) => self.go_on_through_dfu(session),
             Due::LookWhetherDark { id, unplugged } => self.look_whether_dark(id, unplugged),
             Due::Transfer => self.go_on_with_transfer(),
             Due::SupplyReading => {

@@ -1,5 +1,5 @@
-//! Keys as a person with a probe handles them, on the machine code that lives by them: saved, written back, renewed, and never so that the
-//! board is locked out.
+//! Keys as a person handles them with a probe, or through the board's bootloader, on the machine code that lives by them: saved, written back,
+//! renewed, and never so that the board is locked out.
 
 use brickproof_scenario::plan::Plan;
 use brickproof_trial::{Achieved, Happening, Trial, VerdictKind};
@@ -16,6 +16,19 @@ fn plan(release: &str, body: &str) -> Plan {
     let text = format!("scenario: T\nboard: lantern-nrf52840\nfirmware: lantern-{release}\n{body}");
     let [plan] = <[Plan; 1]>::try_from(cells_of("t.yaml", &text)).expect("one cell");
     plan
+}
+
+/// The ways to the keys.
+const DOORS: [&str; 2] = ["probe", "dfu"];
+
+/// Steps that go one of the ways: what it takes to come to the keys stands for `- REACH`, what is said of the way for `WAY`, and what ends it for
+/// `- LEAVE`. A board on which a probe works may have no power.
+fn by(door: &str, body: &str) -> String {
+    let (reach, leave) = match door {
+        "dfu" => ("- supply: { usb: 5V }\n  - enter: { mode: dfu, by: buttons }", "- supply: off\n  - wait: 1s"),
+        _ => ("- wait: 1ms", "- wait: 1ms"),
+    };
+    body.replace("- REACH", reach).replace("- LEAVE", leave).replace("WAY", &format!("through: {door}"))
 }
 
 fn run(release: &str, body: &str, seed: u64) -> Trial {
@@ -41,50 +54,56 @@ fn answers(trial: &Trial) -> Vec<Achieved> {
 #[test]
 fn a_board_with_dead_keys_lives_on_under_another_identity() {
     let body = "steps:
-  - keys: { save: before }
-  - corrupt: { slot: device_private, class: zeroed }
-  - corrupt: { slot: server_public, class: torn_tail }
+  - REACH
+  - keys: { save: before, WAY }
+  - corrupt: { slot: device_private, class: zeroed, WAY }
+  - corrupt: { slot: server_public, class: torn_tail, WAY }
+  - LEAVE
   - supply: { usb: 5V }
   - never: { light: cloud_connected, for: 10s }
-  - keys: { doctor: new_identity }
-  - keys: { server: genuine }
+  - REACH
+  - keys: { doctor: new_identity, WAY }
+  - keys: { server: genuine, WAY }
+  - supply: { usb: 5V }
   - reset: pin
   - expect: { light: cloud_connected, within: 60s, holds: 8s }
   - expect: { identity: renewed }
   - expect: { slot: device_private, is: new }
   - expect: { slot: server_public, is: old }
-  - keys: { save: after }
-  - keys: { verify: after }
-  - keys: { load: after }
+  - REACH
+  - keys: { save: after, WAY }
+  - keys: { verify: after, WAY }
+  - keys: { load: after, WAY }
 cleanup:
-  - keys: { load: before }
+  - keys: { load: before, WAY }
 ";
     // heal-full goes by its other copy and needs no doctor.
-    for release in &RELEASES[..2] {
-        let trial = run(release, body, 3);
-        assert_eq!(verdict(&trial), "passed: ", "{release}");
+    for (door, release) in DOORS.iter().flat_map(|door| RELEASES[..2].iter().map(move |release| (door, release))) {
+        let trial = run(release, &by(door, body), 3);
+        assert_eq!(verdict(&trial), "passed: ", "{release} by {door}");
         let refused = answers(&trial).into_iter().filter(|it| matches!(it, Achieved::Superseded(_))).count();
-        assert_eq!(refused, 1, "{release}: the cleanup leaves the new identity alone");
+        assert_eq!(refused, 1, "{release} by {door}: the cleanup leaves the new identity alone");
     }
 }
 
 #[test]
 fn every_image_takes_a_new_identity_and_the_old_one_is_void() {
     let body = "steps:
-  - keys: { save: before }
   - supply: { usb: 5V }
   - expect: { light: cloud_connected, within: 30s }
   - expect: { identity: unchanged }
-  - keys: { doctor: new_identity }
+  - REACH
+  - keys: { doctor: new_identity, WAY }
   - reset: pin
   - expect: { identity: renewed, within: 60s }
-  - keys: { doctor: new_identity }
+  - REACH
+  - keys: { doctor: new_identity, WAY }
   - reset: pin
   - expect: { identity: renewed, within: 60s }
 ";
-    for release in RELEASES {
-        let trial = run(release, body, 1);
-        assert_eq!(verdict(&trial), "passed: ", "{release}");
+    for (door, release) in DOORS.iter().flat_map(|door| RELEASES.iter().map(move |release| (door, release))) {
+        let trial = run(release, &by(door, body), 1);
+        assert_eq!(verdict(&trial), "passed: ", "{release} by {door}");
         let events = trial.timeline().events.iter();
         let changes: Vec<_> = events
             .filter_map(|event| match event.what {
@@ -100,19 +119,25 @@ fn every_image_takes_a_new_identity_and_the_old_one_is_void() {
 #[test]
 fn what_the_cloud_took_back_by_itself_is_not_written_either() {
     let body = "steps:
-  - keys: { save: before }
+  - REACH
+  - keys: { save: before, WAY }
+  - LEAVE
   - supply: { usb: 5V }
   - expect: { light: cloud_connected, within: 30s }
   - send: keys rotate
   - expect: { identity: rotated, within: 60s }
-  - keys: { load: before }
+  - REACH
+  - keys: { load: before, WAY }
 ";
-    let trial = run("no-heal", body, 1);
-    assert_eq!(
-        verdict(&trial),
-        "error, scenario: since the keys were saved the cloud accepts 6bc6e8d6aeaf4a91 in place of 1da0e8329da0beb6: written back, \
-         that would lock the board out"
-    );
+    for door in DOORS {
+        let trial = run("no-heal", &by(door, body), 1);
+        assert_eq!(
+            verdict(&trial),
+            "error, scenario: since the keys were saved the cloud accepts 6bc6e8d6aeaf4a91 in place of 1da0e8329da0beb6: written \
+             back, that would lock the board out",
+            "{door}"
+        );
+    }
 }
 
 #[test]
@@ -120,38 +145,45 @@ fn what_is_written_back_is_what_was_saved() {
     let body = |check: &str| {
         format!(
             "steps:
-  - keys: {{ save: before }}
-  - corrupt: {{ slot: device_private, class: one_bit_set, part: private }}
-  - corrupt: {{ slot: server_public, class: one_bit_set, part: header }}
-{check}  - keys: {{ verify: before }}
+  - REACH
+  - keys: {{ save: before, WAY }}
+  - corrupt: {{ slot: device_private, class: one_bit_set, part: private, WAY }}
+  - corrupt: {{ slot: server_public, class: one_bit_set, part: header, WAY }}
+{check}  - keys: {{ verify: before, WAY }}
+  - LEAVE
   - supply: {{ usb: 5V }}
   - expect: {{ light: cloud_connected, within: 30s }}
   - expect: {{ identity: unchanged }}
 "
         )
     };
-    for release in RELEASES {
-        assert_eq!(verdict(&run(release, &body("  - keys: { load: before }\n"), 1)), "passed: ", "{release}");
+    for door in DOORS {
+        for release in RELEASES {
+            let trial = run(release, &by(door, &body("  - keys: { load: before, WAY }\n")), 1);
+            assert_eq!(verdict(&trial), "passed: ", "{release} by {door}");
+        }
+        let differs = verdict(&run("no-heal", &by(door, &body("")), 1));
+        let first = "failed, firmware: device_private: what was saved as before with bit ";
+        assert!(differs.starts_with(first), "{door}: {differs}");
+        assert!(differs.contains("; server_public: what was saved as before with bit "), "{door}: {differs}");
     }
-    let differs = verdict(&run("no-heal", &body(""), 1));
-    assert!(differs.starts_with("failed, firmware: device_private: what was saved as before with bit "), "{differs}");
-    assert!(differs.contains("; server_public: what was saved as before with bit "), "{differs}");
 }
 
 #[test]
 fn the_same_id_gives_the_same_key() {
-    let body = "steps:\n  - keys: { doctor: new_identity }\n";
-    let new = |seed| {
-        let trial = run("heal-full", body, seed);
+    let body = "steps:\n  - REACH\n  - keys: { doctor: new_identity, WAY }\n";
+    let new = |door, seed| {
+        let trial = run("heal-full", &by(door, body), seed);
         assert_eq!(trial.verdict().map(|verdict| verdict.kind), Some(VerdictKind::Passed));
         answers(&trial).into_iter().find_map(|it| match it {
             Achieved::NewIdentity { new, .. } => Some(new),
             _ => None,
         })
     };
-    assert!(new(1).is_some());
-    assert_eq!(new(1), new(1));
-    assert_ne!(new(1), new(2));
+    assert!(new("probe", 1).is_some());
+    assert_eq!(new("probe", 1), new("probe", 1));
+    assert_eq!(new("probe", 1), new("dfu", 1), "whichever way it comes onto the board");
+    assert_ne!(new("dfu", 1), new("dfu", 2));
 }
 
 #[test]

@@ -1,13 +1,14 @@
-//! lantern on USB, and memory written through its bootloader: its machine code decides when it is on the bus and what comes of a request; its bootloader's memory is the board's flash.
+//! lantern on USB, and its memory read and written through its bootloader: its machine code decides when it is on the bus and what comes of a request; its bootloader's memory is the board's flash.
 
 use std::sync::Arc;
 
 use brickproof_boards::Shelf;
 use brickproof_firmware::Firmware;
-use brickproof_scenario::plan::{StepAction, SupplySetting};
+use brickproof_keys::{Corruption, Slot};
+use brickproof_scenario::plan::{Door, FirmwareName, KeyWork, StepAction, SupplySetting, Transfer};
 use brickproof_sim::{World, WorldConfig, factory_board};
-use brickproof_trial::{Achieved, Action, ActionId, Command, CommandError, Download, Observation};
-use brickproof_units::{Resistance, Span, Voltage};
+use brickproof_trial::{Achieved, Action, ActionId, Command, CommandError, Observation};
+use brickproof_units::{Ratio, Resistance, Span, Voltage};
 use brickproof_virtual_board::board::{Board, Pause};
 use brickproof_virtual_board::chip::{Level, Pin};
 use brickproof_virtual_board::supply::Source;
@@ -170,52 +171,90 @@ fn carried_out(world: &mut World, id: u32, command: Command) -> (Vec<u32>, Resul
     (progress, answer.expect("it answered"))
 }
 
+fn live_on(world: &mut World, span: Span) {
+    let end = world.now() + span;
+    while world.now() < end {
+        world.run_until((world.now() + Span::millis(5)).min(end));
+        world.deliver(|_, _| {});
+    }
+}
+
+const ON_USB: Command = Command::Supply(SupplySetting::Usb { voltage: Voltage::new(5_000_000) });
+
+/// A board with `heal-full` in its bootloader, which may be given `no-heal`.
 fn in_dfu() -> World {
-    let text = "scenario: T\nboard: lantern-nrf52840\nfirmware: lantern-heal-full\nsteps:\n  - enter: { mode: dfu, by: request }\n";
+    let text = "scenario: T\nboard: lantern-nrf52840\nfirmware: lantern-heal-full\nsteps:\n  - enter: { mode: dfu, by: request }\n  \
+                - flash: { image: lantern-no-heal, through: dfu }\n";
     let plan = brickproof_scenario::load("t.yaml", text, &brickproof_scenario::Library::built_in());
     let plan = plan.ok().and_then(|mut it| it.cells.pop()).expect("it is a scenario");
     let mut world = World::new(&plan, &image("lantern-heal-full"), WorldConfig::new(1));
-    let usb = SupplySetting::Usb { voltage: Voltage::new(5_000_000) };
-    assert!(carried_out(&mut world, 0, Command::Supply(usb)).1.is_ok());
+    assert!(carried_out(&mut world, 0, Command::Provision).1.is_ok());
+    assert!(carried_out(&mut world, 1, ON_USB).1.is_ok());
     let StepAction::Enter(entry) = &plan.steps[0].action else { panic!("it enters") };
-    assert!(carried_out(&mut world, 1, Command::Enter(Arc::new(entry.clone()))).1.is_ok());
-    while world.board().usb() != Some(UsbDevice::Dfu) {
-        world.run_until(world.now() + Span::millis(5));
-        world.deliver(|_, _| {});
-    }
-    carried_out(&mut world, 2, Command::Supply(usb)).1.expect("nothing changes");
-    for _ in 0..100 {
-        world.run_until(world.now() + Span::millis(5));
-        world.deliver(|_, _| {});
-    }
+    assert!(carried_out(&mut world, 2, Command::Enter(Arc::new(entry.clone()))).1.is_ok());
+    live_on(&mut world, Span::secs(1));
+    assert_eq!(world.board().usb(), Some(UsbDevice::Dfu));
     world
 }
 
-#[test]
-fn a_download_tells_how_far_it_is_spares_its_neighbours_and_is_read_back() {
-    let mut world = in_dfu();
-    let bytes: Arc<[u8]> = (0..10_000u32).map(|at| at as u8 ^ 0x5A).collect();
-    let mut before = vec![0; 0x4000];
-    world.board().flash().read_raw(0x4_0000, &mut before).expect("it is flash");
-    world.board_mut().write_flash(0x4_0000, &[0x11; 0x4000]).expect("it is flash");
-    let download = Download { alternate: 0, address: 0x4_0123, bytes: Arc::clone(&bytes) };
-    let (progress, result) = carried_out(&mut world, 3, Command::Download(Arc::new(download)));
-    assert_eq!(result, Ok(Achieved::Done));
-    assert!(progress.is_sorted() && progress.last() == Some(&10_000) && progress.len() >= 10, "{progress:?}");
-    let mut after = vec![0; 0x4000];
-    world.board().flash().read_raw(0x4_0000, &mut after).expect("it is flash");
-    assert_eq!(&after[0x123..0x123 + 10_000], &bytes[..]);
-    assert!(after[..0x123].iter().chain(&after[0x123 + 10_000..]).all(|byte| *byte == 0x11));
-    assert_eq!(carried_out(&mut world, 4, Command::LeaveDfu).1, Ok(Achieved::Done));
-    let download = Download { alternate: 0, address: 0x4_0123, bytes };
-    assert!(carried_out(&mut world, 5, Command::Download(Arc::new(download))).1.is_err(), "only the bootloader writes");
+fn flash(at: Option<Ratio>) -> Command {
+    let image = FirmwareName("lantern-no-heal".to_owned());
+    Command::Flash { transfer: Transfer { image, through: Door::Dfu }, tell_at: at }
+}
+
+fn told(result: Result<Achieved, CommandError>) -> String {
+    result.expect_err("it fails").to_string()
+}
+
+const KEY_AREA: u32 = 0xF_E000;
+
+fn read(world: &World, address: u32, length: usize) -> Vec<u8> {
+    let mut bytes = vec![0; length];
+    world.board().flash().read_raw(address, &mut bytes).expect("it is flash");
+    bytes
 }
 
 #[test]
-fn a_download_whose_power_fails_is_cut_short_where_it_was() {
+fn firmware_through_the_bootloader_tells_how_far_it_is_spares_the_keys_and_is_started() {
     let mut world = in_dfu();
-    let download = Download { alternate: 0, address: 0, bytes: vec![0x5A; 40_000].into() };
-    world.carry_out(Action { id: ActionId(3), command: Command::Download(Arc::new(download)) });
+    let (wanted, keys) = (image("lantern-no-heal"), read(&world, KEY_AREA, 0x2000));
+    let total = wanted.stretches().map(|(_, bytes)| bytes.len() as u32).sum::<u32>();
+    for (asked, place) in [(123_457, 123_457 * u64::from(total) / 1_000_000), (0, 0), (1_000_000, u64::from(total))] {
+        let mut fork = world.clone();
+        let (progress, result) = carried_out(&mut fork, 3, flash(Some(Ratio::new(asked))));
+        assert_eq!(result, Ok(Achieved::Flashed { bytes: total }));
+        assert!(progress.is_sorted() && progress[0] == 0 && progress.last() == Some(&total), "{progress:?}");
+        assert!(progress.iter().any(|done| (place..place + 4).contains(&u64::from(*done))), "{place}: {progress:?}");
+        assert!(progress.len() as u32 > total / 1024, "a block at a time: {progress:?}");
+        assert_eq!(read(&fork, 0, wanted.image().len()), wanted.image());
+    }
+    let (_, result) = carried_out(&mut world, 3, flash(None));
+    assert_eq!(result, Ok(Achieved::Flashed { bytes: total }));
+    assert_eq!(read(&world, KEY_AREA, 0x2000), keys);
+    live_on(&mut world, Span::secs(2));
+    assert_eq!(world.board().usb(), Some(UsbDevice::Normal), "it left its bootloader and runs");
+    let refused = told(carried_out(&mut world, 4, flash(None)).1);
+    assert!(refused.contains("the board is not in its bootloader: `enter: dfu`"), "{refused}");
+}
+
+#[test]
+fn firmware_through_the_bootloader_takes_the_time_of_bus_and_flash() {
+    let mut world = in_dfu();
+    let began = world.now();
+    let (_, result) = carried_out(&mut world, 3, flash(None));
+    let Ok(Achieved::Flashed { bytes }) = result else { panic!("{result:?}") };
+    let geometry = world.board().flash().geometry();
+    let (pages, words) = (u64::from(bytes.div_ceil(4096)), u64::from(bytes / 4));
+    let erase = geometry.sector_at(0).expect("it is flash").erase;
+    let least = pages * erase.as_nanos() + words * geometry.program.as_nanos() * 9 / 10;
+    let took = world.now().since(began);
+    assert!(took > Span::nanos(least) && took < Span::nanos(2 * least), "{took}");
+}
+
+#[test]
+fn firmware_whose_power_fails_is_torn_where_it_was() {
+    let mut world = in_dfu();
+    world.carry_out(Action { id: ActionId(3), command: flash(None) });
     let (mut answer, mut cut) = (None, false);
     while answer.is_none() {
         world.run_until(world.now() + Span::millis(5));
@@ -230,6 +269,74 @@ fn a_download_whose_power_fails_is_cut_short_where_it_was() {
             world.carry_out(Action { id: ActionId(4), command: Command::Supply(SupplySetting::Off) });
         }
     }
-    let Some(Ok(Achieved::CutShort { done, of: 40_000, .. })) = answer else { panic!("{answer:?}") };
-    assert!((16_000..20_000).contains(&done), "{done}");
+    let words = told(answer.expect("it answered"));
+    let done: u32 = words.split("USB after ").nth(1).and_then(|it| it.split(' ').next()?.parse().ok()).expect(&words);
+    assert!((16_000..20_000).contains(&done), "{words}");
+    let (torn, [old, new]) = (read(&world, 0, 40_000), ["lantern-heal-full", "lantern-no-heal"].map(image));
+    let done = done as usize;
+    assert_eq!(torn[..done], new.image()[..done]);
+    assert_eq!(torn[24_576..], old.image()[24_576..40_000], "what was not reached is as it was");
+}
+
+#[test]
+fn a_key_that_is_damaged_through_the_bootloader_takes_time_and_nothing_beside_it() {
+    let mut world = in_dfu();
+    world.board_mut().write_flash(KEY_AREA + 0x1000, &[0x11; 3106]).expect("it is flash");
+    let before = read(&world, KEY_AREA, 0x2000);
+    let corrupt = |slot, class, through| Command::Corrupt { slot, class, part: None, through };
+    let began = world.now();
+    let damage = corrupt(Slot::ServerPublic, Corruption::Blank, Door::Dfu);
+    let (progress, result) = carried_out(&mut world, 3, damage.clone());
+    assert!(matches!(&result, Ok(Achieved::Changed(words)) if words.starts_with("server_public: ")), "{result:?}");
+    assert_eq!(progress, [0; 0], "only of firmware it is told how far it is");
+    // Two areas are looked at, one page is erased and written.
+    assert!(world.now().since(began) > Span::millis(140), "{}", world.now().since(began));
+    let after = read(&world, KEY_AREA, 0x2000);
+    let changed: Vec<usize> = (0..0x2000).filter(|at| before[*at] != after[*at]).collect();
+    // Of the two copies the current one.
+    let slot = 0x1000 + 3298..0x1000 + 3298 + 192;
+    assert!(!changed.is_empty() && changed.iter().all(|at| slot.contains(at)), "{changed:?}");
+    // The same damage as through a probe.
+    let mut probed = in_dfu();
+    probed.board_mut().write_flash(KEY_AREA + 0x1000, &[0x11; 3106]).expect("it is flash");
+    let damage = corrupt(Slot::ServerPublic, Corruption::Blank, Door::Probe);
+    assert!(carried_out(&mut probed, 3, damage).1.is_ok());
+    assert_eq!(read(&probed, KEY_AREA, 0x2000), after);
+}
+
+#[test]
+fn keys_are_out_of_reach_while_the_board_is_not_in_its_bootloader() {
+    let mut world = in_dfu();
+    assert!(carried_out(&mut world, 3, Command::Reset { hold: Span::millis(100) }).1.is_ok());
+    live_on(&mut world, Span::secs(2));
+    let keys = |work| Command::Keys { work, through: Door::Dfu };
+    let refused = told(carried_out(&mut world, 4, keys(KeyWork::Save("a".to_owned()))).1);
+    assert!(refused.starts_with("the bootloader failed to save the keys as `a`: the board is not in"), "{refused}");
+}
+
+#[test]
+fn keys_whose_board_loses_its_power_are_torn_in_the_page_that_was_written() {
+    let mut world = in_dfu();
+    let before = read(&world, KEY_AREA, 0x2000);
+    world.carry_out(Action {
+        id: ActionId(3),
+        command: Command::Keys { work: KeyWork::NewIdentity, through: Door::Dfu },
+    });
+    // The first of the two areas is erased by then, and written in part.
+    live_on(&mut world, Span::millis(130));
+    world.carry_out(Action { id: ActionId(4), command: Command::Supply(SupplySetting::Off) });
+    let mut answer = None;
+    while answer.is_none() {
+        world.run_until(world.now() + Span::millis(5));
+        world.deliver(|_, observation| {
+            if let Observation::Answered { id: ActionId(3), result } = observation {
+                answer = Some(result);
+            }
+        });
+    }
+    let words = told(answer.expect("it answered"));
+    assert!(words.contains("give the board a new identity") && words.contains("left USB"), "{words}");
+    let after = read(&world, KEY_AREA, 0x2000);
+    assert_ne!(after[..0x1000], before[..0x1000]);
+    assert_eq!(after[0x1000..], before[0x1000..], "the other copy was not reached");
 }

@@ -17,8 +17,7 @@ mod verdict;
 pub use engine::{OtherPlan, Trial};
 pub use id::{ParseTrialIdError, TrialId, stem_of};
 pub use ports::{
-    Achieved, Action, ActionId, Command, CommandError, Download, Glimpse, Injection, Observation, Progress,
-    ShapeAchieved, Stamp,
+    Achieved, Action, ActionId, Command, CommandError, Glimpse, Injection, Observation, Progress, ShapeAchieved, Stamp,
 };
 pub use timeline::{Event, Happening, Log, Timeline};
 pub use verdict::{

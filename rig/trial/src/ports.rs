@@ -3,7 +3,6 @@
 //! Boundary: these are requests and facts. How they are carried out (a supply over SCPI, an emulated board) is not visible here.
 
 use std::borrow::Cow;
-use std::fmt;
 use std::sync::Arc;
 
 use brickproof_boards::LedIndex;
@@ -80,11 +79,6 @@ pub enum Command {
     /// Bring the board into a mode, by the first of its ways that the station has. Answered with [`Achieved::Asked`] when the board was
     /// asked, or with [`Achieved::Unserved`]; whether it is in the mode then is for the trial to see.
     Enter(Arc<Entry>),
-    /// Write memory through the board's USB bootloader, which must be there: block by block, what is erased with it restored, and read back. How far
-    /// it is comes as [`Observation::Progress`]. Answered with [`Achieved::Done`], or with [`Achieved::CutShort`] when the bootloader goes away.
-    Download(Arc<Download>),
-    /// Start the application from the bootloader.
-    LeaveDfu,
     /// Tell the cloud how to behave.
     Cloud(CloudSetting),
     /// Damage a key slot.
@@ -114,7 +108,7 @@ pub enum Command {
     /// Read through the probe which of the plan's firmwares the flash holds.
     ReadFirmware,
     /// Write another firmware over the one that is there, sector by sector, read it back and let the board begin anew. How far it has come is
-    /// told meanwhile, see [`Observation::Progress`].
+    /// told meanwhile, see [`Observation::Progress`]. Through the bootloader only if the board is in it.
     Flash {
         /// What, and by which way.
         transfer: Transfer,
@@ -136,24 +130,6 @@ pub enum Command {
     },
     /// Leave the station safe: source off, lines released.
     MakeSafe,
-}
-
-/// Bytes on their way to memory, through the board's USB bootloader.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Download {
-    /// The alternate setting.
-    pub alternate: u8,
-    /// Where the first of them goes.
-    pub address: u32,
-    /// The bytes. They may be a private key's, so that nothing prints them.
-    pub bytes: Arc<[u8]>,
-}
-
-impl fmt::Debug for Download {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { alternate, address, bytes } = self;
-        write!(f, "Download({} bytes at {address:#010x} of alternate setting {alternate})", bytes.len())
-    }
 }
 
 /// A fault and the instant at which it has to strike.
@@ -215,15 +191,6 @@ pub enum Achieved {
         why: Arc<str>,
         /// Whose fault that is, as far as the station knows.
         blame: Blame,
-    },
-    /// The bootloader went away in the middle.
-    CutShort {
-        /// So many bytes had been written.
-        done: u32,
-        /// Of so many.
-        of: u32,
-        /// What happened.
-        why: Arc<str>,
     },
     /// The button was held.
     Held {

@@ -5,36 +5,32 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use brickproof_firmware::{KeysBehind, StoreError};
 use brickproof_instruments::{Failure, FailureKind};
 use brickproof_keys::{Fingerprint, KeySet, PublicHalf, Slot, check};
 use brickproof_scenario::plan::Door;
+use brickproof_units::Span;
 use tokio::task::spawn_blocking;
 
-use crate::hands::keys::{made, store_of};
+use crate::bootloader::{self, with_bootloader};
+use crate::hands::keys::{Behind, act_on, made};
 use crate::keyfile;
-use crate::provision::{self, Probed, with_memory};
+use crate::provision::{self, with_memory};
 use crate::register::{REGISTERING, register};
-use crate::slots::{self, DfuSlots};
 use crate::station::OpenStation;
 
 /// Why a board's keys cannot be handled in that way on a station, before anything is opened; nothing if they can.
 pub fn unfit(station: &crate::file::Station, through: Door) -> Option<String> {
     use brickproof_instruments::Kind;
     let has = |kind| station.instruments.contains_key(&kind);
-    match through {
-        Door::Probe if !brickproof_firmware::KeyStore::is_known_for(&station.board) => Some(format!(
-            "a probe does not find the keys of a {}: its profile has no key areas that the rig knows",
-            station.board.name
-        )),
-        Door::Probe => (!has(Kind::Probe)).then(|| "the station has no `probe`".to_owned()),
-        Door::Dfu => match DfuSlots::of(&station.board) {
-            Err(why) => Some(why),
-            Ok(_) if !has(Kind::Dfu) => Some("the station has no `dfu`".to_owned()),
-            Ok(_) if !slots::knows_its_board(station) => {
-                Some("the station's `dfu` has no `serial`: its keys may be those of another board".to_owned())
-            }
-            Ok(_) => None,
-        },
+    match (KeysBehind::are_known(&station.board, through), through) {
+        (Err(why), _) => Some(why),
+        (Ok(()), Door::Probe) => (!has(Kind::Probe)).then(|| "the station has no `probe`".to_owned()),
+        (Ok(()), Door::Dfu) if !has(Kind::Dfu) => Some("the station has no `dfu`".to_owned()),
+        (Ok(()), Door::Dfu) if !bootloader::knows_its_board(station) => {
+            Some("the station's `dfu` has no `serial`: its keys may be those of another board".to_owned())
+        }
+        (Ok(()), Door::Dfu) => None,
     }
 }
 
@@ -43,10 +39,30 @@ pub fn unfit(station: &crate::file::Station, through: Door) -> Option<String> {
 /// # Errors
 /// Those of the probe or the bootloader.
 pub async fn read(station: &OpenStation, through: Door) -> Result<KeySet, Failure> {
-    let Door::Probe = through else { return dfu(station)?.read(station).await };
+    let read = |keys: KeysBehind, memory: &mut Behind<'_>| keys.read_set(memory);
+    with_keys(station, "read the key slots", through, provision::READING, read).await
+}
+
+/// Does something with the keys behind a door.
+async fn with_keys<R: Send + 'static>(
+    station: &OpenStation,
+    asked: &'static str,
+    through: Door,
+    within: Span,
+    act: impl FnOnce(KeysBehind, &mut Behind<'_>) -> Result<R, StoreError> + Send + 'static,
+) -> Result<R, Failure> {
     let board = Arc::clone(&station.file().board);
-    let read = move |memory: &mut Probed<'_>| store_of(&board, None, memory)?.read_set(memory);
-    let done = with_memory(station, "read the key slots", provision::READING, read).await?;
+    let done = match through {
+        Door::Probe => {
+            let act = move |memory: &mut provision::Probed<'_>| act_on(&board, through, None, memory, act);
+            with_memory(station, asked, within, act).await?
+        }
+        Door::Dfu => {
+            let alternate = KeysBehind::alternate(&board).map_err(|why| answer(station, asked, &why))?.number;
+            let act = move |memory: &mut bootloader::InBootloader<'_>| act_on(&board, through, None, memory, act);
+            with_bootloader(station, alternate, asked, act).await?
+        }
+    };
     done.map_err(|error| answer(station, error.asked, &error.happened))
 }
 
@@ -60,12 +76,15 @@ pub async fn write(station: &OpenStation, through: Door, keys: KeySet) -> Result
     if station.probe.is_some() {
         provision::right_board(station).await.map_err(provision::Unready::into_failure)?;
     }
-    let Door::Probe = through else { return dfu(station)?.write(station, keys).await };
-    let board = Arc::clone(&station.file().board);
-    let write = move |memory: &mut Probed<'_>| store_of(&board, None, memory)?.write_set(memory, &keys);
-    let done = with_memory(station, "write the key slots", provision::WRITING_A_SLOT, write).await?;
-    done.map_err(|error| answer(station, error.asked, &error.happened))?;
-    provision::restart(station).await.map(drop)
+    if through == Door::Dfu {
+        bootloader::is_ours(station)?;
+    }
+    let write = move |behind: KeysBehind, memory: &mut Behind<'_>| behind.write_set(memory, &keys);
+    with_keys(station, "write the key slots", through, provision::WRITING_A_SLOT, write).await?;
+    match through {
+        Door::Probe => provision::restart(station).await.map(drop),
+        Door::Dfu => Ok(()),
+    }
 }
 
 /// The same with the genuine server's slots, and the device key as it is.
@@ -158,10 +177,6 @@ fn keep(station: &OpenStation, keys: &KeySet) -> Result<PathBuf, Failure> {
         Failure::new(format!("station {}", station.name()), "keep the keys of its board", kind)
             .with_help("they are not changed before they are kept")
     })
-}
-
-fn dfu(station: &OpenStation) -> Result<DfuSlots, Failure> {
-    DfuSlots::of(station.board()).map_err(|why| answer(station, "reach its board's keys through dfu", &why))
 }
 
 fn answer(station: &OpenStation, asked: &str, happened: &str) -> Failure {

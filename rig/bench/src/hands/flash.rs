@@ -5,7 +5,7 @@
 use std::sync::PoisonError;
 
 use brickproof_firmware::{Firmware, KeyStore, ReadMemory as _, StoreError, pieces, which};
-use brickproof_instruments::{Failure, FailureKind};
+use brickproof_instruments::{Failure, FailureKind, Moment};
 use brickproof_scenario::plan::{FirmwareContent, FirmwareName, Transfer};
 use brickproof_trial::{Achieved, ActionId, CommandError, Observation, Progress, Stamp};
 use brickproof_units::Span;
@@ -14,8 +14,8 @@ use super::{Hands, News, Writes, in_words};
 use crate::asking::ask;
 use crate::provision::{self, Probed};
 
-/// Erasing, programming and reading back all of a part over a slow probe, a sector at a time; assumed. A trial waits 300 s.
-const TRANSFERRING: Span = Span::secs(240);
+/// Erasing, programming and reading back all of a part over a slow probe or bus, a sector at a time; assumed. A trial waits 300 s.
+pub(super) const TRANSFERRING: Span = Span::secs(240);
 
 impl Hands {
     /// Writes an image sector by sector, tells before each how much is written, and reads everything back. Whatever the probe says when the board
@@ -28,7 +28,7 @@ impl Hands {
                 self.cannot_write("the board has no power, and a probe reaches none without: feed it in a step before")
             );
         }
-        let Some(image) = self.images.iter().find(|image| image.name() == transfer.image.0).cloned() else {
+        let Some(image) = self.image(transfer) else {
             return Err(self.cannot_write("there is no such image for this board"));
         };
         provision::right_board(&self.station).await.map_err(|unready| words(unready.into_failure()))?;
@@ -61,21 +61,29 @@ impl Hands {
         // Nobody listens any more once the trial is over.
         let _ = self.news.send(News::BeginsAnew(id));
         let began = provision::restart(&self.station).await.map_err(words)?;
-        let uncertainty = began.uncertainty + began.uncertainty;
-        // As early as it may have been: the board does nothing before.
-        let began_anew = Stamp { at: self.clock.of(began.at) - began.uncertainty, uncertainty };
+        let began_anew = self.began_anew(began);
         *self.keys.lock().unwrap_or_else(PoisonError::into_inner) = self.kept_as_by(&image);
         Ok((began_anew, Achieved::Flashed { bytes: total }))
     }
 
+    /// As early as it may have been: the board does nothing before.
+    pub(super) fn began_anew(&self, began: Moment) -> Stamp {
+        Stamp { at: self.clock.of(began.at) - began.uncertainty, uncertainty: began.uncertainty + began.uncertainty }
+    }
+
+    /// What is to be written.
+    pub(super) fn image(&self, transfer: &Transfer) -> Option<Firmware> {
+        self.images.iter().find(|image| image.name() == transfer.image.0).cloned()
+    }
+
     /// How keys are kept by this firmware. What was found at the beginning stays what was found.
-    fn kept_as_by(&self, image: &Firmware) -> Option<KeyStore> {
+    pub(super) fn kept_as_by(&self, image: &Firmware) -> Option<KeyStore> {
         let before = self.keys();
         let store = KeyStore::of(self.station.board(), image)?;
         Some(KeyStore { found: before.and_then(|before| before.found), ..store })
     }
 
-    fn tell_progress(&self, id: ActionId, progress: Progress) {
+    pub(super) fn tell_progress(&self, id: ActionId, progress: Progress) {
         self.tell(self.now(), Observation::Progress { id, progress });
     }
 

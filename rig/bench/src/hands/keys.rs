@@ -1,10 +1,14 @@
 //! The keys of a station's board in a trial: damaged, read, saved, written back, renewed.
 //!
-//! Boundary: which may be written, and who is told. Through what they are reached is [`DfuSlots`]' and the probe's.
+//! Boundary: which may be written, and who is told. How they lie behind a door is [`KeysBehind`]'s.
 
+use std::sync::Arc;
+
+use brickproof_boards::BoardProfile;
 use brickproof_firmware::{
-    Compared, KeyRing, KeyStore, PUBLISHED, StoreError, alternates, nothing_saved, told, written,
+    Compared, KeyRing, KeyStore, KeysBehind, Memory, PUBLISHED, StoreError, nothing_saved, told, written,
 };
+use brickproof_instruments::Failure;
 use brickproof_keys::{
     Corruption, Fingerprint, KeySet, Part, PublicHalf, Slot, SlotContent, SlotShape, new_device_key,
 };
@@ -13,10 +17,10 @@ use brickproof_trial::{Achieved, ActionId, CommandError};
 use tokio::task::spawn_blocking;
 
 use super::{Hands, News, Renewed, Writes, in_words};
+use crate::bootloader::{self, with_bootloader};
 use crate::keyfile;
-use crate::provision::{self, Probed};
+use crate::provision;
 use crate::register::{REGISTERING, register};
-use crate::slots::DfuSlots;
 
 /// What a trial knows of its board's keys.
 #[derive(Debug, Default)]
@@ -58,21 +62,14 @@ impl Hands {
         part: Option<Part>,
         through: Door,
     ) -> Result<Achieved, CommandError> {
-        let seed = self.seed;
-        if let (Door::Probe, Some(keys)) = (through, self.keys()) {
-            let corrupt = move |memory: &mut Probed<'_>| keys.corrupt(memory, slot, class, part, seed);
-            let done = self.with_memory("damage a key slot", provision::WRITING_A_SLOT, Writes::Yes, corrupt).await;
-            return done.map(Achieved::Changed);
+        if self.keys().is_none() {
+            // The rig did not write them.
+            let keys = self.read_keys(through).await?;
+            self.keep(&keys)?;
         }
-        let mut keys = self.read_keys(through).await?;
-        self.keep(&keys)?;
-        let content = keys.get(slot);
-        let damaged = class
-            .apply_in(part, content, seed, &alternates(content.shape()))
-            .map_err(|error| self.refused("damage a key slot", &error))?;
-        keys.set(damaged.content);
-        self.write_keys(keys, through).await?;
-        Ok(Achieved::Changed(format!("{slot}: {}", damaged.change).into()))
+        let seed = self.seed;
+        let corrupt = move |keys: KeysBehind, memory: &mut Behind<'_>| keys.corrupt(memory, slot, class, part, seed);
+        self.with_keys("damage a key slot", through, Writes::Yes, corrupt).await.map(Achieved::Changed)
     }
 
     pub(super) async fn read_slot(&self, slot: Slot) -> Result<Achieved, CommandError> {
@@ -213,29 +210,44 @@ impl Hands {
     }
 
     async fn read_keys(&self, through: Door) -> Result<KeySet, CommandError> {
-        match through {
-            Door::Probe => {
-                let (board, store) = (self.station.file().board.clone(), self.keys());
-                let read = move |memory: &mut Probed<'_>| store_of(&board, store, memory)?.read_set(memory);
-                self.with_memory("read the key slots", provision::READING, Writes::No, read).await
-            }
-            Door::Dfu => self.dfu()?.read(&self.station).await.map_err(|failure| in_words(&failure)),
-        }
+        let read = |keys: KeysBehind, memory: &mut Behind<'_>| keys.read_set(memory);
+        self.with_keys("read the key slots", through, Writes::No, read).await
     }
 
     async fn write_keys(&self, keys: KeySet, through: Door) -> Result<(), CommandError> {
-        match through {
-            Door::Probe => {
-                let (board, store) = (self.station.file().board.clone(), self.keys());
-                let write = move |memory: &mut Probed<'_>| store_of(&board, store, memory)?.write_set(memory, &keys);
-                self.with_memory("write the key slots", provision::WRITING_A_SLOT, Writes::Yes, write).await
-            }
-            Door::Dfu => self.dfu()?.write(&self.station, keys).await.map_err(|failure| in_words(&failure)),
-        }
+        let write = move |behind: KeysBehind, memory: &mut Behind<'_>| behind.write_set(memory, &keys);
+        self.with_keys("write the key slots", through, Writes::Yes, write).await
     }
 
-    fn dfu(&self) -> Result<DfuSlots, CommandError> {
-        DfuSlots::of(self.station.board()).map_err(|why| self.refused("reach its board's keys through dfu", &why))
+    /// Does something with the keys behind a door.
+    async fn with_keys<R: Send + 'static>(
+        &self,
+        asked: &'static str,
+        through: Door,
+        writes: Writes,
+        act: impl FnOnce(KeysBehind, &mut Behind<'_>) -> Result<R, StoreError> + Send + 'static,
+    ) -> Result<R, CommandError> {
+        let words = |failure: Failure| in_words(&failure);
+        let (board, store) = (Arc::clone(&self.station.file().board), self.keys());
+        let alternate = match through {
+            Door::Probe => {
+                let within = if writes == Writes::Yes { provision::WRITING_A_SLOT } else { provision::READING };
+                let act = move |memory: &mut provision::Probed<'_>| act_on(&board, through, store, memory, act);
+                return self.with_memory(asked, within, writes, act).await;
+            }
+            Door::Dfu => KeysBehind::alternate(&board).map_err(|why| self.refused(asked, &why))?.number,
+        };
+        if writes == Writes::Yes {
+            bootloader::is_ours(&self.station).map_err(words)?;
+        }
+        let _in_use = self.dfu_in_use.lock().await;
+        let act = move |memory: &mut bootloader::InBootloader<'_>| act_on(&board, through, store, memory, act);
+        let done = with_bootloader(&self.station, alternate, asked, act).await.map_err(words)?;
+        done.map_err(|StoreError { asked, happened }| CommandError::Failed {
+            instrument: format!("dfu of {}", self.station.name()).into(),
+            asked: asked.into(),
+            happened: happened.into(),
+        })
     }
 
     fn refused(&self, asked: &str, why: &dyn std::fmt::Display) -> CommandError {
@@ -251,20 +263,18 @@ impl Hands {
     }
 }
 
-/// How the keys lie behind the probe: as the image keeps them, or whatever is found.
-pub(crate) fn store_of(
-    board: &brickproof_boards::BoardProfile,
+/// The memory of a board behind a probe, or behind its bootloader.
+pub(crate) type Behind<'a> = dyn Memory<Error = Failure> + 'a;
+
+/// Does something with the keys of a board, which lie as `store` says, or as is found.
+pub(crate) fn act_on<R>(
+    board: &BoardProfile,
+    through: Door,
     store: Option<KeyStore>,
-    memory: &mut Probed<'_>,
-) -> Result<KeyStore, StoreError> {
-    let found = match store {
-        Some(store) => Some(store),
-        None => KeyStore::recognised(board, memory)?,
-    };
-    found.ok_or_else(|| StoreError {
-        asked: "find the key slots",
-        happened: format!("the profile of {} has no key areas that the rig knows", board.name),
-    })
+    memory: &mut Behind<'_>,
+    act: impl FnOnce(KeysBehind, &mut Behind<'_>) -> Result<R, StoreError>,
+) -> Result<R, StoreError> {
+    act(KeysBehind::of(board, through, store, memory)?, memory)
 }
 
 /// A new key from the system's randomness. An RSA one takes a while to be found.

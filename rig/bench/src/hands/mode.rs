@@ -1,4 +1,4 @@
-//! Modes of a board, and memory through its bootloader: asked for in a way that the station has.
+//! Modes of a board, asked for in a way that the station has.
 //!
 //! Boundary: the asking. Whether the board is in the mode then is for the trial to see; which ways there are is `ways`'.
 
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use brickproof_instruments::{Failure, FailureKind, Touch, UsbId};
 use brickproof_scenario::plan::{Entry, Way};
-use brickproof_trial::{Achieved, Blame, CommandError, Download};
+use brickproof_trial::{Achieved, Blame, CommandError};
 use brickproof_units::Span;
 
 use super::{Hands, in_words};
@@ -16,8 +16,6 @@ use crate::ways;
 
 /// How often a board is asked again that is not on USB yet.
 const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(50);
-/// Erasing, programming and reading back takes less for a kilobyte, over full-speed USB on the slowest flash that is known; assumed.
-const FOR_A_KILOBYTE: Span = Span::millis(500);
 
 /// What came of asking a board for a mode.
 #[derive(Debug)]
@@ -127,29 +125,6 @@ impl Hands {
     /// Whether somebody watches the board's USB.
     pub(crate) fn sees_usb(&self) -> bool {
         self.station.dfu.is_some() && ways::has_usb(self.station.file())
-    }
-
-    pub(super) async fn download(&self, download: &Download) -> Result<Achieved, CommandError> {
-        let _in_use = self.dfu_in_use.lock().await;
-        let Download { alternate, address, bytes } = download.clone();
-        let of = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
-        let within = ACTION + Span::nanos(FOR_A_KILOBYTE.as_nanos() * u64::from(of.div_ceil(1024)));
-        let dfu = self.station.dfu().map_err(|failure| in_words(&failure))?;
-        let written = ask(dfu, "write through the bootloader", within, move |dfu, deadline| {
-            dfu.download(alternate, address, &bytes, deadline)
-        });
-        match written.await {
-            Ok(()) => Ok(Achieved::Done),
-            Err(failure) if is_absent(&failure) => {
-                Ok(Achieved::CutShort { done: 0, of, why: failure.to_string().into() })
-            }
-            Err(failure) => Err(in_words(&failure)),
-        }
-    }
-
-    pub(super) async fn leave_dfu(&self) -> Result<(), Failure> {
-        let _in_use = self.dfu_in_use.lock().await;
-        ask(self.station.dfu()?, "leave the bootloader", ACTION, |dfu, deadline| dfu.leave(deadline)).await.map(drop)
     }
 }
 

@@ -161,7 +161,7 @@ fn what_cannot_be_done_with_keys_is_known_before_anything_is_driven() {
     let mut photon = Photon::new();
     photon.rig.file.instruments.insert(Kind::Dfu, Driver::Real(photon.factory, Settings::new()));
     photon.rig.file.keys.server = None;
-    let of_photon = plan("photon", "as_found", body);
+    let of_photon = plan("photon", "as_found", &body.replace("steps:\n", &format!("steps:\n{IN_DFU}")));
     let told = [
         told(&on_lantern, &rig.file),
         told(&plan("photon", "lantern-no-heal", "steps:\n  - supply: off\n"), &photon.rig.file),
@@ -286,6 +286,9 @@ fn photons_keys() -> KeySet {
     .expect("each is of its slot")
 }
 
+/// A board of which nothing is known but that it sits in its bootloader.
+const IN_DFU: &str = "  - expect: { usb: dfu, within: 5s }\n";
+
 impl Photon {
     fn new() -> Self {
         let mut store = vec![0x5A; 0x4000];
@@ -341,7 +344,7 @@ async fn a_photons_keys_are_damaged_and_written_back_through_its_bootloader() {
         let photon = Photon::new();
         let slot = damage.split(&[' ', ','][..]).nth(1).expect("it has a slot");
         let body = format!(
-            "steps:\n  - keys: {{ save: found }}\n  - corrupt: {{ {damage} }}\n  - expect: {{ slot: {slot}, is: torn }}\ncleanup:\n  - keys: {{ load: found }}\n"
+            "steps:\n{IN_DFU}  - keys: {{ save: found }}\n  - corrupt: {{ {damage} }}\n  - expect: {{ slot: {slot}, is: torn }}\ncleanup:\n  - keys: {{ load: found }}\n"
         );
         let outcome = photon.run(&body).await;
         assert_eq!(verdict(&outcome), "passed: ", "{damage}");
@@ -358,7 +361,8 @@ async fn a_photon_gets_a_new_rsa_identity_and_the_genuine_server() {
     photon.device().store[2082..2082 + 294].copy_from_slice(RSA_SERVER_OTHER);
     photon.device().store[34 + 200..34 + 1216].fill(0xff);
     photon.rig.file.keys.register = Some(["grep", "-q", "BEGIN PUBLIC KEY"].map(str::to_owned).to_vec());
-    let outcome = photon.run("steps:\n  - keys: { doctor: new_identity }\n  - keys: { server: genuine }\n").await;
+    let body = format!("steps:\n{IN_DFU}  - keys: {{ doctor: new_identity }}\n  - keys: {{ server: genuine }}\n");
+    let outcome = photon.run(&body).await;
     assert_eq!(verdict(&outcome), "passed: ");
     let (old, new) = renewed(&outcome).expect("it is in the timeline");
     assert_eq!(old, None, "what was there was no key");
@@ -450,14 +454,15 @@ async fn the_cloud_of_a_real_board_is_kept_from_it_by_the_gateway() {
 async fn a_bootloader_that_is_not_there_or_forgets_is_the_benchs_failure() {
     let photon = Photon::new();
     photon.device().is_there = false;
-    let told = verdict(&photon.run("steps:\n  - keys: { save: found }\n").await);
+    // On the way out nobody knows where a board is.
+    let told = verdict(&photon.run("steps:\n  - wait: 1ms\ncleanup:\n  - keys: { server: genuine }\n").await);
     assert!(told.contains("the board is not in its bootloader") && told.contains("enter: dfu"), "{told}");
     let photon = Photon::new();
     photon.device().forgets = true;
-    let body = "steps:\n  - corrupt: { slot: server_public, class: blank }\n";
-    let told = verdict(&photon.run(body).await);
+    let body = format!("steps:\n{IN_DFU}  - corrupt: {{ slot: server_public, class: blank }}\n");
+    let told = verdict(&photon.run(&body).await);
     assert!(
-        told.starts_with("error, blame: bench: ") && told.contains("read back differently: server_public"),
+        told.starts_with("error, blame: bench: ") && told.contains("it reads back otherwise: server_public"),
         "{told}"
     );
 }

@@ -48,6 +48,8 @@ impl Draft {
             }
             let through = self.keys.said().and_then(|keys| keys.through.as_deref());
             through.into_iter().for_each(|name| unknown("keys", "alternate setting", name, alternates()));
+            let through = self.flash.said().and_then(|flash| flash.through.as_deref());
+            through.into_iter().for_each(|name| unknown("flash", "alternate setting", name, alternates()));
         }
         if !matches!(self.leds, Section::Broken) {
             let leds = || self.leds.said().into_iter().flatten().map(|led| led.name.as_str()).collect::<Vec<_>>();

@@ -1,16 +1,18 @@
-//! Firmware that comes to the board in the course of a trial, through a probe, in the time that this takes.
+//! Firmware that comes to the board in the course of a trial, in the time that this takes.
 //!
-//! Boundary: sector by sector as a programmer does it, with the flash's own physics; a board that loses its power keeps what its flash has by then.
-//! How the image is cut into pieces, and which firmware a flash holds, is `brickproof_firmware`'s.
+//! Boundary: through a probe sector by sector as a programmer does it, with the flash's own physics; a board that loses its power keeps what its
+//! flash has by then. Through the bootloader it is `bootloader`'s. How the image is cut into pieces, and which firmware a flash holds, is
+//! `brickproof_firmware`'s.
 
 use std::collections::VecDeque;
 
 use brickproof_firmware::{Firmware, KeyStore, Piece, pieces, which};
-use brickproof_scenario::plan::{FirmwareContent, FirmwareName};
+use brickproof_scenario::plan::{self, Door, FirmwareContent, FirmwareName};
 use brickproof_trial::{Achieved, ActionId, CommandError, Observation, Progress};
 use brickproof_units::{Instant, Ratio, Span};
 use brickproof_virtual_board::flash::FlashOperation;
 
+use super::bootloader::{self, Session, Tell, WRITE_FIRMWARE, Work};
 use super::{Due, World};
 use crate::memory::{InFlash, PROBE};
 
@@ -54,29 +56,37 @@ impl World {
     pub(super) fn begin_transfer(
         &mut self,
         id: ActionId,
-        name: &FirmwareName,
+        wanted: &plan::Transfer,
         tell_at: Option<Ratio>,
     ) -> Result<(), CommandError> {
         let flash = &self.profile.flash;
-        let Some(image) = self.images.iter().find(|image| image.name() == name.0).cloned() else {
+        let Some(image) = self.images.iter().find(|image| image.name() == wanted.image.0).cloned() else {
             return Err(cannot_write("there is no such image for this board"));
         };
+        let pieces = pieces(&image, flash);
+        let total = pieces.iter().map(|piece| piece.bytes.len() as u32).sum();
+        let at = tell_at.map(|at| Progress::place(at, total));
+        if wanted.through == Door::Dfu {
+            self.expect_bootloader(WRITE_FIRMWARE)?;
+            self.tell_progress(id, 0, total);
+            let session = Session::writing(id, Work::Firmware(image), pieces, Some(Tell { total, at }));
+            self.go_on_after(Span::ZERO, Box::new(session));
+            return Ok(());
+        }
         if !self.board.is_powered() {
             return Err(cannot_write(
                 "the board has no power, and a probe reaches none without: feed it in a step before",
             ));
         }
-        let pieces: VecDeque<Piece> = pieces(&image, flash).into();
-        let total = pieces.iter().map(|piece| piece.bytes.len() as u32).sum();
         self.board.press_reset();
-        let until = self.now + time_for(pieces.front(), SENT_PER_SECOND);
+        let until = self.now + time_for(pieces.first(), SENT_PER_SECOND);
         self.transfer = Some(Transfer {
             id,
             image,
-            pieces,
+            pieces: pieces.into(),
             done: 0,
             total,
-            tell_at: tell_at.map(|at| Progress::place(at, total)),
+            tell_at: at,
             power_losses: self.board.power_losses(),
             stage: Stage::Sending { until },
         });
@@ -184,6 +194,16 @@ impl World {
         std::iter::once(erase).chain(programs).collect()
     }
 
+    /// All of an image was written through the bootloader and read back: the board is to start it.
+    pub(super) fn firmware_is_there(&mut self, id: ActionId, image: &Firmware) {
+        self.keys_are_kept_as_by(image);
+        let bytes = pieces(image, &self.profile.flash).iter().map(|piece| piece.bytes.len() as u32).sum();
+        let left = self.board.leave_bootloader();
+        let stays =
+            |_| bootloader::failed("start the firmware", "the board left its bootloader before it was asked to");
+        self.answer(id, left.map(|()| Achieved::Flashed { bytes }).map_err(stays));
+    }
+
     fn end_transfer(&mut self, transfer: &Transfer) {
         self.board.release_reset();
         let first = self.profile.flash.at.0;
@@ -220,7 +240,7 @@ impl World {
 }
 
 fn cannot_write(happened: &str) -> CommandError {
-    CommandError::Failed { instrument: PROBE.into(), asked: "write the firmware".into(), happened: happened.into() }
+    CommandError::Failed { instrument: PROBE.into(), asked: WRITE_FIRMWARE.into(), happened: happened.into() }
 }
 
 fn time_for(piece: Option<&Piece>, rate: u64) -> Span {
