@@ -2,6 +2,7 @@
 //!
 //! Boundary: no kernel devices. Limits of time are wide, for computers that are busy with something else.
 
+mod bootloading;
 mod checking;
 mod desk;
 mod failing;

@@ -4,6 +4,7 @@
 
 mod bay;
 mod console;
+mod dfu;
 mod light;
 mod lines;
 mod probe;
@@ -14,11 +15,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use brickproof_firmware::Firmware;
 use brickproof_instruments::{Failure, FailureKind, Kind, now};
 use brickproof_paced::board::{Hand, PacedBoard};
 use brickproof_units::{Instant, Span, Voltage};
-use brickproof_virtual_board::board::{Board, BoardConfig, Records};
-use brickproof_virtual_board::chip::{Chip, Pin};
+use brickproof_virtual_board::board::{Board, BoardConfig, BootButton, Records};
+use brickproof_virtual_board::chip::{Chip, Level, Pin};
 use brickproof_virtual_board::supply::Source;
 use brickproof_virtual_board::wiring::Wiring;
 
@@ -47,6 +49,8 @@ pub(crate) enum When {
     Opened,
     /// So long after the source was switched on for the n-th time, counted from 1.
     Fed(usize, Duration),
+    /// When it is asked for this.
+    Asked(&'static str),
 }
 
 #[derive(Default)]
@@ -81,21 +85,36 @@ impl State {
 /// The board and what was driven.
 pub(crate) struct Model {
     board: PacedBoard,
+    /// Where MODE is.
+    mode: Pin,
     state: Mutex<State>,
 }
 
 impl Model {
+    /// With a lantern-nrf51.
     pub(crate) fn new() -> Arc<Self> {
+        Self::with(Chip::Nrf51822, &[], Pin::p0(17), None)
+    }
+
+    /// With a lantern-nrf52840, which came with a bootloader.
+    pub(crate) fn on_usb() -> Arc<Self> {
+        let mode = Pin::p0(11);
+        let came_with = Firmware::shipped("lantern-heal-full").expect("it ships");
+        Self::with(Chip::Nrf52840, came_with.image(), mode, Some(BootButton { pin: mode, pressed: Level::Low }))
+    }
+
+    fn with(chip: Chip, image: &[u8], mode: Pin, boot_button: Option<BootButton>) -> Arc<Self> {
         let wiring = Wiring { light: [13, 14, 15].map(Pin::p0), modem: Some(RADIO) };
         let config = BoardConfig {
             source: Source::None,
             pins: wiring.pins(),
             records: Records::Dropped,
-            ..BoardConfig::new(Chip::Nrf51822)
+            boot_button,
+            ..BoardConfig::new(chip)
         };
-        let board = Board::new(config, &[]).expect("nothing fits");
+        let board = Board::new(config, image).expect("it fits");
         let board = PacedBoard::start(board, wiring, 1).expect("there is a thread to be had");
-        Arc::new(Self { board, state: Mutex::default() })
+        Arc::new(Self { board, mode, state: Mutex::default() })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -195,6 +214,7 @@ impl Model {
         let state = self.state();
         let due = state.failing.get(&kind).filter(|(_, when)| match when {
             When::Opened => true,
+            When::Asked(what) => *what == asked,
             When::Fed(times, after) => {
                 let after = Span::nanos(after.as_nanos() as u64);
                 state.fed.get(times - 1).is_some_and(|at| now() >= *at + after)

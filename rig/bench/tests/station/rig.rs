@@ -32,7 +32,15 @@ pub(crate) const KINDS: [Kind; 5] = [Kind::Lines, Kind::Console, Kind::Supply, K
 
 impl Rig {
     pub(crate) fn new() -> Self {
-        let model = Model::new();
+        Self::of(Model::new(), "lantern-nrf51", KINDS)
+    }
+
+    /// With a board that has a bootloader, and its USB.
+    pub(crate) fn on_usb() -> Self {
+        Self::of(Model::on_usb(), "lantern-nrf52840", KINDS.into_iter().chain([Kind::Dfu]))
+    }
+
+    fn of(model: Arc<Model>, board: &str, kinds: impl IntoIterator<Item = Kind>) -> Self {
         let folder = tempfile::tempdir().expect("there is room");
         let state = StateFolder::at(folder.path()).expect("it is there");
         let map = |lines: &[(&str, &str)]| {
@@ -43,15 +51,19 @@ impl Rig {
             .with("watch", map(&[("radio", "23 active-high")]));
         let driver = |kind| {
             let factory: &'static dyn Factory = Box::leak(Box::new(Bay { kind, model: Arc::clone(&model) }));
-            let settings = if kind == Kind::Lines { lines.clone() } else { Settings::new() };
+            let settings = match kind {
+                Kind::Lines => lines.clone(),
+                Kind::Dfu => Settings::new().with("serial", Value::Text("000000000001".to_owned())),
+                _ => Settings::new(),
+            };
             (kind, file::Driver::Real(factory, settings))
         };
         let file = file::Station {
             name: "desk".to_owned(),
-            board: Arc::clone(Library::built_in().board("lantern-nrf51").expect("a profile that ships")),
+            board: Arc::clone(Library::built_in().board(board).expect("a profile that ships")),
             serial: Some(Identity::of(SERIAL.to_vec())),
             world: World::Lane,
-            instruments: KINDS.into_iter().map(driver).collect(),
+            instruments: kinds.into_iter().map(driver).collect(),
             lights: BTreeMap::new(),
             cloud: Some(Cloud::Console),
             keys: file::StationKeys::default(),

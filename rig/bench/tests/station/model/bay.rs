@@ -10,6 +10,7 @@ use brickproof_instruments::{
 use brickproof_units::{Current, Span, Voltage};
 
 use super::console::ModelConsole;
+use super::dfu::ModelDfu;
 use super::light::ModelLight;
 use super::lines::ModelLines;
 use super::probe::ModelProbe;
@@ -68,6 +69,7 @@ impl Factory for Bay {
             Kind::Supply => Instrument::Supply(Box::new(ModelSupply::open(model))),
             Kind::Light => Instrument::Light(Box::new(ModelLight::open(model))),
             Kind::Probe => Instrument::Probe(Box::new(ModelProbe::open(model))),
+            Kind::Dfu => Instrument::Dfu(Box::new(ModelDfu::open(model))),
             kind => {
                 let missing = FailureKind::Missing("the model has none".to_owned());
                 return Err(Failure::new(format!("the model's {kind}"), "be opened", missing));

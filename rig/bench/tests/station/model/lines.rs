@@ -8,12 +8,10 @@ use std::time::Duration;
 
 use brickproof_instruments::{Deadline, Drive, Edge, EdgeKind, Edges, Failure, Kind, LineState, Lines, Moment, now};
 use brickproof_paced::board::{Button, Holder};
-use brickproof_virtual_board::chip::{self, Pin};
+use brickproof_virtual_board::chip;
 
 use super::probe::Deaf;
 use super::{Model, RADIO};
-
-const MODE: Pin = Pin::p0(17);
 
 pub(super) struct ModelLines {
     model: Arc<Model>,
@@ -26,7 +24,7 @@ impl ModelLines {
         model.state().asserted.clear();
         let hand = model.hand();
         hand.reset(Holder::Lines, Button::Released);
-        hand.set_pin(MODE, chip::Level::Floating);
+        hand.set_pin(model.mode, chip::Level::Floating);
         Self { model, edges: Some(()) }
     }
 
@@ -44,8 +42,8 @@ impl ModelLines {
                 drop(state);
                 hand.reset(Holder::Lines, Button::Released);
             }
-            (_, Drive::Asserted) => hand.set_pin(MODE, chip::Level::Low),
-            (_, Drive::Released) => hand.set_pin(MODE, chip::Level::Floating),
+            (_, Drive::Asserted) => hand.set_pin(self.model.mode, chip::Level::Low),
+            (_, Drive::Released) => hand.set_pin(self.model.mode, chip::Level::Floating),
         }
         let mut state = self.model.state();
         match drive {
