@@ -134,6 +134,15 @@ pub(crate) fn bench_error(eyes: &Eyes, reason: String, step: Option<usize>, at: 
     }
 }
 
+/// Firmware did not come onto the board. Without power it could not: then it is whoever was to feed the board.
+pub(crate) fn not_written(eyes: &Eyes, error: &str, step: Option<usize>, began: Instant, at: Instant) -> Verdict {
+    let Some(starved) = starved(eyes, began) else { return bench_error(eyes, error.to_owned(), step, at) };
+    let reason = format!("{}; {error}", starved.text);
+    let mut evidence = last_lines(eyes);
+    evidence.extend(last_reading(eyes));
+    Verdict { blame: Some(starved.blame), evidence, ..bench_error(eyes, reason, step, at) }
+}
+
 /// A fault whose trigger did not come was not made: no statement about survival is possible.
 pub(crate) fn trigger_missed(eyes: &Eyes, step: &Step, trigger: &Trigger, began: Instant, at: Instant) -> Verdict {
     let silent = !eyes.heard_since(began);

@@ -1,35 +1,34 @@
 //! The state machine: which step is on, what it waits for, and what the trial comes to.
 //!
-//! Boundary: it decides; what is visible is `conditions`' business, how a verdict is worded `account`'s.
+//! Boundary: it decides; what is visible is `conditions`' business, how a verdict is worded `account`'s. Requests and their deadlines are in
+//! [`asking`], the way from a verdict to a safe station in [`ending`].
 
+mod asking;
+mod ending;
 mod steps;
+mod transferring;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use brickproof_boards::LedIndex;
 use brickproof_light::Calibration;
-use brickproof_scenario::plan::{Cause, Expected, Fault, Plan, Step, StepAction};
-use brickproof_units::{Instant, Slew, Span, Voltage};
+use brickproof_scenario::plan::{Cause, Expected, Plan, Step, StepAction};
+use brickproof_units::{Instant, Span, Voltage};
 
+use self::asking::{PROVISIONING, Request, no_answer, no_answer_to, no_answer_within};
+use self::transferring::Transferring;
 use crate::account::{self, Manner, Miss};
 use crate::conditions::{Eyes, Look, LookOut, Probed, Purpose, Signs};
-use crate::ports::{Achieved, Action, ActionId, Command, CommandError, Injection, Observation, Stamp};
+use crate::ports::{Achieved, Action, ActionId, Command, CommandError, Observation, Stamp};
 use crate::rail::Reading;
 use crate::timeline::{Event, Happening, Timeline};
-use crate::verdict::{Blame, FaultRecord, MeasurementRecord, StepRecord, StepVerdict, Verdict, VerdictKind};
+use crate::verdict::{FaultRecord, MeasurementRecord, StepRecord, StepVerdict, Verdict, VerdictKind};
 
 /// How often the supply is read while a step looks at it.
 const SUPPLY_READING_PERIOD: Span = Span::millis(1);
 /// How long after an unwelcome answer a slot is read again.
 const SLOT_REREAD_PAUSE: Span = Span::millis(100);
-/// A request that is not answered by then is the bench's failure. A shape may last as long as it says, beyond this.
-const ANSWER_DEADLINE: Span = Span::secs(30);
-/// Key slots are read, written and read again, and a server is told of a new identity.
-const KEYS: Span = Span::secs(120);
-/// Writing a whole part over a slow probe takes half a minute, and a board that does not answer is tried again after a reset and a power cycle.
-/// A transfer in the middle of a trial has as long.
-const PROVISIONING: Span = Span::secs(300);
 
 /// One run of one plan. See the crate's documentation for the manner of use.
 #[derive(Clone, Debug)]
@@ -90,13 +89,6 @@ enum Stage {
 #[error("the trial cannot go on as another one: they differ in more than what is still to come")]
 pub struct OtherPlan;
 
-/// A request on its way.
-#[derive(Clone, Copy, Debug)]
-struct Request {
-    id: ActionId,
-    deadline: Instant,
-}
-
 #[derive(Clone, Copy, Debug)]
 enum StepState {
     /// A request is on its way; the step ends with its answer.
@@ -121,20 +113,6 @@ enum SlotReading {
     NotNeeded,
     Asked { open: Vec<(ActionId, Probed)>, deadline: Instant },
     Pause { until: Instant },
-}
-
-/// A transfer of firmware that a fault hangs on.
-#[derive(Clone, Copy, Debug)]
-struct Transferring {
-    request: Request,
-    /// When it ended, and whether as it should.
-    ended: Option<(Instant, TransferEnd)>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum TransferEnd {
-    Whole,
-    Broken,
 }
 
 impl Trial {
@@ -339,31 +317,6 @@ impl Trial {
         self.elapsed >= at
     }
 
-    /// The operator, or the driver on its way out, ends the trial. The station is still cleaned up and made safe. Once more while it is
-    /// cleaned up: what restores the station is still done, and nothing waits any longer.
-    pub fn abort(&mut self, reason: &str) {
-        if self.verdict.is_some() {
-            self.hurry();
-        } else {
-            self.conclude(Verdict {
-                kind: VerdictKind::Inconclusive,
-                blame: Some(Blame::Bench),
-                reason: reason.to_owned(),
-                step: self.current_step(),
-                evidence: Vec::new(),
-                light: self.eyes.light_in_words(),
-                at: self.now,
-            });
-        }
-    }
-
-    fn hurry(&mut self) {
-        self.hurried = true;
-        if let Stage::Cleanup { position, state: StepState::Waiting { .. } } = self.stage {
-            self.begin_cleanup(position + 1);
-        }
-    }
-
     /// Something was observed.
     pub fn observe(&mut self, stamp: Stamp, observation: Observation) {
         self.catch_up(stamp.at);
@@ -434,39 +387,6 @@ impl Trial {
 
     fn note(&mut self, what: Happening) {
         self.record(Stamp::exact(self.now), what);
-    }
-
-    fn ask(&mut self, command: Command) -> Request {
-        let lasts = match &command {
-            Command::Inject(injection) => self.lasts_until(injection),
-            Command::Reset { hold } | Command::Press { hold, .. } => self.now + *hold,
-            Command::PressThroughReset { reset, hold, .. } => self.now + *reset + *hold,
-            Command::Enter(entry) => {
-                let pressed = entry.buttons.as_ref().map_or(Span::ZERO, |it| it.reset + it.hold);
-                self.now + entry.within.max(pressed)
-            }
-            _ => self.now,
-        };
-        let patience = patience_with(&command);
-        let id = ActionId(self.next_id);
-        self.next_id += 1;
-        self.note(Happening::Asked { id, command: command.clone() });
-        self.outbox.push_back(Action { id, command });
-        Request { id, deadline: lasts + patience }
-    }
-
-    /// When the shape is over, as far as the plan tells.
-    fn lasts_until(&self, injection: &Injection) -> Instant {
-        injection.at
-            + match &injection.fault {
-                Fault::BrownOut { rail, floor, fall, hold, rise } => {
-                    let from = self.plan.board.rail(rail).map_or(*floor, |rail| rail.maximum);
-                    let way = Voltage::new(from.get() - floor.get());
-                    *hold + time_of(*fall, way) + time_of(*rise, way)
-                }
-                Fault::LoadStep { hold, .. } => *hold,
-                Fault::PowerCut { hold } => hold.unwrap_or_default(),
-            }
     }
 
     /// Goes on until nothing more follows from what is known.
@@ -563,6 +483,7 @@ impl Trial {
                     self.conclude_failure(verdict, Manner::InVain);
                 }
                 Ok(_) => self.done(position),
+                Err(error) if self.plan.steps[position].action.transfer().is_some() => self.not_written(&error),
                 Err(error) => self.bench_failed(&error),
             },
             Stage::Step { position, state: StepState::Injecting { request }, .. } if request.id == id => match result {
@@ -570,7 +491,7 @@ impl Trial {
                 Ok(_) => self.injection_unproven(),
                 Err(error) => self.bench_failed(&error),
             },
-            Stage::Step { position, .. } if self.transfer.is_some_and(|it| it.request.id == id) => {
+            Stage::Step { position, .. } if self.transfer.as_ref().is_some_and(|it| it.request.id == id) => {
                 self.transferred(position, result);
             }
             Stage::Step { .. } => match (self.probed_for(id), result) {
@@ -588,104 +509,6 @@ impl Trial {
             self.ask(Command::ReadSupply { every: Some(SUPPLY_READING_PERIOD) });
         }
         self.begin_step(0);
-    }
-
-    /// Readings and the cloud's setting are asked for in passing: only their failure matters.
-    fn take_stray_answer(&mut self, result: Result<Achieved, CommandError>) {
-        if let Err(error) = result
-            && self.verdict.is_none()
-        {
-            self.bench_failed(&error);
-        }
-    }
-
-    fn bench_failed(&mut self, error: &CommandError) {
-        let verdict = account::bench_error(&self.eyes, error.to_string(), self.current_step(), self.now);
-        self.conclude(verdict);
-    }
-
-    fn fail(&mut self, miss: &Miss<'_>) {
-        let verdict = self.account_of(miss);
-        self.conclude_failure(verdict, Manner::Otherwise);
-    }
-
-    fn account_of(&self, miss: &Miss<'_>) -> Verdict {
-        account::missed(&self.eyes, miss, self.current_step(), self.step_began(), self.now)
-    }
-
-    /// A failure may be the brick that the scenario expects.
-    fn conclude_failure(&mut self, mut verdict: Verdict, manner: Manner) {
-        if let Expected::Bricked { .. } = self.plan.outcome
-            && self.harmed_at.is_some()
-            && verdict.blame == Some(Blame::Firmware)
-        {
-            verdict = account::expected_brick(&self.eyes, &self.plan, verdict, &self.shown, manner);
-        }
-        self.conclude(verdict);
-    }
-
-    fn step_began(&self) -> Instant {
-        match self.stage {
-            Stage::Step { began, .. } => began,
-            _ => self.now,
-        }
-    }
-
-    fn all_steps_passed(&mut self) {
-        let verdict = match &self.plan.outcome {
-            Expected::Passed => account::passed(self.now),
-            Expected::Bricked { .. } if self.harmed_at.is_none() => account::nothing_harmed(&self.eyes, self.now),
-            Expected::Bricked { .. } => account::brick_did_not_come(&self.eyes, self.now),
-        };
-        self.conclude(verdict);
-    }
-
-    /// The verdict stands; what remains is to clean up and to leave the station safe.
-    fn conclude(&mut self, verdict: Verdict) {
-        // The last step of a trial whose steps all passed is closed already.
-        if let Stage::Step { position, .. } = self.stage
-            && self.steps[position].verdict == StepVerdict::NotRun
-        {
-            let step_verdict = match verdict.kind {
-                VerdictKind::Error | VerdictKind::Inconclusive => StepVerdict::Error,
-                VerdictKind::Passed | VerdictKind::Failed => StepVerdict::Failed,
-            };
-            self.close_step(position, step_verdict);
-        }
-        if self.looks.need_supply_throughout() {
-            self.ask(Command::ReadSupply { every: None });
-        }
-        self.note(Happening::Verdict(Box::new(verdict.clone())));
-        self.verdict = Some(Arc::new(verdict));
-        self.begin_cleanup(0);
-    }
-
-    fn begin_cleanup(&mut self, position: usize) -> bool {
-        let plan = Arc::clone(&self.plan);
-        self.stage = match plan.cleanup.get(position).map(|step| &step.action) {
-            None => Stage::MakingSafe(self.ask(Command::MakeSafe)),
-            Some(StepAction::Wait(span)) if !self.hurried => {
-                Stage::Cleanup { position, state: StepState::Waiting { until: self.now + *span } }
-            }
-            Some(action) => {
-                let state = match command_of(action) {
-                    Some(command) => StepState::Asked(self.ask(command)),
-                    None => StepState::Waiting { until: self.now },
-                };
-                Stage::Cleanup { position, state }
-            }
-        };
-        true
-    }
-
-    fn finish(&mut self, made_safe: Result<Achieved, CommandError>) {
-        let error = made_safe.err().or_else(|| self.cleanup_error.take());
-        if let (Some(error), Some(verdict)) = (error, &self.verdict) {
-            let verdict = account::left_unsafe(verdict, &error, self.now);
-            self.note(Happening::Verdict(Box::new(verdict.clone())));
-            self.verdict = Some(Arc::new(verdict));
-        }
-        self.stage = Stage::Over;
     }
 }
 
@@ -709,59 +532,4 @@ fn minimum_of(plan: &Plan) -> Voltage {
 /// Above this nothing can come of a rail that falls: the board runs, and its flash takes what it is told.
 fn harmless_from(plan: &Plan) -> Voltage {
     plan.board.rails.first().map(|rail| rail.flash_minimum.unwrap_or(rail.minimum)).unwrap_or_default()
-}
-
-/// How long it takes to move a voltage by so much.
-fn time_of(slew: Slew, way: Voltage) -> Span {
-    let nanos = u128::from(slew.get()) * u128::from(way.get().unsigned_abs()) / 1_000_000;
-    Span::nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
-}
-
-/// How long an answer may take beyond what was asked for lasts.
-fn patience_with(command: &Command) -> Span {
-    match command {
-        Command::Provision | Command::Flash { .. } => PROVISIONING,
-        Command::Keys { .. } => KEYS,
-        _ => ANSWER_DEADLINE,
-    }
-}
-
-/// Why a step is given up that comes down to a request, and got no answer to it.
-fn no_answer_to(step: &Step) -> CommandError {
-    let patience = command_of(&step.action).map_or(ANSWER_DEADLINE, |command| patience_with(&command));
-    no_answer_within(&step.text, patience)
-}
-
-fn no_answer(asked: &str) -> CommandError {
-    no_answer_within(asked, ANSWER_DEADLINE)
-}
-
-fn no_answer_within(asked: &str, within: Span) -> CommandError {
-    let happened = format!("no answer came within {within}").into();
-    CommandError::Failed { instrument: "the station".into(), asked: asked.into(), happened }
-}
-
-/// The request that a step without waiting comes down to.
-fn command_of(action: &StepAction) -> Option<Command> {
-    Some(match action {
-        StepAction::Supply(setting) => Command::Supply(*setting),
-        StepAction::Send(text) => Command::Send(text.as_str().into()),
-        StepAction::Reset { hold } => Command::Reset { hold: *hold },
-        StepAction::Press { button, hold } => Command::Press { button: button.as_str().into(), hold: *hold },
-        StepAction::PressThroughReset { button, reset, hold } => {
-            Command::PressThroughReset { button: button.as_str().into(), reset: *reset, hold: *hold }
-        }
-        StepAction::Enter(entry) => Command::Enter(Arc::new(entry.clone())),
-        StepAction::Cloud(setting) => Command::Cloud(*setting),
-        StepAction::Corrupt { slot, class, part, through } => {
-            Command::Corrupt { slot: *slot, class: *class, part: *part, through: *through }
-        }
-        StepAction::Keys { work, through } => Command::Keys { work: work.clone(), through: *through },
-        StepAction::Flash(transfer) => Command::Flash { transfer: transfer.clone(), tell_at: None },
-        StepAction::Wait(_)
-        | StepAction::Expect(_)
-        | StepAction::Never { .. }
-        | StepAction::Fault { .. }
-        | StepAction::Measure(_) => return None,
-    })
 }

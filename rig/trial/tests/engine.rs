@@ -16,3 +16,5 @@ mod laws;
 mod seeing;
 #[path = "engine/station.rs"]
 mod station;
+#[path = "engine/transfers.rs"]
+mod transfers;

@@ -10,13 +10,12 @@ use brickproof_scenario::plan::{
 };
 use brickproof_units::{Instant, Span};
 
-use super::{
-    PROVISIONING, SLOT_REREAD_PAUSE, SUPPLY_READING_PERIOD, SlotReading, Stage, StepState, TransferEnd, Transferring,
-    Trial, command_of, harmless_from, no_answer, no_answer_to, no_answer_within,
-};
+use super::asking::{PROVISIONING, command_of, no_answer, no_answer_to, no_answer_within};
+use super::transferring::Transferring;
+use super::{SLOT_REREAD_PAUSE, SUPPLY_READING_PERIOD, SlotReading, Stage, StepState, Trial, harmless_from};
 use crate::account::{self, Manner, Miss, Stay};
 use crate::conditions::{Look, Probed};
-use crate::ports::{Achieved, ActionId, Command, CommandError, Injection, Progress, ShapeAchieved};
+use crate::ports::{ActionId, Command, CommandError, Injection, ShapeAchieved};
 use crate::timeline::Happening;
 use crate::verdict::{FaultRecord, MeasuredValue, MeasurementRecord, StepVerdict};
 
@@ -137,63 +136,7 @@ impl Trial {
         true
     }
 
-    /// Firmware on its way came so far; perhaps to where the fault strikes that hangs on it.
-    pub(super) fn take_progress(&mut self, id: ActionId, progress: Progress) {
-        let plan = Arc::clone(&self.plan);
-        let Stage::Step { position, began, state: StepState::Transferring { .. } } = self.stage else { return };
-        let step = &plan.steps[position];
-        if let StepAction::Fault { trigger, fault } = &step.action
-            && let Some(Cause::Transferred { at, .. }) = &trigger.cause
-            && self.transfer.is_some_and(|it| it.request.id == id && it.ended.is_none())
-            && self.faults.iter().all(|fault| fault.step != step.index)
-            && progress.has_come_to(Progress::place(*at, progress.total))
-        {
-            self.note(Happening::Triggered { step: step.index });
-            self.inject(step, position, began, fault, self.now, trigger);
-            if let Some(record) = self.faults.last_mut() {
-                record.progress = Some((*at, progress));
-            }
-        }
-    }
-
-    /// The transfer that a fault hangs on is over: as it should, or because the fault struck it.
-    pub(super) fn transferred(&mut self, position: usize, result: Result<Achieved, CommandError>) {
-        let index = self.plan.steps[position].index;
-        let struck = self.faults.iter().any(|fault| fault.step == index);
-        let end = match result {
-            Ok(_) => TransferEnd::Whole,
-            Err(_) if struck => TransferEnd::Broken,
-            // Nobody struck it yet.
-            Err(error) => return self.bench_failed(&error),
-        };
-        if let Some(transfer) = &mut self.transfer {
-            transfer.ended = Some((self.now, end));
-        }
-        if end == TransferEnd::Whole {
-            self.board_stopped_before(self.now);
-        }
-        let is_waiting = matches!(self.stage, Stage::Step { state: StepState::Transferring { .. }, .. });
-        if !struck {
-            // It never told that it came so far, and yet it is over.
-            let verdict = account::struck_too_late(&self.eyes, &self.plan.steps[position], self.now, self.now);
-            self.conclude(verdict);
-        } else if is_waiting {
-            self.end_struck_transfer(position);
-        }
-    }
-
-    /// Fault and transfer are over.
-    fn end_struck_transfer(&mut self, position: usize) {
-        let Some(Transferring { ended: Some((ended, end)), .. }) = self.transfer.take() else { return };
-        let began = self.faults.last().and_then(|fault| fault.achieved).map(|shape| shape.began);
-        if end == TransferEnd::Whole && began.is_some_and(|began| began > ended) {
-            let verdict = account::struck_too_late(&self.eyes, &self.plan.steps[position], ended, self.now);
-            return self.conclude(verdict);
-        }
-        self.end_step(position);
-    }
-
-    fn inject(
+    pub(super) fn inject(
         &mut self,
         step: &Step,
         position: usize,
@@ -371,7 +314,7 @@ impl Trial {
             StepAction::Fault { trigger, fault } => match &trigger.cause {
                 Some(Cause::Transferred { transfer, at }) => {
                     let request = self.ask(Command::Flash { transfer: transfer.clone(), tell_at: Some(*at) });
-                    self.transfer = Some(Transferring { request, ended: None });
+                    self.transfer = Some(Transferring::new(request));
                     StepState::Transferring { deadline: request.deadline }
                 }
                 Some(_) => {
@@ -391,7 +334,7 @@ impl Trial {
         self.stage = Stage::Step { position, began, state };
     }
 
-    fn end_step(&mut self, position: usize) -> bool {
+    pub(super) fn end_step(&mut self, position: usize) -> bool {
         self.close_step(position, StepVerdict::Passed);
         self.note(Happening::StepEnded { index: self.plan.steps[position].index });
         self.begin_step(position + 1);
@@ -492,14 +435,14 @@ impl Trial {
             // Not the fault's beginning: what went on at that instant was there before the harm.
             self.harmed_at.get_or_insert(self.now);
         }
-        match (self.transfer, self.stage.clone()) {
+        match (&self.transfer, &self.stage) {
             (None, _) => {
                 self.end_step(position);
             }
-            (Some(Transferring { ended: Some(_), .. }), _) => self.end_struck_transfer(position),
-            (Some(Transferring { request, ended: None }), Stage::Step { began, .. }) => {
-                let state = StepState::Transferring { deadline: request.deadline };
-                self.stage = Stage::Step { position, began, state };
+            (Some(transfer), _) if transfer.is_over() => self.end_struck_transfer(position),
+            (Some(transfer), Stage::Step { began, .. }) => {
+                let state = StepState::Transferring { deadline: transfer.request.deadline };
+                self.stage = Stage::Step { position, began: *began, state };
             }
             _ => {}
         }

@@ -13,8 +13,8 @@ use brickproof_light::{Calibration, Sample};
 use brickproof_scenario::plan::{Fault, Plan, SlotContent};
 use brickproof_scenario::{Library, load};
 use brickproof_trial::{
-    Achieved, Action, Command, CommandError, Event, Glimpse, Happening, Observation, ShapeAchieved, Stamp, Trial,
-    Verdict,
+    Achieved, Action, Command, CommandError, Event, Glimpse, Happening, Observation, Progress, ShapeAchieved, Stamp,
+    Trial, Verdict,
 };
 use brickproof_units::{Current, Instant, Span, Voltage};
 
@@ -43,6 +43,19 @@ pub(crate) enum Reply {
     Differ,
     /// The keys are void.
     Superseded,
+    /// A transfer goes so.
+    Transfer(&'static [Beat]),
+}
+
+/// What comes of a transfer of a thousand bytes, so many milliseconds after it was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Beat {
+    /// So many bytes are written, and up to so many more may be.
+    Told(u64, u32, u32),
+    /// It is over.
+    Whole(u64),
+    /// It has failed.
+    Breaks(u64),
 }
 
 pub(crate) type Rule = fn(&Command) -> Reply;
@@ -243,12 +256,23 @@ impl Station {
                     (shape.lowest, shape.below_brown_out) = (Voltage::new(3_299_000), Span::ZERO);
                 }
             }
-            Reply::Refusal => {
-                result = Err(CommandError::Failed {
-                    instrument: "the instrument".into(),
-                    asked: "obey".into(),
-                    happened: "the cable is off".into(),
-                });
+            Reply::Refusal => result = Err(refusal()),
+            Reply::Transfer(beats) => {
+                for beat in beats {
+                    let (after, observation) = match *beat {
+                        Beat::Told(after, done, uncertainty) => {
+                            let progress = Progress { done, uncertainty, total: 1_000 };
+                            (after, Observation::Progress { id, progress })
+                        }
+                        Beat::Whole(after) => {
+                            let result = Ok(Achieved::Flashed { bytes: 1_000 });
+                            (after, Observation::Answered { id, result })
+                        }
+                        Beat::Breaks(after) => (after, Observation::Answered { id, result: Err(refusal()) }),
+                    };
+                    self.put(self.trial.now() + Span::millis(after), observation);
+                }
+                return;
             }
         }
         self.put(answered, Observation::Answered { id, result });
@@ -286,6 +310,14 @@ impl Station {
     /// How each step went.
     pub(crate) fn steps(&self) -> String {
         self.trial.steps().iter().map(|step| step.verdict.to_string()).collect::<Vec<_>>().join(" ")
+    }
+}
+
+fn refusal() -> CommandError {
+    CommandError::Failed {
+        instrument: "the instrument".into(),
+        asked: "obey".into(),
+        happened: "the cable is off".into(),
     }
 }
 
