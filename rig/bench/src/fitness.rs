@@ -4,12 +4,12 @@
 
 use std::fmt;
 
-use brickproof_boards::LedIndex;
+use brickproof_boards::{Held, LedIndex};
 use brickproof_firmware::{KeyStore, KeysBehind};
 use brickproof_instruments::{Capabilities, Kind, Settings};
 use brickproof_scenario::plan::{
-    Cause, CloudBehaviour, CloudSetting, Condition, Door, Fault, KeyWork, Need, Plan, StepAction, SupplySetting,
-    Trigger, UsbPresence,
+    Cause, CloudBehaviour, CloudSetting, Condition, Door, Entry, Fault, KeyWork, Need, Plan, StepAction, SupplySetting,
+    Trigger, UsbPresence, Way,
 };
 use brickproof_units::{Span, Voltage};
 
@@ -166,14 +166,16 @@ impl Found<'_> {
         match action {
             StepAction::Supply(setting) => self.source(line, *setting),
             StepAction::Reset { .. } => self.driven(line, "reset"),
-            StepAction::Press { button, .. } => self.driven(line, button),
-            StepAction::PressThroughReset { button, .. } => {
+            StepAction::Press { button, hold } => {
+                self.driven(line, button);
+                self.held(line, button, Held::WhileRunning, *hold);
+            }
+            StepAction::PressThroughReset { button, hold, .. } => {
                 self.driven(line, "reset");
                 self.driven(line, button);
+                self.held(line, button, Held::ThroughReset, *hold);
             }
-            StepAction::Enter(entry) if ways::way(self.station, entry).is_none() => {
-                self.report(line, ways::no_way(self.station, entry));
-            }
+            StepAction::Enter(entry) => self.entry(line, entry),
             StepAction::Cloud(setting) => self.cloud(line, *setting),
             StepAction::Corrupt { through, .. } => self.door(line, *through, Writes::Yes),
             StepAction::Keys { work, through } => self.keys(line, work, *through),
@@ -191,6 +193,25 @@ impl Found<'_> {
             StepAction::Never { condition, .. } => self.seen(line, condition),
             _ => {}
         }
+    }
+
+    fn entry(&mut self, line: Option<usize>, entry: &Entry) {
+        match (ways::way(self.station, entry), &entry.buttons) {
+            (None, _) => self.report(line, ways::no_way(self.station, entry)),
+            (Some(Way::Buttons), Some(buttons)) => self.held(line, &buttons.button, buttons.held, buttons.hold),
+            _ => {}
+        }
+    }
+
+    /// Whether nobody could take the press for another one: what was overheld has happened by the time that it is known.
+    fn held(&mut self, line: Option<usize>, button: &str, held: Held, hold: Span) {
+        let Some(uncertainty) = ways::too_vague(self.station, button, held, hold) else { return };
+        let word = self.station.instruments.get(&Kind::Lines).map_or("", Driver::word);
+        let why = format!(
+            "its lines ({word}) are known to within {uncertainty} only, and holding `{button}` for {hold} could come to mean another \
+             mode: say in the bench file how exact they are (`uncertainty`), or take others"
+        );
+        self.report(line, why);
     }
 
     /// Whether firmware can be written in the course of a trial. That there is a probe is told once.

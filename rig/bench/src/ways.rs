@@ -2,8 +2,10 @@
 //!
 //! Boundary: statements of the bench file against those of the board's profile. Nothing is opened.
 
+use brickproof_boards::{Held, MODE};
 use brickproof_instruments::Kind;
 use brickproof_scenario::plan::{ButtonEntry, Entry, Way};
+use brickproof_units::Span;
 
 use crate::file::{Driver, Station};
 use crate::fitness::{line_names, offer};
@@ -43,4 +45,14 @@ fn has_own_console(station: &Station) -> bool {
 /// Whether the board's USB is watched and asked.
 pub(crate) fn has_usb(station: &Station) -> bool {
     station.board.usb.is_some() && offer(station, Kind::Dfu).is_some()
+}
+
+/// How exactly the moments of the station's lines are known, if that is not enough to tell such a press from one that means another mode, even
+/// one that the rig never enters. A press has two ends.
+pub(crate) fn too_vague(station: &Station, button: &str, held: Held, hold: Span) -> Option<Span> {
+    let modes = station.board.modes.as_ref().filter(|_| button == MODE)?;
+    let (lines, _) = offer(station, Kind::Lines)?;
+    let uncertainty = lines.timing.uncertainty;
+    let both = uncertainty + uncertainty;
+    modes.crossed(held, hold, hold - both, hold + both).map(|_| uncertainty)
 }

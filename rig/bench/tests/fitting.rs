@@ -153,3 +153,32 @@ fn no_real_station_chooses_how_the_cells_of_its_board_take_a_cut() {
     assert_eq!(why.len(), 1);
     assert!(why[0].why.contains("`fault.cells` chooses how those of a virtual board take a cut"), "{}", why[0]);
 }
+
+/// A press that lasts longer than it should may clear what nobody brings back, and that would be told only afterwards.
+#[test]
+fn a_press_that_could_mean_another_mode_is_refused_where_its_step_stands() {
+    let library = Library::built_in();
+    let text = "scenario: Presses\nboard: lantern-nrf52840\nfirmware: lantern-heal-full\nsteps:
+  - supply: { usb: 5V }
+  - enter: dfu
+  - enter: listening
+  - press: { button: mode, for: 2s, through: reset }
+  - press: { button: mode, for: 100ms }
+  - reset: pin
+cleanup:
+  - press: { button: mode, for: 4s }
+";
+    let plan = load("presses.yaml", text, &library).unwrap_or_else(|it| panic!("{}", it.render(110))).cells.remove(0);
+    let bench = |lines: &str| {
+        let text = std::fs::read_to_string(root().join("hardware/benches/pi-one.yaml")).unwrap();
+        let mut station = file::load("pi-one.yaml", text, &library).unwrap().stations.remove(0);
+        let text = format!("bench: b\nstations:\n  s:\n    board: lantern-nrf52840\n    lines: {lines}\n");
+        let other = file::load("lines.yaml", text, &library).unwrap_or_else(|it| panic!("{}", it.render(110)));
+        station.instruments.insert(Kind::Lines, other.stations[0].instruments[&Kind::Lines].clone());
+        unfit(&plan, &station).iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    let stated = "{ driver: command, program: ./relays, lines: [reset, mode], uncertainty: 10ms }";
+    assert_eq!(bench(stated), Vec::<String>::new());
+    let not_stated = bench(&stated.replace(", uncertainty: 10ms", ""));
+    insta::assert_snapshot!(not_stated.join("\n"));
+}

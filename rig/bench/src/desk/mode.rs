@@ -18,7 +18,6 @@ use crate::asking::ask;
 use crate::clock::Clock;
 use crate::eyes;
 use crate::file;
-use crate::fitness::offer;
 use crate::hands::Hands;
 use crate::hands::mode::Asking;
 use crate::senses::{LOOKING_AT_USB, sample};
@@ -107,15 +106,11 @@ pub fn way(station: &file::Station, mode: Target, by: Option<Way>, within: Optio
     Ok(Asked { passage, by })
 }
 
-/// A press has two ends.
 fn exact_enough(station: &file::Station, passage: &IntoMode) -> Result<(), Unfit> {
-    let (Some(buttons), Some(modes)) = (&passage.entry.buttons, &station.board.modes) else { return Ok(()) };
-    let Some((lines, _)) = offer(station, Kind::Lines) else { return Ok(()) };
-    let (hold, uncertainty) = (buttons.hold, lines.timing.uncertainty);
-    let both = uncertainty + uncertainty;
-    match modes.crossed(buttons.held, hold, hold - both, hold + both) {
+    let Some(buttons) = &passage.entry.buttons else { return Ok(()) };
+    match ways::too_vague(station, &buttons.button, buttons.held, buttons.hold) {
         None => Ok(()),
-        Some(_) => Err(Unfit::TooVague { station: station.name.clone(), uncertainty, hold }),
+        Some(uncertainty) => Err(Unfit::TooVague { station: station.name.clone(), uncertainty, hold: buttons.hold }),
     }
 }
 
