@@ -4,6 +4,7 @@
 
 mod bench;
 mod dfuse;
+mod flashing;
 mod gpiocdev;
 mod hub_port;
 mod load_switch;
@@ -27,6 +28,7 @@ pub fn all() -> Vec<Trial> {
     let all = [
         bench::all(),
         dfuse::all(),
+        flashing::all(),
         gpiocdev::all(),
         hub_port::all(),
         load_switch::all(),

@@ -21,9 +21,9 @@ use crate::{Mishap, eventually, note, same};
 
 const PATIENCE: Duration = Duration::from_secs(240);
 /// What a station whose supply is a load switch is made of.
-const DEVICES: [&str; 4] = ["lines", "bus", "console", "probe"];
+pub(super) const DEVICES: [&str; 4] = ["lines", "bus", "console", "probe"];
 /// Files that these trials make lie in the guest's own memory: `guest/init` mounts it at `/tmp`, whatever computer boots the guest.
-const BENCH: &str = "/tmp/lane.yaml";
+pub(super) const BENCH: &str = "/tmp/lane.yaml";
 /// A rail below this is off, in microvolts.
 const DARK: i64 = 500_000;
 /// How often the rig is killed unless `BRICKPROOF_LANE_KILLS` says otherwise.
@@ -49,12 +49,12 @@ pub(super) fn all() -> Vec<Trial> {
 
 /// How the station's supply is written.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Fed {
+pub(super) enum Fed {
     ByLoadSwitch,
     ByScpi,
 }
 
-fn device_id() -> Result<String, Mishap> {
+pub(super) fn device_id() -> Result<String, Mishap> {
     let board = Board::new(BoardConfig::new(Chip::Nrf51822), &[])?;
     let bytes = board.soc().unique_id().into_iter();
     Ok(bytes.fold(String::new(), |mut text, byte| {
@@ -74,7 +74,7 @@ fn has_usb_device(vendor: &str, product: &str) -> bool {
 }
 
 /// Waits for the devices of the station, and writes its bench file.
-fn write_bench(fed: Fed, serial: &str) -> Result<(), Mishap> {
+pub(super) fn write_bench(fed: Fed, serial: &str) -> Result<(), Mishap> {
     let bus = eventually("the bus of the sensors", PATIENCE, || bus("i2c-tiny-usb"))?;
     eventually("the board's port", PATIENCE, || serial_port("c006"))?;
     eventually("the probe", PATIENCE, || has_usb_device("1209", "0002").then_some(()))?;
@@ -221,7 +221,7 @@ fn battery_death_by_a_scpi_supply() -> Result<(), Mishap> {
 }
 
 /// What the only trial of a folder of evidence came to in its last attempt.
-fn evidence(folder: &str) -> Result<Value, Mishap> {
+pub(super) fn evidence(folder: &str) -> Result<Value, Mishap> {
     let results: Value = serde_json::from_str(&fs::read_to_string(Path::new(folder).join("results.json"))?)?;
     let attempts = results["trials"].as_array().and_then(|trials| trials.last());
     Ok(attempts.cloned().unwrap_or_default())
@@ -264,7 +264,7 @@ fn rail(far: &mut FarSide) -> Result<i64, Mishap> {
 }
 
 /// The board itself says so: no driver is asked.
-fn is_dark(far: &mut FarSide) -> Result<(), Mishap> {
+pub(super) fn is_dark(far: &mut FarSide) -> Result<(), Mishap> {
     eventually("the board has no power", PATIENCE, || (rail(far).ok()? < DARK).then_some(()))
 }
 

@@ -51,7 +51,7 @@ fn text(word: &str) -> Value {
     Value::Text(word.to_owned())
 }
 
-fn lines() -> Result<Arc<Owner<dyn Lines>>, Mishap> {
+pub(super) fn lines() -> Result<Arc<Owner<dyn Lines>>, Mishap> {
     let map = |pairs: &[(&str, &str)]| -> BTreeMap<String, String> {
         pairs.iter().map(|(name, place)| ((*name).to_owned(), (*place).to_owned())).collect()
     };
@@ -76,7 +76,7 @@ fn read(lines: &Owner<dyn Lines>, line: &'static str) -> Result<LineState, Failu
 }
 
 /// The switch in the board's cable, with the monitor behind it.
-fn load_switch(lines: &Arc<Owner<dyn Lines>>) -> Result<Box<dyn Supply>, Mishap> {
+pub(super) fn load_switch(lines: &Arc<Owner<dyn Lines>>) -> Result<Box<dyn Supply>, Mishap> {
     let bus = eventually("the bus of the monitor", PATIENCE, || bus("i2c-tiny-usb"))?;
     let settings = Settings::new()
         .with("line", text("power"))
