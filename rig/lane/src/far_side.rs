@@ -1,4 +1,4 @@
-//! The virtual board on the host, as the guest sees it: devices that come through virtio-serial ports, and one port more by which the
+//! The virtual boards on the host, as the guest sees them: devices that come through virtio-serial ports, and one port more by which the
 //! tests ask what no device tells.
 //!
 //! Boundary: plugging in, pulling out, asking. What is there is `brickproof-paced`'s.
@@ -7,15 +7,34 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::thread::{self, JoinHandle};
 
-use brickproof_paced::far_side::{CONTROL, port_name};
+use brickproof_paced::far_side::{CONTROL, device_name, port_name};
 use brickproof_paced::relay::{self, Until};
 use brickproof_units::Span;
 
 use crate::Mishap;
 
-/// The far side, and what is plugged in of it. Pulls all of it when it is dropped.
+/// A station of the far side (`rig/paced/examples/far_side.rs`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Station {
+    /// `lantern-nrf51`, which has no USB of its own.
+    Nrf51,
+    /// `lantern-nrf52840`.
+    Nrf52840,
+}
+
+impl Station {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Nrf51 => "nrf51",
+            Self::Nrf52840 => "nrf52840",
+        }
+    }
+}
+
+/// The far side, and what is plugged in of one of its stations. Pulls all of it when it is dropped.
 pub struct FarSide {
     control: File,
+    station: Station,
     plugged: Vec<Plug>,
 }
 
@@ -27,21 +46,22 @@ struct Plug {
     carried: Option<JoinHandle<io::Result<()>>>,
 }
 
-/// Plugs these devices into this kernel and keeps them there as long as the far side lives: for other programs.
+/// Plugs these devices, each with its station (`nrf51.lines`), into this kernel and keeps them there as long as the far side lives: for other
+/// programs.
 ///
 /// # Errors
 ///
 /// When there is no far side, or the first that ends says why.
 pub fn carry(names: &[String]) -> Result<(), Mishap> {
-    let mut far = FarSide { control: relay::virtio_port(&port_name(CONTROL))?, plugged: Vec::new() };
+    let mut control = relay::virtio_port(&port_name(CONTROL))?;
     let mut carried = Vec::new();
     for (port, name) in (0..).zip(names) {
         let stream = relay::virtio_port(&port_name(name))?;
-        carried.push(thread::spawn(move || relay::kernel_side(stream, port, Until::Eof)));
-        far.ask(&format!("plug {name}"))?;
+        carried.push(thread::spawn(move || relay::kernel_side(stream, || Ok(port), Until::Eof)));
+        ask(&mut control, &format!("plug {name}"))?;
     }
     // Somebody else may want to ask.
-    drop(far);
+    drop(control);
     for carried in carried {
         carried.join().map_err(|_| "a relay panicked")??;
     }
@@ -67,8 +87,8 @@ impl FarSide {
     /// # Errors
     ///
     /// When there is no far side, or it refuses.
-    pub fn plug(names: &[&'static str]) -> Result<Self, Mishap> {
-        let mut far = Self { control: relay::virtio_port(&port_name(CONTROL))?, plugged: Vec::new() };
+    pub fn plug(station: Station, names: &[&'static str]) -> Result<Self, Mishap> {
+        let mut far = Self { control: relay::virtio_port(&port_name(CONTROL))?, station, plugged: Vec::new() };
         for (port, name) in (0..).zip(names) {
             far.plug_into(port, name)?;
         }
@@ -76,10 +96,15 @@ impl FarSide {
     }
 
     fn plug_into(&mut self, port: u32, name: &'static str) -> Result<(), Mishap> {
-        let stream = relay::virtio_port(&port_name(name))?;
-        let carried = thread::spawn(move || relay::kernel_side(stream, port, Until::Unplugged));
+        let device = device_name(self.station.name(), name);
+        let stream = relay::virtio_port(&port_name(&device))?;
+        let carried = thread::spawn(move || relay::kernel_side(stream, || Ok(port), Until::Unplugged));
         self.plugged.push(Plug { name, port, carried: Some(carried) });
-        self.ask(&format!("plug {name}")).map(drop)
+        ask(&mut self.control, &format!("plug {device}")).map(drop)
+    }
+
+    fn unplug(&mut self, name: &str) -> Result<(), Mishap> {
+        ask(&mut self.control, &format!("unplug {}", device_name(self.station.name(), name))).map(drop)
     }
 
     /// Pulls the plug of one of them.
@@ -88,7 +113,7 @@ impl FarSide {
     ///
     /// When it is not plugged in, or the kernel does not let go of it.
     pub fn pull(&mut self, name: &str) -> Result<(), Mishap> {
-        self.ask(&format!("unplug {name}"))?;
+        self.unplug(name)?;
         let plug = self.plugged.iter_mut().find(|plug| plug.name == name);
         if let Some(carried) = plug.and_then(|plug| plug.carried.take()) {
             carried.join().map_err(|_| "its relay failed")??;
@@ -107,26 +132,24 @@ impl FarSide {
         self.plug_into(port, name)
     }
 
-    /// Asks the far side.
+    /// Asks what the board of the station does, in the far side's words.
     ///
     /// # Errors
     ///
     /// What it answers if that begins with `error: `.
     pub fn ask(&mut self, question: &str) -> Result<String, Mishap> {
-        writeln!(self.control, "{question}")?;
-        let (mut answer, mut byte) = (Vec::new(), [0]);
-        loop {
-            self.control.read_exact(&mut byte)?;
-            if byte == *b"\n" {
-                break;
-            }
-            answer.extend(byte);
-        }
-        let answer = String::from_utf8(answer)?;
-        match answer.strip_prefix("error: ") {
-            Some(error) => Err(format!("the far side, asked to {question}: {error}").into()),
-            None => Ok(answer),
-        }
+        ask(&mut self.control, &format!("{} {question}", self.station.name()))
+    }
+
+    /// What the board's flash holds there, whatever runs on it.
+    ///
+    /// # Errors
+    ///
+    /// When the far side does not answer, or the flash ends before.
+    pub fn flash(&mut self, address: u32, length: usize) -> Result<Vec<u8>, Mishap> {
+        let digits = self.ask(&format!("flash {address} {length}"))?;
+        let byte = |at: usize| u8::from_str_radix(digits.get(2 * at..2 * at + 2).unwrap_or_default(), 16);
+        Ok((0..length).map(byte).collect::<Result<_, _>>()?)
     }
 
     /// How often the board has booted.
@@ -154,12 +177,30 @@ impl FarSide {
     }
 }
 
+fn ask(control: &mut File, question: &str) -> Result<String, Mishap> {
+    writeln!(control, "{question}")?;
+    let (mut answer, mut byte) = (Vec::new(), [0]);
+    // No further than to the end of this answer.
+    loop {
+        control.read_exact(&mut byte)?;
+        if byte == *b"\n" {
+            break;
+        }
+        answer.extend(byte);
+    }
+    let answer = String::from_utf8(answer)?;
+    match answer.strip_prefix("error: ") {
+        Some(error) => Err(format!("the far side, asked to {question}: {error}").into()),
+        None => Ok(answer),
+    }
+}
+
 impl Drop for FarSide {
     fn drop(&mut self) {
         for Plug { name, carried, .. } in std::mem::take(&mut self.plugged) {
             let Some(carried) = carried else { continue };
             // A test that failed has failed already, and the next one will find what is still there.
-            if self.ask(&format!("unplug {name}")).is_ok() {
+            if self.unplug(name).is_ok() {
                 let _ = carried.join();
             }
         }

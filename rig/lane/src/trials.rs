@@ -9,6 +9,7 @@ mod gpiocdev;
 mod hub_port;
 mod load_switch;
 mod nftables;
+mod own_usb;
 mod ppk2;
 mod rppal;
 mod scpi;
@@ -33,6 +34,7 @@ pub fn all() -> Vec<Trial> {
         hub_port::all(),
         load_switch::all(),
         nftables::all(),
+        own_usb::all(),
         ppk2::all(),
         scpi::all(),
         serial::all(),

@@ -16,6 +16,7 @@ use brickproof_virtual_board::chip::{ConsoleByte, Drive, Level, Pin};
 use brickproof_virtual_board::led::Led;
 use brickproof_virtual_board::sensor::{Optics, SensorPart};
 use brickproof_virtual_board::supply::Source;
+use brickproof_virtual_board::usb::{NotAttached, Setup, UsbAnswer, UsbDevice};
 use brickproof_virtual_board::wiring::{CABLE, Wiring};
 use embedded_hal::i2c::{ErrorKind, I2c, Operation};
 
@@ -87,6 +88,39 @@ pub enum Holder {
     Probe,
 }
 
+/// What the board is on USB.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OnUsb {
+    /// `None`: it is not attached.
+    pub device: Option<UsbDevice>,
+    /// How often that has changed: who finds another number knows that it was away meanwhile.
+    pub changes: u64,
+}
+
+/// The board's USB as the host at the other end of the cable sees it.
+#[derive(Default)]
+struct Cable {
+    on_usb: OnUsb,
+    /// What the firmware answered and nobody has taken.
+    answer: Option<UsbAnswer>,
+    news: News,
+}
+
+impl Cable {
+    /// Takes what the board did on the bus.
+    fn follow(&mut self, board: &mut Board) {
+        let before = self.on_usb.changes;
+        for edge in board.drain_usb_edges() {
+            self.on_usb = OnUsb { device: edge.device, changes: self.on_usb.changes + 1 };
+        }
+        let answer = board.take_usb_answer();
+        if answer.is_some() || self.on_usb.changes != before {
+            self.answer = answer.or(self.answer.take());
+            self.news.tell();
+        }
+    }
+}
+
 struct Living {
     board: Board,
     wiring: Wiring,
@@ -101,6 +135,7 @@ struct Living {
     due: Instant,
     pace: Pace,
     ears: Vec<Weak<EarBuffer>>,
+    cable: Cable,
 }
 
 impl Living {
@@ -121,6 +156,7 @@ impl Living {
         }
         self.sensor.advance(present, &mut self.led);
         self.pass_on_console();
+        self.cable.follow(&mut self.board);
         if self.due <= present {
             self.pace.count(self.present().since(self.due));
         }
@@ -194,6 +230,7 @@ impl PacedBoard {
             due: start,
             pace: Pace::default(),
             ears: Vec::new(),
+            cable: Cable::default(),
         };
         let shared =
             Arc::new(Shared { living: Mutex::new(living), touched: Condvar::new(), ended: Mutex::new(Ended::No) });
@@ -245,6 +282,9 @@ impl Hand {
         let mut living = lock(&self.0.living);
         living.catch_up();
         let done = act(&mut living);
+        // A board that was cut off or reset has left USB at once.
+        let Living { cable, board, .. } = &mut *living;
+        cable.follow(board);
         living.plan();
         drop(living);
         self.0.touched.notify_all();
@@ -346,6 +386,33 @@ impl Hand {
         let buffer = Arc::<EarBuffer>::default();
         self.touch(|living| living.ears.push(Arc::downgrade(&buffer)));
         Ear(buffer)
+    }
+
+    /// What the board is on USB.
+    pub fn on_usb(&self) -> OnUsb {
+        self.touch(|living| living.cable.on_usb)
+    }
+
+    /// Begins a control transfer that the firmware has to serve; one that it has not served is over, and so is what it answered to that.
+    ///
+    /// # Errors
+    ///
+    /// Nobody is there.
+    pub fn ask_over_usb(&self, setup: Setup, data: &[u8]) -> Result<(), NotAttached> {
+        self.touch(|living| {
+            living.cable.answer = None;
+            living.board.usb_control(setup, data)
+        })
+    }
+
+    /// What the firmware answered, once; `None` while it has not, which may be for ever.
+    pub fn take_usb_answer(&self) -> Option<UsbAnswer> {
+        self.touch(|living| living.cable.answer.take())
+    }
+
+    /// Has the end of its cable told whenever the board comes to USB, leaves it, or has answered. A cable has one end.
+    pub fn follow_usb(&self, news: News) {
+        self.touch(|living| living.cable.news = news);
     }
 
     /// A transfer with the sensor above the light.

@@ -1,8 +1,9 @@
 //! Carries USB/IP between a device here and a kernel elsewhere, over a stream that outlives the plug.
 //!
 //! Boundary: plugs and bytes. Messages are a kind, a length and that many bytes. The side with the device says when it is plugged in and
-//! pulled out. The side with the kernel says when its controller has let go; once the other side has said the same, whatever
-//! still was on its way of that plug has arrived and was dropped, and the next plug begins with nothing old in between.
+//! pulled out: by whoever has its cable, or by the device itself, which may leave the bus and come back while its cable stays in. The side with
+//! the kernel says when its controller has let go; once the other side has said the same, whatever still was on its way of that plug has arrived
+//! and was dropped, and the next plug begins with nothing old in between.
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
@@ -27,6 +28,8 @@ enum Message {
     LetGo,
     /// This many follow.
     Bytes(usize),
+    /// The cable was pulled: nothing is plugged in again before somebody puts it back.
+    Out,
 }
 
 impl Message {
@@ -37,6 +40,7 @@ impl Message {
             Self::LetGo => (3, 0),
             // A chunk at most.
             Self::Bytes(count) => (4, count as u32),
+            Self::Out => (5, 0),
         };
         let mut bytes = [0; 8];
         bytes[..4].copy_from_slice(&u32::to_be_bytes(kind));
@@ -52,6 +56,7 @@ impl Message {
             (2, 0) => Ok(Self::Unplug),
             (3, 0) => Ok(Self::LetGo),
             (4, count) if count as usize <= CHUNK => Ok(Self::Bytes(count as usize)),
+            (5, 0) => Ok(Self::Out),
             (kind, number) => Err(io::Error::other(format!("message {kind} with {number} is not one of the relay"))),
         }
     }
@@ -93,10 +98,25 @@ struct Session {
     pump: JoinHandle<()>,
 }
 
+/// Where the end of the device's cable is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    Out,
+    In,
+    /// The stream to the kernel has ended.
+    Lost,
+}
+
+struct Socket {
+    end: End,
+    /// `None` also while the device is not on the bus.
+    session: Option<Session>,
+}
+
 struct Near {
     device: Arc<Mutex<dyn Device>>,
     to_kernel: Arc<Mutex<UnixStream>>,
-    session: Mutex<Option<Session>>,
+    socket: Mutex<Socket>,
     news: News,
 }
 
@@ -129,51 +149,69 @@ impl DeviceSide {
     /// When the stream cannot be had twice.
     pub fn new(stream: UnixStream, device: Arc<Mutex<dyn Device>>) -> io::Result<Self> {
         let to_kernel = Arc::new(Mutex::new(stream.try_clone()?));
-        let near = Arc::new(Near { device, to_kernel, session: Mutex::new(None), news: News::default() });
-        let listener = Arc::clone(&near);
+        let socket = Mutex::new(Socket { end: End::Out, session: None });
+        let near = Arc::new(Near { device, to_kernel, socket, news: News::default() });
+        let (listener, keeper) = (Arc::clone(&near), Arc::clone(&near));
         thread::spawn(move || {
             // Whatever ends it, the plug is pulled.
             let _ = listener.listen(stream);
-            listener.end();
+            {
+                let mut socket = lock(&listener.socket);
+                socket.end = End::Lost;
+                end(&mut socket);
+            }
+            listener.news.tell();
         });
+        let comes_and_goes = {
+            let mut device = lock(&near.device);
+            device.tells(near.news.clone());
+            device.comes_and_goes()
+        };
+        if comes_and_goes {
+            thread::spawn(move || keeper.keep_plugged());
+        }
         Ok(Self(near))
     }
 
-    /// Plugs the device in; nothing happens if it is.
+    /// Puts the cable in; nothing happens if it is. A device that is on the bus is plugged in by that, any other when it comes.
     ///
     /// # Errors
     ///
     /// When the stream has ended.
     pub fn plug(&self) -> io::Result<()> {
-        let mut session = lock(&self.0.session);
-        if session.is_some() {
-            return Ok(());
+        let mut socket = lock(&self.0.socket);
+        if socket.end == End::Lost {
+            return Err(io::ErrorKind::NotConnected.into());
         }
-        let (stream, device_end) = UnixStream::pair()?;
-        usbip::serve(device_end, Arc::clone(&self.0.device))?;
-        let speed = lock(&self.0.device).speed();
-        lock(&self.0.to_kernel).write_all(&Message::Plug(speed).encode())?;
-        let (from, to) = (stream.try_clone()?, InTurn(Arc::clone(&self.0.to_kernel), Vec::new()));
-        *session = Some(Session { stream, pump: thread::spawn(move || pump(from, to)) });
-        Ok(())
+        socket.end = End::In;
+        self.0.plug_what_is_there(&mut socket)
     }
 
-    /// Pulls the plug, and waits until the kernel has let go.
+    /// Pulls the cable, and waits until the kernel has let go.
     ///
     /// # Errors
     ///
     /// When it does not.
     pub fn unplug(&self) -> io::Result<()> {
-        if lock(&self.0.session).is_none() {
-            return Ok(());
-        }
-        lock(&self.0.to_kernel).write_all(&Message::Unplug.encode())?;
         let began = Instant::now();
-        loop {
-            let known = self.0.news.known();
-            if lock(&self.0.session).is_none() {
+        {
+            let mut socket = lock(&self.0.socket);
+            if socket.end != End::In {
                 return Ok(());
             }
+            socket.end = End::Out;
+            if let Some(session) = &socket.session {
+                // What the device has said so far still passes, and then the pump tells that there is no more.
+                let _ = session.stream.shutdown(Shutdown::Read);
+            }
+        }
+        loop {
+            let known = self.0.news.known();
+            let socket = lock(&self.0.socket);
+            if socket.session.is_none() {
+                return lock(&self.0.to_kernel).write_all(&Message::Out.encode());
+            }
+            drop(socket);
             if began.elapsed() > PATIENCE {
                 return Err(io::Error::other(format!("the kernel has not let go of the device after {PATIENCE:?}")));
             }
@@ -189,28 +227,63 @@ impl Near {
             match Message::read(&mut from_kernel)? {
                 Message::Bytes(count) => {
                     from_kernel.read_exact(&mut chunk[..count])?;
-                    if let Some(session) = &*lock(&self.session) {
+                    if let Some(session) = &lock(&self.socket).session {
                         // A device that does not listen any more is about to be let go.
                         let _ = (&session.stream).write_all(&chunk[..count]);
                     }
                 }
                 Message::LetGo => {
-                    self.end();
+                    let mut socket = lock(&self.socket);
+                    end(&mut socket);
+                    // Before anything else can be plugged in.
                     lock(&self.to_kernel).write_all(&Message::LetGo.encode())?;
+                    drop(socket);
+                    self.news.tell();
                 }
                 other => return Err(io::Error::other(format!("{other:?} is for the other side to say"))),
             }
         }
     }
 
-    fn end(&self) {
-        let ended = lock(&self.session).take();
-        if let Some(Session { stream, pump }) = ended {
-            // It may have ended already; either way the pump stops.
-            let _ = stream.shutdown(Shutdown::Both);
-            let _ = pump.join();
+    /// Plugs the device in whenever it comes to the bus while its cable is in. How it leaves is between it and whoever serves it.
+    fn keep_plugged(&self) {
+        const LONG: Duration = Duration::from_secs(3_600);
+        loop {
+            let known = self.news.known();
+            let mut socket = lock(&self.socket);
+            if socket.end == End::Lost || self.plug_what_is_there(&mut socket).is_err() {
+                return;
+            }
+            drop(socket);
+            self.news.wait(known, LONG);
         }
-        self.news.tell();
+    }
+
+    fn plug_what_is_there(&self, socket: &mut Socket) -> io::Result<()> {
+        if socket.end != End::In || socket.session.is_some() || !lock(&self.device).is_there() {
+            return Ok(());
+        }
+        let (stream, device_end) = UnixStream::pair()?;
+        usbip::serve(device_end, Arc::clone(&self.device), self.news.clone())?;
+        let speed = lock(&self.device).speed();
+        lock(&self.to_kernel).write_all(&Message::Plug(speed).encode())?;
+        let (from, to_kernel) = (stream.try_clone()?, Arc::clone(&self.to_kernel));
+        let pump = thread::spawn(move || {
+            pump(from, InTurn(Arc::clone(&to_kernel), Vec::new()));
+            // If that fails, the listener sees the end of the stream.
+            let _ = lock(&to_kernel).write_all(&Message::Unplug.encode());
+        });
+        socket.session = Some(Session { stream, pump });
+        Ok(())
+    }
+}
+
+/// Ends what is plugged in.
+fn end(socket: &mut Socket) {
+    if let Some(Session { stream, pump }) = socket.session.take() {
+        // It may have ended already; either way the pump stops.
+        let _ = stream.shutdown(Shutdown::Both);
+        let _ = pump.join();
     }
 }
 
@@ -219,7 +292,7 @@ impl Near {
 pub enum Until {
     /// The stream ends.
     Eof,
-    /// The device was plugged in and is let go.
+    /// The device's cable is pulled.
     Unplugged,
 }
 
@@ -228,24 +301,20 @@ pub enum Until {
 /// # Errors
 ///
 /// What the kernel says, and what is not understood.
-pub fn kernel_side(stream: File, port: u32, until: Until) -> io::Result<()> {
-    let mut stream = stream;
+pub fn kernel_side(mut stream: File, mut port: impl FnMut() -> io::Result<u32>, until: Until) -> io::Result<()> {
     let mut plug: Option<(UnixStream, Plugged)> = None;
     let mut chunk = vec![0; CHUNK];
     loop {
         match Message::read(&mut stream) {
             Ok(Message::Plug(speed)) => {
-                let (ours, theirs) = UnixStream::pair()?;
+                let (ours, plugged) = vhci::attach(port()?, speed)?;
                 let (from, mut to) = (ours.try_clone()?, stream.try_clone()?);
-                let attached = vhci::attach(port, &theirs, speed);
-                // Only the kernel's copy keeps it open: when that is gone, the plug is.
-                drop(theirs);
                 thread::spawn(move || {
                     pump(from, &mut to);
                     // If that fails too, the reader sees the end of the stream.
                     let _ = to.write_all(&Message::LetGo.encode());
                 });
-                plug = Some((ours, attached?));
+                plug = Some((ours, plugged));
             }
             Ok(Message::Unplug) => {
                 if let Some((_, plugged)) = &mut plug {
@@ -259,12 +328,9 @@ pub fn kernel_side(stream: File, port: u32, until: Until) -> io::Result<()> {
                     let _ = (&*ours).write_all(&chunk[..count]);
                 }
             }
-            Ok(Message::LetGo) => {
-                plug = None;
-                if until == Until::Unplugged {
-                    return Ok(());
-                }
-            }
+            Ok(Message::LetGo) => plug = None,
+            Ok(Message::Out) if until == Until::Eof => {}
+            Ok(Message::Out) => return Ok(()),
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(()),
             Err(error) => return Err(error),
         }

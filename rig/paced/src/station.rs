@@ -1,5 +1,5 @@
 //! A station around a paced board, as USB devices: an adapter for its lines, one for its sensors, its console, its supply, its probe, and
-//! the bootloader of another board.
+//! the board itself if it has USB.
 //!
 //! Boundary: wiring, one module per device that is more than a wire. The devices' own protocols are in [`crate::devices`].
 
@@ -8,6 +8,7 @@ mod console;
 mod lines;
 mod monitor;
 mod supply;
+mod usb;
 mod wires;
 
 use std::sync::{Arc, Mutex};
@@ -20,12 +21,12 @@ use crate::board::Hand;
 use crate::devices::cmsis_dap::CmsisDap;
 use crate::devices::cp2112::Cp2112;
 use crate::devices::descriptors::Identity;
-use crate::devices::dfuse::Dfuse;
 use crate::devices::tiny_i2c::TinyI2c;
 use crate::usbip::Device;
 
 pub use lines::{MODE, POWER, RADIO, RESET};
 pub use monitor::ADDRESS as MONITOR_ADDRESS;
+pub use usb::UsbNames;
 pub use wires::Wires;
 
 /// How a station is wired.
@@ -41,6 +42,8 @@ pub struct StationConfig {
     pub usb: Voltage,
     /// The shunt of the monitor in the board's input.
     pub shunt: Resistance,
+    /// What the board is called on USB, where its cable leads to the station's computer. Where none does, there is no such device.
+    pub own_usb: Option<UsbNames>,
 }
 
 impl StationConfig {
@@ -52,7 +55,14 @@ impl StationConfig {
             radio: Pin::p0(16),
             usb: Voltage::new(5_000_000),
             shunt: Resistance::new(100_000),
+            own_usb: None,
         }
+    }
+
+    /// The same of `lantern-nrf52840`, whose data lines lead to the station's computer, too.
+    pub fn lantern_nrf52840(serial: &str) -> Self {
+        let own_usb = Some(UsbNames::lantern_nrf52840());
+        Self { mode: Pin::p0(11), own_usb, ..Self::lantern_nrf51(serial) }
     }
 }
 
@@ -65,21 +75,23 @@ pub struct StationDevice {
     pub device: Arc<Mutex<dyn Device>>,
 }
 
-/// The names of a station's devices, in the order in which [`devices`] makes them.
-pub const NAMES: [&str; 6] = ["lines", "bus", "console", "supply", "dfu", "probe"];
-
 /// The devices of a station whose board this hand is on.
 pub fn devices(hand: &Hand, config: &StationConfig) -> Vec<StationDevice> {
     let serial = config.serial.as_str();
-    let devices: [Arc<Mutex<dyn Device>>; NAMES.len()] = [
-        Arc::new(Mutex::new(Cp2112::wired(lines::BoardLines::new(hand.clone(), config), serial))),
-        Arc::new(Mutex::new(TinyI2c::new(bus::BoardBus::new(hand.clone(), config.shunt)).with_serial(serial))),
-        Arc::new(Mutex::new(console::Console::new(hand.clone(), serial))),
-        Arc::new(Mutex::new(supply::BenchSupply::new(hand.clone(), serial))),
-        Arc::new(Mutex::new(Dfuse::new().with_serial(serial))),
-        Arc::new(Mutex::new(probe(hand, serial))),
+    let mut devices = vec![
+        device("lines", Cp2112::wired(lines::BoardLines::new(hand.clone(), config), serial)),
+        device("bus", TinyI2c::new(bus::BoardBus::new(hand.clone(), config.shunt)).with_serial(serial)),
+        device("console", console::Console::new(hand.clone(), serial)),
+        device("supply", supply::BenchSupply::new(hand.clone(), serial)),
+        device("probe", probe(hand, serial)),
     ];
-    NAMES.into_iter().zip(devices).map(|(name, device)| StationDevice { name, device }).collect()
+    let own_usb = config.own_usb.clone();
+    devices.extend(own_usb.map(|names| device("usb", usb::OwnUsb::new(hand.clone(), names))));
+    devices
+}
+
+fn device(name: &'static str, device: impl Device + 'static) -> StationDevice {
+    StationDevice { name, device: Arc::new(Mutex::new(device)) }
 }
 
 fn probe(hand: &Hand, serial: &str) -> CmsisDap {

@@ -1,10 +1,11 @@
 //! The device's side of USB/IP, over a stream.
 //!
 //! Boundary: transfers and standard requests. Who is at the other end is not known here: a kernel's vhci-hcd ([`crate::vhci`]), or a relay to one. What a device answers to the rest is its own ([`Device`]). The wire format is that of the
-//! Linux kernel, Documentation/usb/usbip_protocol.rst.
+//! Linux kernel, Documentation/usb/usbip_protocol.rst. Of control transfers one is served after the other, as on a bus; the others go on meanwhile.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{self, Read, Write};
+use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -38,6 +39,9 @@ pub enum Speed {
 /// The device refuses the request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stall;
+
+/// What came of a request.
+pub type Answer = Result<Vec<u8>, Stall>;
 
 /// What begins a control transfer: the last eight bytes of its header.
 fn setup(header: &[u8; HEADER]) -> Setup {
@@ -75,9 +79,32 @@ pub trait Device: Send {
     /// # Errors
     ///
     /// A stall.
-    fn control(&mut self, setup: Setup, data: &[u8]) -> Result<Vec<u8>, Stall>;
-    /// Through this it tells, whenever it has bytes for the host that it did not have when it was asked last. It has to tell nothing
-    /// after [`received`](Self::received).
+    fn control(&mut self, setup: Setup, data: &[u8]) -> Answer;
+    /// The same, of a device that takes its time: `None` says that [`answer`](Self::answer) will tell. The host may not wait for it, and begin
+    /// another one.
+    fn begin_control(&mut self, setup: Setup, data: &[u8]) -> Option<Answer> {
+        Some(self.control(setup, data))
+    }
+    /// What came of the request that was begun last; `None` while it was not served, which may be for ever.
+    fn answer(&mut self) -> Option<Answer> {
+        None
+    }
+    /// Whether it leaves the bus by itself, and comes back, while its cable stays where it is.
+    fn comes_and_goes(&self) -> bool {
+        false
+    }
+    /// Whether it is on the bus.
+    fn is_there(&mut self) -> bool {
+        true
+    }
+    /// The host has it from now on, as what it is now.
+    fn plugged(&mut self) {}
+    /// Whether it left the bus since it was plugged in, be it back or not. What it said before still arrives.
+    fn has_left(&mut self) -> bool {
+        false
+    }
+    /// Through this it tells, whenever it has something for the host that it did not have when it was asked last, or comes or goes. It has to
+    /// tell nothing after [`received`](Self::received).
     fn tells(&mut self, _news: News) {}
     /// Bytes that the host sent to an endpoint.
     fn received(&mut self, _endpoint: u8, _bytes: &[u8]) {}
@@ -96,28 +123,59 @@ fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// Transfers from an endpoint that wait for bytes: their numbers and how much each has room for.
 type Waiting = BTreeMap<u8, VecDeque<(u32, usize)>>;
 
+/// A control transfer that is not over.
+struct Control {
+    number: u32,
+    setup: Setup,
+    data: Vec<u8>,
+    /// Which way the host expects data: what begins a transfer without any need not say.
+    direction: Direction,
+    progress: Progress,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Direction {
+    ToDevice,
+    ToHost,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Progress {
+    /// Others come first.
+    Queued,
+    /// The device has it.
+    Begun,
+}
+
 struct Link {
     device: Arc<Mutex<dyn Device>>,
     writer: Mutex<UnixStream>,
+    controls: Mutex<VecDeque<Control>>,
     waiting: Mutex<Waiting>,
     news: News,
     closed: AtomicBool,
 }
 
-/// Serves a device on its end of a stream, until the other end is closed.
+/// Serves a device on its end of a stream, until the other end is closed or the device leaves the bus, which closes this one. The device tells
+/// through `news` from now on.
 ///
 /// # Errors
 ///
 /// When the stream cannot be had twice: one thread listens, one answers.
-pub fn serve(stream: UnixStream, device: Arc<Mutex<dyn Device>>) -> io::Result<()> {
+pub fn serve(stream: UnixStream, device: Arc<Mutex<dyn Device>>, news: News) -> io::Result<()> {
     let link = Arc::new(Link {
         device,
         writer: Mutex::new(stream.try_clone()?),
+        controls: Mutex::default(),
         waiting: Mutex::default(),
-        news: News::default(),
+        news,
         closed: AtomicBool::new(false),
     });
-    lock(&link.device).tells(link.news.clone());
+    {
+        let mut device = lock(&link.device);
+        device.tells(link.news.clone());
+        device.plugged();
+    }
     let listener = Arc::clone(&link);
     thread::spawn(move || {
         while listener.serve(&stream).is_ok() {}
@@ -148,7 +206,13 @@ impl Link {
                 let mut data = vec![0; if inward { 0 } else { room }];
                 reader.read_exact(&mut data)?;
                 match (endpoint, inward) {
-                    (0, _) => self.control(number, setup(&header), &data, inward),
+                    (0, _) => {
+                        let direction = if inward { Direction::ToHost } else { Direction::ToDevice };
+                        let control =
+                            Control { number, setup: setup(&header), data, direction, progress: Progress::Queued };
+                        lock(&self.controls).push_back(control);
+                        self.serve_controls()
+                    }
                     (_, false) => {
                         lock(&self.device).received(endpoint, &data);
                         self.finish(number, 0, room, &[])?;
@@ -165,39 +229,65 @@ impl Link {
             CMD_UNLINK => {
                 let victim = word(20);
                 let mut taken = false;
+                lock(&self.controls).retain(|control| {
+                    taken |= control.number == victim;
+                    control.number != victim
+                });
                 for queue in lock(&self.waiting).values_mut() {
                     let before = queue.len();
                     queue.retain(|(number, _)| *number != victim);
                     taken |= queue.len() != before;
                 }
-                self.say(RET_UNLINK, number, if taken { UNLINKED } else { 0 }, 0, &[])
+                self.say(RET_UNLINK, number, if taken { UNLINKED } else { 0 }, 0, &[])?;
+                self.serve_controls()
             }
             other => Err(io::Error::other(format!("message {other} is not one of USB/IP"))),
         }
     }
 
-    fn control(&self, number: u32, setup: Setup, data: &[u8], inward: bool) -> io::Result<()> {
-        const SET_INTERFACE: (u8, u8) = (0x01, 11);
-        let mut device = lock(&self.device);
-        if (setup.kind, setup.request) == SET_INTERFACE {
-            device.select(setup.value as u8);
-        }
-        let answer = standard(&*device, setup).unwrap_or_else(|| device.control(setup, data));
-        drop(device);
-        match answer {
-            Ok(mut bytes) if inward => {
-                bytes.truncate(usize::from(setup.length));
-                self.finish(number, 0, bytes.len(), &bytes)
-            }
-            Ok(_) => self.finish(number, 0, data.len(), &[]),
-            Err(Stall) => self.finish(number, STALLED, 0, &[]),
-        }
+    /// Serves control transfers as far as the device has answered.
+    fn serve_controls(&self) -> io::Result<()> {
+        let (mut controls, mut device) = (lock(&self.controls), lock(&self.device));
+        self.go_on(&mut controls, &mut *device)
     }
 
-    /// Completes what waits for bytes, as far as the device has some; if it has none, waits for news.
+    /// An answer is on its way before anybody else has the device: it may leave the bus by what it was asked for.
+    fn go_on(&self, controls: &mut VecDeque<Control>, device: &mut dyn Device) -> io::Result<()> {
+        while let Some(control) = controls.front_mut() {
+            let answer = match std::mem::replace(&mut control.progress, Progress::Begun) {
+                Progress::Queued => begin(device, control),
+                Progress::Begun => device.answer(),
+            };
+            let Some(answer) = answer else { break };
+            let Some(Control { number, setup, data, direction, .. }) = controls.pop_front() else { break };
+            match answer {
+                Ok(mut bytes) if direction == Direction::ToHost => {
+                    bytes.truncate(usize::from(setup.length));
+                    self.finish(number, 0, bytes.len(), &bytes)?;
+                }
+                Ok(_) => self.finish(number, 0, data.len(), &[])?,
+                Err(Stall) => self.finish(number, STALLED, 0, &[])?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Closes its end if the device has left the bus, after everything that the device said before.
+    fn leave_with_device(&self) -> io::Result<()> {
+        let (mut controls, mut device) = (lock(&self.controls), lock(&self.device));
+        if device.has_left() {
+            self.go_on(&mut controls, &mut *device)?;
+            lock(&self.writer).shutdown(Shutdown::Write)?;
+            return Err(io::ErrorKind::NotConnected.into());
+        }
+        Ok(())
+    }
+
+    /// Completes what waits for the device, as far as it has something; if it has nothing, waits for news.
     fn feed(&self) -> io::Result<()> {
         const LONG: Duration = Duration::from_secs(3_600);
         let known = self.news.known();
+        self.serve_controls()?;
         let mut waiting = lock(&self.waiting);
         let mut fed = false;
         for (endpoint, queue) in waiting.iter_mut() {
@@ -209,6 +299,7 @@ impl Link {
             }
         }
         drop(waiting);
+        self.leave_with_device()?;
         if !fed {
             self.news.wait(known, LONG);
         }
@@ -228,8 +319,17 @@ impl Link {
     }
 }
 
+/// Has the device begin with a request. What it answers at once is known then.
+fn begin(device: &mut dyn Device, Control { setup, data, .. }: &Control) -> Option<Answer> {
+    const SET_INTERFACE: (u8, u8) = (0x01, 11);
+    if (setup.kind, setup.request) == SET_INTERFACE {
+        device.select(setup.value as u8);
+    }
+    standard(device, *setup).or_else(|| device.begin_control(*setup, data))
+}
+
 /// The requests that every device answers alike; `None` for others.
-fn standard(device: &dyn Device, setup: Setup) -> Option<Result<Vec<u8>, Stall>> {
+fn standard(device: &dyn Device, setup: Setup) -> Option<Answer> {
     const NOT_STANDARD: u8 = 0x60;
     const ENGLISH: [u8; 4] = [4, 3, 0x09, 0x04];
     if setup.kind & NOT_STANDARD != 0 {

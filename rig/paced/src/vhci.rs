@@ -2,12 +2,14 @@
 //!
 //! Boundary: plugging in and pulling out. What goes over the stream is USB/IP ([`crate::usbip`]).
 
+use std::net::Shutdown;
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use std::{fs, io, thread};
 
+use crate::news::News;
 use crate::usbip::{self, Device, Speed};
 
 const CONTROLLER: &str = "/sys/devices/platform/vhci_hcd.0";
@@ -16,17 +18,21 @@ const CONTROLLER: &str = "/sys/devices/platform/vhci_hcd.0";
 pub struct Plugged {
     /// `None` once it was pulled: another device may sit in the port by now.
     port: Option<u32>,
+    /// At whose other end the kernel is.
+    stream: UnixStream,
 }
 
 impl Plugged {
-    /// Pulls the plug, and waits until the kernel has let go of the port.
+    /// Pulls the plug, and waits until the kernel has let go of the port. It closes the stream and does not tell the controller (`detach`), which
+    /// would drop what the device has said and the kernel has not read.
     ///
     /// # Errors
     ///
-    /// What the kernel says.
+    /// That the kernel does not let go.
     pub fn pull(&mut self) -> io::Result<()> {
         let Some(port) = self.port.take() else { return Ok(()) };
-        fs::write(format!("{CONTROLLER}/detach"), port.to_string())?;
+        // It may be closed already, from either end.
+        let _ = self.stream.shutdown(Shutdown::Write);
         let began = Instant::now();
         while !is_free(port) {
             if began.elapsed() > PATIENCE {
@@ -81,20 +87,22 @@ impl Drop for Plugged {
 ///
 /// What the kernel says.
 pub fn plug(port: u32, device: Arc<Mutex<dyn Device>>) -> io::Result<Plugged> {
-    let (ours, theirs) = UnixStream::pair()?;
     let speed = device.lock().unwrap_or_else(PoisonError::into_inner).speed();
-    let plugged = attach(port, &theirs, speed)?;
-    usbip::serve(ours, device)?;
+    let (stream, plugged) = attach(port, speed)?;
+    usbip::serve(stream, device, News::default())?;
     Ok(plugged)
 }
 
-/// Gives the kernel a stream at whose other end a device is, or somebody who leads to one. The kernel keeps it open by itself.
+/// Gives the kernel a stream, and hands out its other end, for a device or for somebody who leads to one. The kernel's end is open as long as
+/// the kernel keeps it so: when it has let go of the port, the stream ends.
 ///
 /// # Errors
 ///
 /// What the kernel says.
-pub fn attach(port: u32, stream: &UnixStream, speed: Speed) -> io::Result<Plugged> {
+pub fn attach(port: u32, speed: Speed) -> io::Result<(UnixStream, Plugged)> {
+    let (ours, theirs) = UnixStream::pair()?;
+    let stream = ours.try_clone()?;
     let (identity, speed) = (1 << 16 | (port + 2), speed as u32);
-    fs::write(format!("{CONTROLLER}/attach"), format!("{port} {} {identity} {speed}", stream.as_raw_fd()))?;
-    Ok(Plugged { port: Some(port) })
+    fs::write(format!("{CONTROLLER}/attach"), format!("{port} {} {identity} {speed}", theirs.as_raw_fd()))?;
+    Ok((ours, Plugged { port: Some(port), stream }))
 }

@@ -4,11 +4,11 @@
 
 use std::sync::Arc;
 
-use brickproof_boards::BoardProfile;
+use brickproof_boards::{BoardProfile, UsbId};
 use brickproof_paced::attach::{AttachError, attach};
 use brickproof_paced::board::PacedBoard;
 use brickproof_paced::serve::{ServeOptions, serve};
-use brickproof_paced::station::{StationConfig, devices};
+use brickproof_paced::station::{StationConfig, UsbNames, devices};
 use brickproof_sim::factory_board;
 use brickproof_units::Voltage;
 
@@ -76,16 +76,31 @@ fn attach_one(arguments: &VirtualAttach) -> Result<Exit, Problem> {
         let config = StationConfig {
             mode: pin(&profile.buttons, "mode").unwrap_or(usual.mode),
             radio: pin(&profile.lines, "radio").unwrap_or(usual.radio),
+            own_usb: usb_names(&profile),
             ..usual
         };
         let attached = attach(&devices(&hand, &config)).map_err(|error| refused(&error))?;
         output::line(&format!("board      {shown}; its power comes through the station"));
-        output::line(&format!("plugged in {}", attached.names().collect::<Vec<_>>().join(", ")));
+        output::line(&format!("plugged in {}", attached.lasting().collect::<Vec<_>>().join(", ")));
+        let passing: Vec<_> = attached.passing().collect();
+        if !passing.is_empty() {
+            output::line(&format!("           {} whenever the board is on its own", passing.join(", ")));
+        }
         output::line(&format!("next       brickproof bench discover --board {}", profile.name));
         Ok((board, attached))
     })?;
     attached.detach().map_err(|error| Problem::Bench(vec![format!("the station cannot be pulled out: {error}")]))?;
     Ok(exit)
+}
+
+/// What the board is called on USB, and what its bootloader offers.
+fn usb_names(profile: &BoardProfile) -> Option<UsbNames> {
+    let ids = profile.usb?;
+    let numbers = |id: UsbId| (id.vendor, id.product);
+    let mut alternates: Vec<_> = profile.dfu.iter().collect();
+    alternates.sort_by_key(|alternate| alternate.number);
+    let alternates = alternates.into_iter().map(|alternate| alternate.name.clone()).collect();
+    Some(UsbNames { normal: numbers(ids.normal), dfu: numbers(ids.dfu), alternates })
 }
 
 /// The unique id as a bench file has it.

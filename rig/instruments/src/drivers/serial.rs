@@ -134,8 +134,14 @@ impl Source for Ports {
 
     fn touch(&self, port: OpenPort, touch: Touch, deadline: Deadline) -> Touched<OpenPort> {
         let mut unread = port.close();
-        let done = Moment::of(|| self.open_at(touch.0)).map(|(touched, moment)| {
-            unread.extend(touched.close());
+        let opened = || match self.open_at(touch.0) {
+            Ok(touched) => Ok(Some(touched)),
+            // One that understood it at once is gone before all of the port's settings are made.
+            Err(FailureKind::Gone(_)) => Ok(None),
+            Err(kind) => Err(kind),
+        };
+        let done = Moment::of(opened).map(|(touched, moment)| {
+            unread.extend(touched.into_iter().flat_map(OpenPort::close));
             std::thread::sleep(Duration::from_nanos(self.settle.as_nanos()).min(deadline.left()));
             moment
         });

@@ -16,7 +16,7 @@ use serde_json::Value;
 
 use super::trial;
 use super::virtual_station::{bus, serial_port};
-use crate::far_side::FarSide;
+use crate::far_side::{FarSide, Station};
 use crate::{Mishap, eventually, note, same};
 
 const PATIENCE: Duration = Duration::from_secs(240);
@@ -173,7 +173,7 @@ const CELL: [&str; 10] = [
 ];
 
 fn battery_death_through_a_load_switch() -> Result<(), Mishap> {
-    let mut far = FarSide::plug(&DEVICES)?;
+    let mut far = FarSide::plug(Station::Nrf51, &DEVICES)?;
     write_bench(Fed::ByLoadSwitch, &device_id()?)?;
     far.ask("begin")?;
     let said = run(&[&CELL[..], &["--set", "release=heal-full", "--report", "/tmp/real"]].concat())?;
@@ -192,7 +192,7 @@ fn battery_death_through_a_load_switch() -> Result<(), Mishap> {
 }
 
 fn battery_death_bricks_no_heal() -> Result<(), Mishap> {
-    let mut far = FarSide::plug(&DEVICES)?;
+    let mut far = FarSide::plug(Station::Nrf51, &DEVICES)?;
     write_bench(Fed::ByLoadSwitch, &device_id()?)?;
     let said = run(&[&CELL[..], &["--set", "release=no-heal"]].concat())?;
     said.note();
@@ -203,7 +203,7 @@ fn battery_death_bricks_no_heal() -> Result<(), Mishap> {
 
 /// 5 ms are too soon for a bench supply, which is said before anything is driven; at 60 ms it makes the cut.
 fn battery_death_by_a_scpi_supply() -> Result<(), Mishap> {
-    let mut far = FarSide::plug(&["lines", "bus", "console", "probe", "supply"])?;
+    let mut far = FarSide::plug(Station::Nrf51, &["lines", "bus", "console", "probe", "supply"])?;
     write_bench(Fed::ByScpi, &device_id()?)?;
     let boots = far.boots()?;
     let refused = run(&[&CELL[..], &["--set", "release=heal-full"]].concat())?;
@@ -303,7 +303,7 @@ enum Left {
 }
 
 fn unplugged(name: &'static str, left: Left) -> Result<(), Mishap> {
-    let mut far = FarSide::plug(&DEVICES)?;
+    let mut far = FarSide::plug(Station::Nrf51, &DEVICES)?;
     write_bench(Fed::ByLoadSwitch, &device_id()?)?;
     let child = at_work(&mut far, &[&CELL[..], &["--set", "release=heal-full"]].concat())?;
     let began = Instant::now();
@@ -332,7 +332,7 @@ fn unplugged(name: &'static str, left: Left) -> Result<(), Mishap> {
 
 /// A trial that does not need its probe any more goes on; the next one cannot begin.
 fn an_unplugged_probe() -> Result<(), Mishap> {
-    let mut far = FarSide::plug(&DEVICES)?;
+    let mut far = FarSide::plug(Station::Nrf51, &DEVICES)?;
     write_bench(Fed::ByLoadSwitch, &device_id()?)?;
     let child = at_work(&mut far, &["run", "/scenarios/kill.yaml", "--bench", BENCH])?;
     far.pull("probe")?;
@@ -346,7 +346,7 @@ fn an_unplugged_probe() -> Result<(), Mishap> {
 }
 
 fn another_board() -> Result<(), Mishap> {
-    let mut far = FarSide::plug(&DEVICES)?;
+    let mut far = FarSide::plug(Station::Nrf51, &DEVICES)?;
     write_bench(Fed::ByLoadSwitch, "0011223344556677")?;
     let said = run(&["run", "/scenarios/kill.yaml", "--bench", BENCH])?;
     said.note();
@@ -358,7 +358,7 @@ fn another_board() -> Result<(), Mishap> {
 
 /// Each device is found by what it says of itself; which line is RESET is left to a person.
 fn discover() -> Result<(), Mishap> {
-    let _far = FarSide::plug(&DEVICES)?;
+    let _far = FarSide::plug(Station::Nrf51, &DEVICES)?;
     // Waits until all of it is there.
     write_bench(Fed::ByLoadSwitch, &device_id()?)?;
     let said = run(&["bench", "discover", "--board", "lantern-nrf51", "--probe-i2c"])?;
@@ -371,7 +371,7 @@ fn discover() -> Result<(), Mishap> {
 }
 
 fn check_passes() -> Result<(), Mishap> {
-    let mut far = FarSide::plug(&DEVICES)?;
+    let mut far = FarSide::plug(Station::Nrf51, &DEVICES)?;
     write_bench(Fed::ByLoadSwitch, &device_id()?)?;
     let said = run(&["bench", "check", BENCH])?;
     said.note();
@@ -381,7 +381,7 @@ fn check_passes() -> Result<(), Mishap> {
 }
 
 fn check_finds_an_unplugged_console() -> Result<(), Mishap> {
-    let mut far = FarSide::plug(&DEVICES)?;
+    let mut far = FarSide::plug(Station::Nrf51, &DEVICES)?;
     write_bench(Fed::ByLoadSwitch, &device_id()?)?;
     far.pull("console")?;
     let said = run(&["bench", "check", BENCH])?;
@@ -395,7 +395,7 @@ fn check_finds_an_unplugged_console() -> Result<(), Mishap> {
 
 /// Two instants of a cut, the second in another process: what was found before is not made again.
 fn a_campaign() -> Result<(), Mishap> {
-    let mut far = FarSide::plug(&DEVICES)?;
+    let mut far = FarSide::plug(Station::Nrf51, &DEVICES)?;
     write_bench(Fed::ByLoadSwitch, &device_id()?)?;
     let sweep = ["sweep", "/scenarios/campaign.yaml", "--vary", "fault.after=20ms..120ms/2", "--bench", BENCH];
     let kept = ["--report", "/tmp/campaign"];
@@ -418,7 +418,7 @@ fn a_campaign() -> Result<(), Mishap> {
 
 fn killed() -> Result<(), Mishap> {
     let kills = std::env::var("BRICKPROOF_LANE_KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(KILLS);
-    let mut far = FarSide::plug(&DEVICES)?;
+    let mut far = FarSide::plug(Station::Nrf51, &DEVICES)?;
     write_bench(Fed::ByLoadSwitch, &device_id()?)?;
     // Any sequence does, as long as it is the same each time.
     let mut random: u64 = 0x9E37_79B9_7F4A_7C15;

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use brickproof_instruments::{Dfu, Failure, FailureKind, Instrument, Kind, Region, Settings, Value};
-use brickproof_paced::devices::dfuse::{Dfuse, FLASH};
+use brickproof_paced::devices::dfuse::{Dfuse, FLASH, Pattern};
 use brickproof_paced::vhci::{self, Plugged};
 use libtest_mimic::Trial;
 
@@ -29,13 +29,13 @@ pub(super) fn all() -> Vec<Trial> {
 }
 
 struct Board {
-    device: Arc<Mutex<Dfuse>>,
+    device: Arc<Mutex<Dfuse<Pattern>>>,
     plugged: Plugged,
 }
 
 impl Board {
     fn plug() -> Result<Self, Mishap> {
-        let device = Arc::new(Mutex::new(Dfuse::new()));
+        let device = Arc::new(Mutex::new(Dfuse::with_pattern()));
         let plugged = vhci::plug(4, device.clone())?;
         let board = Self { device, plugged };
         let mut dfu = driver()?;
@@ -43,7 +43,7 @@ impl Board {
         Ok(board)
     }
 
-    fn device(&self) -> MutexGuard<'_, Dfuse> {
+    fn device(&self) -> MutexGuard<'_, Dfuse<Pattern>> {
         self.device.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -74,23 +74,23 @@ fn uploads_what_the_device_holds() -> Result<(), Mishap> {
     let board = Board::plug()?;
     let mut dfu = driver()?;
     let key = dfu.upload(1, KEY, soon())?;
-    same("the key slot", key == board.device().store()[34..646], true)?;
+    same("the key slot", key == board.device().memory().store()[34..646], true)?;
     let region = Region { address: FLASH + 0x1_F000, length: 10_000 };
     let flash = dfu.upload(0, region, soon())?;
-    same("flash across a sector's border", flash == board.device().flash()[0x1_F000..0x1_F000 + 10_000], true)
+    same("flash across a sector's border", flash == board.device().memory().flash()[0x1_F000..0x1_F000 + 10_000], true)
 }
 
 fn downloads_firmware_and_spares_its_neighbours() -> Result<(), Mishap> {
     let board = Board::plug()?;
-    let before = board.device().flash().to_vec();
+    let before = board.device().memory().flash().to_vec();
     let firmware = pattern(200_000, 0x5A);
     driver()?.download(0, FLASH + 0x2_0100, &firmware, soon())?;
     let device = board.device();
     let (start, end) = (0x2_0100, 0x2_0100 + firmware.len());
-    same("the firmware", device.flash()[start..end] == firmware, true)?;
-    same("what stood before it in its sector", device.flash()[..start] == before[..start], true)?;
-    same("what stood behind it in its sector", device.flash()[end..] == before[end..], true)?;
-    same("the sectors", device.erased(), &[FLASH + 0x2_0000, FLASH + 0x4_0000])
+    same("the firmware", device.memory().flash()[start..end] == firmware, true)?;
+    same("what stood before it in its sector", device.memory().flash()[..start] == before[..start], true)?;
+    same("what stood behind it in its sector", device.memory().flash()[end..] == before[end..], true)?;
+    same("the sectors", device.memory().erased(), &[FLASH + 0x2_0000, FLASH + 0x4_0000])
 }
 
 /// Runs the stock client; answers what it said when it failed.
@@ -107,7 +107,7 @@ fn agrees_with_dfu_util_on_a_key_slot_both_ways() -> Result<(), Mishap> {
     let board = Board::plug()?;
     let mut dfu = driver()?;
     let file = "/tmp/key.der";
-    let slot = || board.device().store()[34..646].to_vec();
+    let slot = || board.device().memory().store()[34..646].to_vec();
 
     // What dfu-util reads, our client reads.
     dfu_util(&["-a", "1", "-s", "34:612", "-U", file])?;
@@ -132,7 +132,7 @@ fn leaves_for_the_application() -> Result<(), Mishap> {
     let device = board.device.clone();
     // A board that leaves goes from the bus.
     let resets = std::thread::spawn(move || {
-        let told = || device.lock().unwrap_or_else(PoisonError::into_inner).has_left().then_some(());
+        let told = || device.lock().unwrap_or_else(PoisonError::into_inner).memory().has_left().then_some(());
         eventually("it is told to leave", Duration::from_secs(10), told).map_err(|error| error.to_string())?;
         board.plugged.pull().map_err(|error| error.to_string())
     });
@@ -156,7 +156,7 @@ fn a_plug_that_is_pulled_in_the_middle_is_gone() -> Result<(), Mishap> {
     let mut dfu = driver()?;
     let puller = std::thread::spawn(move || {
         // Once the first sector is erased, the transfer is under way.
-        let begun = || (!board.device().erased().is_empty()).then_some(());
+        let begun = || (!board.device().memory().erased().is_empty()).then_some(());
         let waited =
             eventually("the download begins", Duration::from_secs(10), begun).map_err(|error| error.to_string());
         waited.and_then(|()| board.plugged.pull().map_err(|error| error.to_string()))

@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::bench::{BENCH, DEVICES, Fed, device_id, evidence, is_dark, run, write_bench};
 use super::virtual_station::{lines, load_switch};
 use super::{soon, trial};
-use crate::far_side::FarSide;
+use crate::far_side::{FarSide, Station};
 use crate::{Mishap, note, same};
 
 const OLD: &[u8] = include_bytes!("../../../../fixtures/firmware/images/lantern-no-heal.bin");
@@ -47,7 +47,7 @@ fn read_by_stock_probe_rs(length: usize) -> Result<Vec<u8>, Mishap> {
 }
 
 fn there_and_back() -> Result<(), Mishap> {
-    let mut far = FarSide::plug(&DEVICES)?;
+    let mut far = FarSide::plug(Station::Nrf51, &DEVICES)?;
     write_bench(Fed::ByLoadSwitch, &device_id()?)?;
     let cell = ["--set", "board=lantern-nrf51", "--set", "from=no-heal", "--set", "to=heal-full", "--bench", BENCH];
     let said = run(&[&["run", "/scenarios/transitions/there-and-back.yaml"], &cell[..]].concat())?;
@@ -76,7 +76,7 @@ fn told_before_the_fault() -> Result<(usize, usize), Mishap> {
 }
 
 fn cut_and_flashed_again() -> Result<(), Mishap> {
-    let mut far = FarSide::plug(&DEVICES)?;
+    let mut far = FarSide::plug(Station::Nrf51, &DEVICES)?;
     write_bench(Fed::ByLoadSwitch, &device_id()?)?;
     let torn = run(&["run", "/scenarios/torn.yaml", "--bench", BENCH, "--report", REPORT])?;
     torn.note();

@@ -12,7 +12,6 @@ use brickproof_instruments::{
 };
 use brickproof_paced::attach::{AttachError, attach};
 use brickproof_paced::board::PacedBoard;
-use brickproof_paced::devices::dfuse;
 use brickproof_paced::station::{StationConfig, devices};
 use brickproof_units::{Current, Span, Voltage};
 use brickproof_virtual_board::board::{Board, BoardConfig};
@@ -22,12 +21,14 @@ use brickproof_virtual_board::wiring::Wiring;
 use libtest_mimic::Trial;
 
 use super::{open, soon, trial};
-use crate::far_side::FarSide;
+use crate::far_side::{FarSide, Station};
 use crate::{Mishap, eventually, note, same};
 
-const FIRST_LINE: &str = "[app] INFO: lantern";
+pub(super) const FIRST_LINE: &str = "[app] INFO: lantern";
+/// How the devices of this station are numbered.
+const SERIAL: &str = "VB0001";
 /// The tests wait for the board and not for the clock.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub(super) const PATIENCE: Duration = Duration::from_secs(20);
 
 pub(super) fn all() -> Vec<Trial> {
     vec![
@@ -41,7 +42,6 @@ pub(super) fn all() -> Vec<Trial> {
             "virtual_station::firmware_is_heard_over_rtt_through_the_probe",
             firmware_is_heard_over_rtt_through_the_probe,
         ),
-        trial("virtual_station::a_bootloader_is_read_through_the_relay", a_bootloader_is_read_through_the_relay),
         trial("virtual_station::attaching_plugs_all_of_it_in_or_nothing", attaching_plugs_all_of_it_in_or_nothing),
         trial("virtual_station::how_fast_it_is_and_whether_it_kept_pace", how_fast_it_is_and_whether_it_kept_pace),
     ]
@@ -67,11 +67,11 @@ pub(super) fn lines() -> Result<Arc<Owner<dyn Lines>>, Mishap> {
     Ok(Arc::new(Owner::new("the station's lines", eventually("the adapter of the lines", PATIENCE, open)?)?))
 }
 
-fn drive(lines: &Owner<dyn Lines>, line: &'static str, drive: Drive) -> Result<(), Failure> {
+pub(super) fn drive(lines: &Owner<dyn Lines>, line: &'static str, drive: Drive) -> Result<(), Failure> {
     lines.call("drive a line", soon(), move |lines, deadline| lines.drive(line, drive, deadline)).map(drop)
 }
 
-fn read(lines: &Owner<dyn Lines>, line: &'static str) -> Result<LineState, Failure> {
+pub(super) fn read(lines: &Owner<dyn Lines>, line: &'static str) -> Result<LineState, Failure> {
     lines.call("read a line", soon(), move |lines, deadline| lines.read(line, deadline))
 }
 
@@ -122,14 +122,14 @@ fn supply() -> Result<Box<dyn Supply>, Mishap> {
 }
 
 /// A console and what was read from it and not yet looked at.
-struct Talk {
+pub(super) struct Talk {
     console: Box<dyn Console>,
     heard: String,
 }
 
 impl Talk {
-    fn open() -> Result<Self, Mishap> {
-        let settings = Settings::new().with("usb", text("2b04:c006")).with("serial", text("VB0001"));
+    pub(super) fn open(serial: &str) -> Result<Self, Mishap> {
+        let settings = Settings::new().with("usb", text("2b04:c006")).with("serial", text(serial));
         let open = || match open(Kind::Console, "serial", &settings) {
             Ok(Instrument::Console(console)) => Some(console),
             _ => None,
@@ -138,7 +138,7 @@ impl Talk {
     }
 
     /// Everything up to the line with `text` in it.
-    fn until(&mut self, text: &str) -> Result<String, Mishap> {
+    pub(super) fn until(&mut self, text: &str) -> Result<String, Mishap> {
         let deadline = Deadline::after(Span::secs(PATIENCE.as_secs()));
         loop {
             let end = self.heard.find(text).and_then(|at| Some(at + self.heard[at..].find('\n')? + 1));
@@ -151,15 +151,15 @@ impl Talk {
         }
     }
 
-    fn ask(&mut self, command: &str, answer: &str) -> Result<String, Mishap> {
+    pub(super) fn ask(&mut self, command: &str, answer: &str) -> Result<String, Mishap> {
         self.console.write(format!("{command}\n").as_bytes(), soon())?;
         self.until(answer)
     }
 }
 
 fn reset_and_power_reboot_the_board() -> Result<(), Mishap> {
-    let mut far = FarSide::plug(&["lines", "bus", "console"])?;
-    let (lines, mut talk, before) = (lines()?, Talk::open()?, far.boots()?);
+    let mut far = FarSide::plug(Station::Nrf51, &["lines", "bus", "console"])?;
+    let (lines, mut talk, before) = (lines()?, Talk::open(SERIAL)?, far.boots()?);
     let mut switch = load_switch(&lines)?;
     switch.switch(Switch::On, soon())?;
     let first = talk.until(FIRST_LINE)?;
@@ -185,8 +185,8 @@ fn reset_and_power_reboot_the_board() -> Result<(), Mishap> {
 }
 
 fn mode_is_pressed_and_the_radio_seen() -> Result<(), Mishap> {
-    let _far = FarSide::plug(&["lines", "bus", "console"])?;
-    let (lines, mut talk) = (lines()?, Talk::open()?);
+    let _far = FarSide::plug(Station::Nrf51, &["lines", "bus", "console"])?;
+    let (lines, mut talk) = (lines()?, Talk::open(SERIAL)?);
     let mut switch = load_switch(&lines)?;
     // As it is named, low is active.
     same("off, nothing drives the radio's line", read(&lines, "radio")?, LineState::Active)?;
@@ -232,8 +232,8 @@ fn watch(sensor: &mut dyn Light) -> Result<[Seen; 3], Mishap> {
 }
 
 fn the_sensor_sees_the_light() -> Result<(), Mishap> {
-    let _far = FarSide::plug(&["lines", "bus", "console"])?;
-    let (lines, mut talk) = (lines()?, Talk::open()?);
+    let _far = FarSide::plug(Station::Nrf51, &["lines", "bus", "console"])?;
+    let (lines, mut talk) = (lines()?, Talk::open(SERIAL)?);
     let mut switch = load_switch(&lines)?;
     switch.switch(Switch::On, soon())?;
     talk.until("~connect")?;
@@ -255,8 +255,8 @@ fn the_sensor_sees_the_light() -> Result<(), Mishap> {
 }
 
 fn monitor_and_supply_see_the_same_volts() -> Result<(), Mishap> {
-    let mut far = FarSide::plug(&["lines", "bus", "console", "supply"])?;
-    let (lines, mut talk, before) = (lines()?, Talk::open()?, far.boots()?);
+    let mut far = FarSide::plug(Station::Nrf51, &["lines", "bus", "console", "supply"])?;
+    let (lines, mut talk, before) = (lines()?, Talk::open(SERIAL)?, far.boots()?);
     let (mut monitor, mut supply) = (load_switch(&lines)?, supply()?);
     for millivolts in [4_200, 5_000] {
         let voltage = Voltage::new(millivolts * 1_000);
@@ -281,8 +281,8 @@ fn the_console_loses_nothing_either_way() -> Result<(), Mishap> {
     const ROUNDS: u32 = 150;
     // fixtures/keys/device-old.sec1.der and its fingerprint, fixtures/keys/README.md.
     const KEY: &[u8] = include_bytes!("../../../../fixtures/keys/device-old.sec1.der");
-    let _far = FarSide::plug(&["lines", "bus", "console"])?;
-    let (lines, mut talk) = (lines()?, Talk::open()?);
+    let _far = FarSide::plug(Station::Nrf51, &["lines", "bus", "console"])?;
+    let (lines, mut talk) = (lines()?, Talk::open(SERIAL)?);
     let mut switch = load_switch(&lines)?;
     switch.switch(Switch::On, soon())?;
     talk.until("~connect")?;
@@ -325,8 +325,8 @@ fn probe() -> Result<Box<dyn Probe>, Mishap> {
 fn a_probe_reads_and_programs_the_board() -> Result<(), Mishap> {
     /// Behind the image and before the key pages.
     const FREE: u32 = 0x0003_0000;
-    let mut far = FarSide::plug(&["lines", "bus", "console", "probe"])?;
-    let (lines, mut talk) = (lines()?, Talk::open()?);
+    let mut far = FarSide::plug(Station::Nrf51, &["lines", "bus", "console", "probe"])?;
+    let (lines, mut talk) = (lines()?, Talk::open(SERIAL)?);
     let mut switch = load_switch(&lines)?;
     switch.switch(Switch::On, soon())?;
     talk.until("~connect")?;
@@ -351,7 +351,7 @@ fn a_probe_reads_and_programs_the_board() -> Result<(), Mishap> {
 
 fn firmware_is_heard_over_rtt_through_the_probe() -> Result<(), Mishap> {
     const TELLTALE: &[u8] = include_bytes!("../../../../fixtures/firmware/images/telltale-text.bin");
-    let _far = FarSide::plug(&["lines", "bus", "probe"])?;
+    let _far = FarSide::plug(Station::Nrf51, &["lines", "bus", "probe"])?;
     let lines = lines()?;
     let mut switch = load_switch(&lines)?;
     switch.switch(Switch::On, soon())?;
@@ -397,17 +397,6 @@ fn hear_two_lives(probe: &Arc<Owner<dyn Probe>>, lines: &Owner<dyn Lines>) -> Re
     ))
 }
 
-fn a_bootloader_is_read_through_the_relay() -> Result<(), Mishap> {
-    let _far = FarSide::plug(&["dfu"])?;
-    let mut dfu = match open(Kind::Dfu, "dfuse", &Settings::new().with("usb", text("2b04:d006")))? {
-        Instrument::Dfu(dfu) => dfu,
-        _ => return Err("the factory of bootloaders opened something else".into()),
-    };
-    eventually("the bootloader", PATIENCE, || dfu.is_there(soon()).ok()?.then_some(()))?;
-    let memory = dfu.upload(0, Region { address: dfuse::FLASH, length: 20_000 }, soon())?;
-    same("its flash", memory == dfuse::Dfuse::new().flash()[..20_000], true)
-}
-
 /// The serial numbers of the USB devices that are there, but the controllers'.
 pub(super) fn serial_numbers() -> Vec<String> {
     let read = |entry: fs::DirEntry| fs::read_to_string(entry.path().join("serial")).ok();
@@ -424,7 +413,7 @@ fn attaching_plugs_all_of_it_in_or_nothing() -> Result<(), Mishap> {
     let count = |serial: &str| serial_numbers().iter().filter(|number| *number == serial).count();
     // A controller has eight ports, or as many as the kernel was built for, fifteen at most.
     let mut attached = Vec::new();
-    for serial in ["VB0002", "VB0003", "VB0004"] {
+    for serial in ["VB0002", "VB0003", "VB0004", "VB0005"] {
         let devices = station(serial);
         match attach(&devices) {
             Ok(station) => attached.push(station),
@@ -438,12 +427,12 @@ fn attaching_plugs_all_of_it_in_or_nothing() -> Result<(), Mishap> {
         let all = || (count(serial) == devices.len()).then_some(());
         eventually(&format!("all of {serial}"), PATIENCE, all)?;
     }
-    same("not all three found room", (1..3).contains(&attached.len()), true)?;
+    same("not all four found room", (1..4).contains(&attached.len()), true)?;
     for attached in attached {
         attached.detach()?;
     }
     // The kernel takes the devices off its list in its own time.
-    let nothing = || (count("VB0002") + count("VB0003") == 0).then_some(());
+    let nothing = || (count("VB0002") + count("VB0003") + count("VB0004") == 0).then_some(());
     eventually("nothing is left", PATIENCE, nothing)
 }
 
@@ -451,8 +440,8 @@ fn how_fast_it_is_and_whether_it_kept_pace() -> Result<(), Mishap> {
     const ROUNDS: usize = 300;
     /// Ten bits at 115200 Bd, in nanoseconds.
     const BYTE: u64 = 86_806;
-    let mut far = FarSide::plug(&["lines", "bus", "console"])?;
-    let (lines, mut talk) = (lines()?, Talk::open()?);
+    let mut far = FarSide::plug(Station::Nrf51, &["lines", "bus", "console"])?;
+    let (lines, mut talk) = (lines()?, Talk::open(SERIAL)?);
     let mut switch = load_switch(&lines)?;
     switch.switch(Switch::On, soon())?;
     talk.until("~connect")?;

@@ -1,23 +1,64 @@
-//! A board in a DfuSe bootloader, as a Photon shows itself: 2b04:d006, its flash behind alternate 0, its key store behind alternate 1.
+//! A board in a DfuSe bootloader: the states of the protocol over whatever memory is behind them.
 //!
-//! Boundary: requests and memory. States and requests as in USB DFU 1.1, chapter 6, and ST's UM0424 (DfuSe).
+//! Boundary: requests and states, as in USB DFU 1.1, chapter 6, and ST's UM0424 (DfuSe). What a memory takes, and how long that takes, is its
+//! own ([`Memory`]).
 
-use super::descriptors;
-use crate::usbip::{Device, Setup, Stall};
+use std::time::Duration;
 
-/// Where the flash begins.
-pub const FLASH: u32 = 0x0800_0000;
-/// Alternate 1.
-const STORE: u8 = 1;
+use super::descriptors::{self, Identity};
+use crate::usbip::{Answer, Device, Setup, Stall};
+
+pub use pattern::{FLASH, Pattern};
+
+mod pattern;
+
+/// As many bytes as a block has at most.
 const BLOCK: usize = 4096;
-/// 16 KiB of key store.
-const STORE_SIZE: usize = 0x4000;
-/// The sectors of an STM32F205RG's flash.
-const SECTORS: [usize; 12] = {
-    const K: usize = 1024;
-    [16 * K, 16 * K, 16 * K, 16 * K, 64 * K, 128 * K, 128 * K, 128 * K, 128 * K, 128 * K, 128 * K, 128 * K]
-};
+/// A host asks once a frame at most.
+const SHORTEST_POLL: Duration = Duration::from_millis(1);
+/// Behind the device's own strings.
+const FIRST_NAME: u8 = 4;
 
+/// The memory is not there, or not any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// It does not have this address.
+    Address,
+    /// Nobody is there who would do it: the board left while it was asked.
+    Gone,
+}
+
+/// What a bootloader reads and writes.
+pub trait Memory: Send {
+    /// Its alternate settings in order, each as its name tells it: `@Name /0xADDRESS/03*016Ka`.
+    fn alternates(&self) -> Vec<String>;
+    /// The address from which an alternate setting is read if nobody says otherwise.
+    fn first(&self, alternate: u8) -> u32;
+    /// What is there.
+    ///
+    /// # Errors
+    ///
+    /// Why it cannot be read.
+    fn read(&mut self, alternate: u8, address: u32, length: usize) -> Result<Vec<u8>, Fault>;
+    /// Begins to erase what is erased together with that address; answers how long it will take.
+    ///
+    /// # Errors
+    ///
+    /// Why it does not.
+    fn erase(&mut self, alternate: u8, address: u32) -> Result<Duration, Fault>;
+    /// Begins to write; answers how long it will take.
+    ///
+    /// # Errors
+    ///
+    /// Why it does not.
+    fn write(&mut self, alternate: u8, address: u32, bytes: &[u8]) -> Result<Duration, Fault>;
+    /// Whether what was begun is under way.
+    fn is_busy(&mut self) -> bool;
+    /// Starts the application, which takes the device off the bus.
+    fn leave(&mut self);
+}
+
+/// Numbers as in USB DFU 1.1, 6.1.2.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Idle = 2,
@@ -30,193 +71,157 @@ enum State {
     Error = 10,
 }
 
+/// Why it is in dfuERROR; 0 if it is not. Numbers as in USB DFU 1.1, 6.1.2.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Status {
+    Ok = 0,
+    Address = 8,
+    StalledPacket = 15,
+}
+
 /// The bootloader.
-pub struct Dfuse {
-    flash: Vec<u8>,
-    store: Vec<u8>,
+pub struct Dfuse<M> {
+    memory: M,
+    identity: Identity,
     alternate: u8,
     pointer: u32,
     state: State,
-    status: u8,
+    status: Status,
+    /// A block that came, with its number, and that is to be done when the host asks how it went.
     pending: Option<(u16, Vec<u8>)>,
-    erased: Vec<u32>,
-    left: bool,
-    serial: String,
+    /// What was begun last was refused.
+    refused: Option<Status>,
 }
 
-impl Default for Dfuse {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl Dfuse {
-    /// With a pattern in its memories that tells every place from every other.
-    pub fn new() -> Self {
-        let pattern = |length: usize, step: usize| (0..length).map(|at| (at / step) as u8 ^ at as u8).collect();
+impl<M: Memory> Dfuse<M> {
+    /// A bootloader that says it is this.
+    pub fn of(identity: Identity, memory: M) -> Self {
         Self {
-            flash: pattern(SECTORS.iter().sum(), 251),
-            store: pattern(STORE_SIZE, 241),
+            pointer: memory.first(0),
+            memory,
+            identity,
             alternate: 0,
-            pointer: FLASH,
             state: State::Idle,
-            status: 0,
+            status: Status::Ok,
             pending: None,
-            erased: Vec::new(),
-            left: false,
-            serial: "00000000050C".to_owned(),
+            refused: None,
         }
     }
 
-    /// The same, with this serial number.
-    pub fn with_serial(self, serial: &str) -> Self {
-        Self { serial: serial.to_owned(), ..self }
+    /// What is behind it.
+    pub fn memory(&self) -> &M {
+        &self.memory
     }
 
-    /// Its flash.
-    pub fn flash(&self) -> &[u8] {
-        &self.flash
+    fn address(&self, block: u16) -> Option<u32> {
+        let blocks = u32::from(block.checked_sub(2)?);
+        self.pointer.checked_add(blocks * BLOCK as u32)
     }
 
-    /// Its key store.
-    pub fn store(&self) -> &[u8] {
-        &self.store
-    }
-
-    /// Where sectors were erased, in order.
-    pub fn erased(&self) -> &[u32] {
-        &self.erased
-    }
-
-    /// Whether it was told to start the application.
-    pub fn has_left(&self) -> bool {
-        self.left
-    }
-
-    fn place(&self, block: u16, length: usize) -> Option<std::ops::Range<usize>> {
-        let (base, size) =
-            if self.alternate == STORE { (0, self.store.len()) } else { (FLASH as usize, self.flash.len()) };
-        let start = (self.pointer as usize).checked_sub(base)? + usize::from(block.checked_sub(2)?) * BLOCK;
-        let end = start.checked_add(length).filter(|end| *end <= size)?;
-        Some(start..end)
-    }
-
-    fn execute(&mut self) -> Option<()> {
-        let (block, bytes) = self.pending.take()?;
+    /// Does what came; how long it will take.
+    fn execute(&mut self) -> Result<Duration, Fault> {
+        let Some((block, bytes)) = self.pending.take() else { return Err(Fault::Address) };
         match (block, bytes.as_slice()) {
-            (0, &[0x21, a, b, c, d]) => self.pointer = u32::from_le_bytes([a, b, c, d]),
-            (0, &[0x41, a, b, c, d]) => self.erase(u32::from_le_bytes([a, b, c, d]))?,
-            (0, _) => return None,
+            (0, &[0x21, a, b, c, d]) => {
+                self.pointer = u32::from_le_bytes([a, b, c, d]);
+                Ok(SHORTEST_POLL)
+            }
+            (0, &[0x41, a, b, c, d]) => self.memory.erase(self.alternate, u32::from_le_bytes([a, b, c, d])),
             (_, data) => {
-                let range = self.place(block, data.len())?;
-                if self.alternate == STORE {
-                    // The store writes whole values by itself (device-os, usbd_dct_if.c).
-                    self.store[range].copy_from_slice(data);
-                } else {
-                    self.flash[range].iter_mut().zip(data).for_each(|(cell, byte)| *cell &= byte);
-                }
+                let address = self.address(block).ok_or(Fault::Address)?;
+                self.memory.write(self.alternate, address, data)
             }
         }
-        Some(())
     }
 
-    fn erase(&mut self, address: u32) -> Option<()> {
-        self.erased.push(address);
-        if self.alternate == STORE {
-            return Some(());
-        }
-        let wanted = address.checked_sub(FLASH)? as usize;
-        let mut start = 0;
-        for size in SECTORS {
-            if (start..start + size).contains(&wanted) {
-                self.flash[start..start + size].fill(0xFF);
-                return Some(());
-            }
-            start += size;
-        }
-        None
+    fn refuse(&mut self) -> Stall {
+        (self.state, self.status) = (State::Error, Status::StalledPacket);
+        Stall
     }
 
-    fn refuse<T>(&mut self) -> Result<T, Stall> {
-        const ERROR_STALLED_PACKET: u8 = 15;
-        (self.state, self.status) = (State::Error, ERROR_STALLED_PACKET);
-        Err(Stall)
-    }
-
-    fn status(&mut self) -> Vec<u8> {
-        const ERROR_ADDRESS: u8 = 8;
-        let poll_ms = match self.state {
+    /// The answer to GETSTATUS; `None` from a board that is gone.
+    fn status(&mut self) -> Option<Vec<u8>> {
+        let mut poll = Duration::ZERO;
+        match self.state {
             State::DownloadSync => {
-                self.state = State::DownloadBusy;
-                2
-            }
-            State::DownloadBusy => {
-                self.state = State::DownloadIdle;
-                if self.execute().is_none() {
-                    (self.state, self.status) = (State::Error, ERROR_ADDRESS);
+                (self.state, poll) = (State::DownloadBusy, SHORTEST_POLL);
+                match self.execute() {
+                    Ok(takes) => poll = takes.max(SHORTEST_POLL),
+                    Err(Fault::Address) => self.refused = Some(Status::Address),
+                    Err(Fault::Gone) => return None,
                 }
-                0
             }
+            State::DownloadBusy if self.memory.is_busy() => poll = SHORTEST_POLL,
+            State::DownloadBusy => match self.refused.take() {
+                None => self.state = State::DownloadIdle,
+                Some(status) => (self.state, self.status) = (State::Error, status),
+            },
             State::ManifestSync => {
-                (self.state, self.left) = (State::Manifest, true);
-                2
+                (self.state, poll) = (State::Manifest, SHORTEST_POLL);
+                self.memory.leave();
             }
-            // Until it resets, which is for whoever holds the plug.
-            State::Manifest => 2,
-            _ => 0,
-        };
-        vec![self.status, poll_ms, 0, 0, self.state as u8, 0]
+            // Until it is gone.
+            State::Manifest => poll = SHORTEST_POLL,
+            _ => {}
+        }
+        let [low, middle, high, _] = (poll.as_micros().div_ceil(1_000) as u32).to_le_bytes();
+        Some(vec![self.status as u8, low, middle, high, self.state as u8, 0])
     }
 }
 
-impl Device for Dfuse {
+impl<M: Memory> Device for Dfuse<M> {
     fn device_descriptor(&self) -> Vec<u8> {
-        descriptors::device([0, 0, 0], 0x2B04, 0xD006, 0x0250)
+        descriptors::device([0, 0, 0], self.identity.vendor, self.identity.product, 0x0250)
     }
 
     fn configuration(&self) -> Vec<u8> {
         const BOOTLOADER: [u8; 3] = [0xFE, 1, 2];
-        let mut body = descriptors::interface(0, 0, 0, BOOTLOADER, 4);
-        body.extend(descriptors::interface(0, 1, 0, BOOTLOADER, 5));
-        // Downloads, uploads, tolerates its manifestation; detaches within 255 ms; blocks of 4096 bytes; version 1.1a, which is DfuSe.
-        body.extend([9, 0x21, 0x07, 0xFF, 0, 0x00, 0x10, 0x1A, 0x01]);
+        let [low, high] = (BLOCK as u16).to_le_bytes();
+        let numbers = 0..self.memory.alternates().len() as u8;
+        let mut body: Vec<u8> =
+            numbers.flat_map(|number| descriptors::interface(0, number, 0, BOOTLOADER, FIRST_NAME + number)).collect();
+        // Downloads, uploads, detaches by itself; within 255 ms; blocks of this size; version 1.1a, which is DfuSe.
+        body.extend([9, 0x21, 0x0B, 0xFF, 0, low, high, 0x1A, 0x01]);
         descriptors::configuration(1, &body)
     }
 
     fn strings(&self) -> Vec<String> {
-        [
-            "Brickproof",
-            "bootloader",
-            &self.serial,
-            "@Internal Flash   /0x08000000/03*016Ka,01*016Kg,01*064Kg,07*128Kg",
-            "@DCT Flash   /0x00000000/01*016Kg",
-        ]
-        .map(str::to_owned)
-        .to_vec()
+        let mut strings = self.identity.strings();
+        strings.extend(self.memory.alternates());
+        strings
     }
 
     fn select(&mut self, alternate: u8) {
         self.alternate = alternate;
+        self.pointer = self.memory.first(alternate);
     }
 
-    fn control(&mut self, setup: Setup, data: &[u8]) -> Result<Vec<u8>, Stall> {
-        match (setup.kind, setup.request, self.state) {
-            (0x21, 1, State::Idle | State::DownloadIdle) => {
+    fn control(&mut self, setup: Setup, data: &[u8]) -> Answer {
+        self.begin_control(setup, data).unwrap_or(Err(Stall))
+    }
+
+    fn begin_control(&mut self, setup: Setup, data: &[u8]) -> Option<Answer> {
+        Some(match (setup.kind, setup.request, self.state) {
+            (0x21, 1, State::Idle | State::DownloadIdle) if data.len() <= BLOCK => {
                 self.state = if data.is_empty() { State::ManifestSync } else { State::DownloadSync };
                 self.pending = Some((setup.value, data.to_vec()));
                 Ok(Vec::new())
             }
-            (0xA1, 2, State::Idle | State::UploadIdle) => match self.place(setup.value, usize::from(setup.length)) {
-                Some(range) => {
-                    self.state = State::UploadIdle;
-                    let memory = if self.alternate == STORE { &self.store } else { &self.flash };
-                    Ok(memory[range].to_vec())
+            (0xA1, 2, State::Idle | State::UploadIdle) => {
+                let length = usize::from(setup.length).min(BLOCK);
+                let read = self.address(setup.value).ok_or(Fault::Address);
+                match read.and_then(|address| self.memory.read(self.alternate, address, length)) {
+                    Ok(bytes) => {
+                        self.state = State::UploadIdle;
+                        Ok(bytes)
+                    }
+                    Err(Fault::Address) => Err(self.refuse()),
+                    Err(Fault::Gone) => return None,
                 }
-                None => self.refuse(),
-            },
-            (0xA1, 3, _) => Ok(self.status()),
+            }
+            (0xA1, 3, _) => Ok(self.status()?),
             (0x21, 4, State::Error) => {
-                (self.state, self.status) = (State::Idle, 0);
+                (self.state, self.status) = (State::Idle, Status::Ok);
                 Ok(Vec::new())
             }
             (0xA1, 5, _) => Ok(vec![self.state as u8]),
@@ -224,7 +229,7 @@ impl Device for Dfuse {
                 self.state = State::Idle;
                 Ok(Vec::new())
             }
-            _ => self.refuse(),
-        }
+            _ => Err(self.refuse()),
+        })
     }
 }

@@ -1,6 +1,7 @@
 //! A paced board, held by its ends.
 
 mod living;
+mod own_usb;
 mod serving;
 mod telling;
 

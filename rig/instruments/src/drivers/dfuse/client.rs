@@ -192,7 +192,8 @@ impl<'u> Client<'u> {
             let start = address.max(sector.region.address);
             let stop = end.min(u64::from(sector.region.address) + u64::from(sector.region.length));
             let (from, to) = (start - address, stop - u64::from(address));
-            self.replace(sector, start, bytes.get(from as usize..to as usize).unwrap_or_default())?;
+            let part = bytes.get(from as usize..to as usize).unwrap_or_default();
+            self.replace(sector, start, part).map_err(|kind| stopped(kind, from, region))?;
         }
         Ok(())
     }
@@ -409,6 +410,17 @@ impl<'u> Client<'u> {
         // The refusal is what is reported; whether the device gets over it shows with the next request.
         let _ = self.usb.send(Request::ClearStatus as u8, 0, &[], self.deadline);
         FailureKind::Answer(status.to_string())
+    }
+}
+
+/// How far a download had come whose device went away.
+fn stopped(kind: FailureKind, done: u32, Region { address, length }: Region) -> FailureKind {
+    match kind {
+        FailureKind::Gone(words) => {
+            let at = address.saturating_add(done);
+            FailureKind::Gone(format!("{words}; it stopped after {done} of {length} bytes, at {at:#010x}"))
+        }
+        kind => kind,
     }
 }
 

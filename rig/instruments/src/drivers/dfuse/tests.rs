@@ -166,14 +166,15 @@ fn a_device_unplugged_at_any_transfer_is_gone_and_nothing_worse() {
 
 #[test]
 fn a_replacement_that_is_cut_short_says_what_may_be_lost() {
-    // Early in the reading that comes before the erase, and late in the writing that comes after it.
-    let failures = [10, 60].map(|after| {
+    // Early in the reading that comes before the erase, late in the writing that comes after it, and in the second of two sectors.
+    let failures = [(10, 0xC100, 4), (60, 0xC100, 4), (60, 0xC000, 0x14000)].map(|(after, offset, length)| {
         let plug = Plug::new(Manner::UnpluggedAfter(after));
-        dfu(&plug).download(0, FLASH + 0xC100, &[0; 4], soon()).unwrap_err().to_string()
+        dfu(&plug).download(0, FLASH + offset, &vec![0; length], soon()).unwrap_err().to_string()
     });
     insta::assert_snapshot!(failures.join("\n"), @r"
-    dfu 2b04:d006 failed to write 4 bytes at 0x0800c100 of alternate setting 0: gone: No such device (it may have been disconnected)
-    dfu 2b04:d006 failed to write 4 bytes at 0x0800c100 of alternate setting 0: gone: No such device (it may have been disconnected); sector 0x0800c000 may have lost what else it held
+    dfu 2b04:d006 failed to write 4 bytes at 0x0800c100 of alternate setting 0: gone: No such device (it may have been disconnected); it stopped after 0 of 4 bytes, at 0x0800c100
+    dfu 2b04:d006 failed to write 4 bytes at 0x0800c100 of alternate setting 0: gone: No such device (it may have been disconnected); sector 0x0800c000 may have lost what else it held; it stopped after 0 of 4 bytes, at 0x0800c100
+    dfu 2b04:d006 failed to write 81920 bytes at 0x0800c000 of alternate setting 0: gone: No such device (it may have been disconnected); it stopped after 16384 of 81920 bytes, at 0x08010000
     ");
 }
 
