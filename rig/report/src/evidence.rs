@@ -182,9 +182,11 @@ fn is_ours(junit: &Path) -> bool {
 /// What is kept of one trial: files, each with its name. Private keys are masked.
 pub fn files_of(trial: &Trial, secrets: &Secrets) -> Vec<(&'static str, Vec<u8>)> {
     let record = trial.timeline();
+    let console = record.raw_console();
+    let secrets = &secrets.and_those_in(&console);
     vec![
         ("timeline.jsonl", timeline::to_json_lines(record, secrets).into_bytes()),
-        ("console.raw", secrets.masked(&record.raw_console()).into_owned()),
+        ("console.raw", secrets.masked(&console).into_owned()),
     ]
 }
 

@@ -13,4 +13,4 @@ pub mod terminal;
 pub mod timeline;
 
 pub use results::{Results, TrialResult, World};
-pub use secrets::Secrets;
+pub use secrets::{Listener, Secrets};

@@ -377,6 +377,8 @@ impl TrialResult {
     pub fn new(finished: &Finished) -> Self {
         let Finished { id, trial, attempt, firmware, station, board_serial, wall_ns, replay, secrets } = finished;
         let plan = trial.plan();
+        // A line that is told may be one of many over which the board printed a key.
+        let secrets = &secrets.and_those_in(&trial.timeline().raw_console());
         let unfinished = Verdict {
             kind: VerdictKind::Inconclusive,
             blame: Some(Blame::Bench),

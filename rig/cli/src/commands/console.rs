@@ -9,7 +9,7 @@ use std::path::Path;
 use std::thread;
 
 use brickproof_bench::desk::{self, Conversation, Purpose, Source};
-use brickproof_report::Secrets;
+use brickproof_report::{Listener, Secrets};
 use brickproof_units::Span;
 use tokio::sync::mpsc;
 
@@ -110,7 +110,7 @@ fn typed_lines() -> mpsc::UnboundedReceiver<Vec<u8>> {
 struct Printer {
     stamps: bool,
     log: Option<File>,
-    secrets: Secrets,
+    listener: Listener,
     line: Vec<u8>,
     began: Span,
     looks_in_vain: u32,
@@ -118,8 +118,8 @@ struct Printer {
 
 impl Printer {
     fn new(stamps: bool, log: Option<File>) -> Self {
-        let secrets = Secrets::new(&brickproof_firmware::private_keys());
-        Self { stamps, log, secrets, line: Vec::new(), began: Span::ZERO, looks_in_vain: 0 }
+        let listener = Listener::new(Secrets::new(&brickproof_firmware::private_keys()));
+        Self { stamps, log, listener, line: Vec::new(), began: Span::ZERO, looks_in_vain: 0 }
     }
 
     fn take(&mut self, at: Span, bytes: &[u8]) -> Result<(), Problem> {
@@ -138,7 +138,7 @@ impl Printer {
 
     fn flush(&mut self) -> Result<(), Problem> {
         let line = std::mem::take(&mut self.line);
-        let masked = self.secrets.masked(&line);
+        let masked = self.listener.masked(&line);
         let text = brickproof_console::with_explanations(masked.strip_suffix(b"\r").unwrap_or(&masked));
         match self.stamps {
             true => output::line(&format!("{:>12} {text}", self.began.to_string())),

@@ -15,7 +15,7 @@ use brickproof_boards::BoardProfile;
 use brickproof_console::Lines;
 use brickproof_diagnose::{Channel, Diagnosis, Observed, Ranked, Reader, Weight, tell};
 use brickproof_light::Sample;
-use brickproof_report::Secrets;
+use brickproof_report::{Listener, Secrets};
 use brickproof_scenario::counted;
 use brickproof_scenario::plan::SupplySetting;
 use brickproof_units::{Instant, Span};
@@ -78,7 +78,8 @@ fn read(path: &Path, reader: &mut Reader<'_>) -> Result<(), Problem> {
         return timeline(path, &bytes, reader);
     }
     let lines = bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
-    let lines: usize = lines.map(|line| reader.line(&masked(line))).count();
+    let mut listener = listener();
+    let lines: usize = lines.map(|line| reader.line(&listener.masked(line))).count();
     if reader.log_lines() == 0 {
         return Err(Problem::Selection {
             what: format!("none of the {} of {} is a line of Device OS's log", counted(lines, "line"), path.display()),
@@ -89,9 +90,9 @@ fn read(path: &Path, reader: &mut Reader<'_>) -> Result<(), Problem> {
     Ok(())
 }
 
-/// A line without the private keys that the rig knows.
-fn masked(line: &[u8]) -> Vec<u8> {
-    Secrets::new(&brickproof_firmware::private_keys()).masked(line).into_owned()
+/// Hears lines without their private keys.
+fn listener() -> Listener {
+    Listener::new(Secrets::new(&brickproof_firmware::private_keys()))
 }
 
 /// What a trial keeps of itself.
@@ -198,7 +199,7 @@ struct Senses {
 
 /// Until something fails: what the board says and shows.
 async fn watch(with: &Conversation<'_>, senses: Senses, reader: &mut Reader<'_>) -> Problem {
-    let mut lines = Lines::new();
+    let (mut lines, mut listener) = (Lines::new(), listener());
     let (mut next_sample, mut next_bytes) = (std::pin::pin!(see(with, senses)), std::pin::pin!(hear(with, senses)));
     // Each is begun anew when it has come, and neither waits for the other.
     loop {
@@ -215,7 +216,7 @@ async fn watch(with: &Conversation<'_>, senses: Senses, reader: &mut Reader<'_>)
                     Err(failure) => return failed(&failure),
                     Ok(Some((at, bytes))) => {
                         let whole = lines.push(Instant::START + at, &bytes);
-                        whole.iter().for_each(|line| reader.line(&masked(&line.bytes)));
+                        whole.iter().for_each(|line| reader.line(&listener.masked(&line.bytes)));
                     }
                     Ok(None) => {}
                 }
