@@ -220,46 +220,51 @@ fn a_trial_that_is_not_told_to_stop_is_the_one_that_nobody_could_stop() {
     }
 }
 
-/// The power fails once 40 % of another firmware is written.
-fn torn_transfer() -> Plan {
-    let mut cells = cells("scenarios/transitions/cut.yaml").into_iter();
-    cells.find(|plan| plan.parameters[0].1 == "40%").expect("it has that cell")
+/// The power fails once 40 % of another firmware is written, through the probe and through the bootloader.
+fn torn_transfers() -> [Plan; 2] {
+    ["scenarios/transitions/cut.yaml", "scenarios/transitions/cut-in-its-bootloader.yaml"].map(|path| {
+        let is_that = |plan: &Plan| plan.parameters.iter().any(|(axis, value)| axis == "at" && value == "40%");
+        cells(path).into_iter().find(is_that).expect("it has that cell")
+    })
 }
 
 #[test]
 fn a_fork_inside_a_transfer_ends_like_the_trial_that_was_never_forked() {
-    let plan = torn_transfer();
-    let mut straight = simulation(plan.clone(), 1);
-    straight.run();
-    let (whole, struck) = (record(&straight), fault_at(&straight));
-    let before = [Span::secs(1), Span::millis(300), Span::millis(31), Span::micros(77), Span::nanos(1)];
-    let mut points: Vec<Instant> = before.iter().map(|span| struck - *span).collect();
-    points.extend([Span::micros(20), Span::millis(30), Span::millis(60), Span::millis(900)].map(|span| struck + span));
-    let mut trunk = simulation(plan, 1);
-    for point in points {
-        assert!(trunk.run_until(|it| it.trial().now() >= point), "{point} is within the trial");
-        trunk.freeze();
-        assert_same(&whole, &ended(trunk.clone()), &format!("forked at {point}"));
+    for plan in torn_transfers() {
+        let mut straight = simulation(plan.clone(), 1);
+        straight.run();
+        let (whole, struck) = (record(&straight), fault_at(&straight));
+        let before = [Span::secs(1), Span::millis(300), Span::millis(31), Span::micros(77), Span::nanos(1)];
+        let mut points: Vec<Instant> = before.iter().map(|span| struck - *span).collect();
+        let after = [Span::micros(20), Span::millis(30), Span::millis(60), Span::millis(900)];
+        points.extend(after.map(|span| struck + span));
+        let mut trunk = simulation(plan, 1);
+        for point in points {
+            assert!(trunk.run_until(|it| it.trial().now() >= point), "{point} is within the trial");
+            trunk.freeze();
+            assert_same(&whole, &ended(trunk.clone()), &format!("forked at {point}"));
+        }
+        assert_same(&whole, &ended(trunk), "forked from");
     }
-    assert_same(&whole, &ended(trunk), "forked from");
 }
 
 #[test]
 fn a_fork_before_a_transfer_that_is_struck_elsewhere_ends_like_the_trial_that_was_always_so() {
-    let plan = torn_transfer();
-    let begins = |it: &Simulation| it.trial().current_step() == Some(2);
-    let mut trunk = simulation(plan.clone(), 1);
-    assert!(trunk.run_until(begins));
-    let at = |text: &str| Setting::parse("fault.at", text).expect("a share");
-    for share in ["0%", "12.5%", "70%", "100%"] {
-        let turned = plan.turned(&[at(share)]).expect("its fault hangs on a transfer");
-        let mut fork = trunk.turned(Arc::new(turned.clone()), 1).expect("the transfer is still to come");
-        fork.run();
-        assert_same(&ended(simulation(turned, 1)), &record(&fork), share);
-        let (asked, progress) = fork.trial().faults()[0].progress.expect("it hung on a transfer");
-        let place = brickproof_trial::Progress::place(asked, progress.total);
-        assert!((place..place + 4).contains(&progress.done), "{share}: {progress:?}, not {place}");
+    for plan in torn_transfers() {
+        let step = plan.only_fault().expect("it has one");
+        let mut trunk = simulation(plan.clone(), 1);
+        assert!(trunk.run_until(|it| it.trial().current_step() == Some(step - 1)));
+        let at = |text: &str| Setting::parse("fault.at", text).expect("a share");
+        for share in ["0%", "12.5%", "70%", "100%"] {
+            let turned = plan.turned(&[at(share)]).expect("its fault hangs on a transfer");
+            let mut fork = trunk.turned(Arc::new(turned.clone()), 1).expect("the transfer is still to come");
+            fork.run();
+            assert_same(&ended(simulation(turned, 1)), &record(&fork), share);
+            let (asked, progress) = fork.trial().faults()[0].progress.expect("it hung on a transfer");
+            let place = brickproof_trial::Progress::place(asked, progress.total);
+            assert!((place..place + 4).contains(&progress.done), "{share}: {progress:?}, not {place}");
+        }
+        assert!(trunk.run_until(|it| it.trial().current_step() == Some(step)));
+        assert!(trunk.turned(Arc::new(plan.turned(&[at("70%")]).unwrap()), 1).is_err(), "it has begun");
     }
-    assert!(trunk.run_until(|it| it.trial().current_step() == Some(3)));
-    assert!(trunk.turned(Arc::new(plan.turned(&[at("70%")]).unwrap()), 1).is_err(), "it has begun");
 }

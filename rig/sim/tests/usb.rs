@@ -156,11 +156,29 @@ fn a_download_that_is_cut_leaves_torn_flash_and_a_bootloader_that_can_be_reached
     assert!(board.bootloader_erase(0).is_err(), "only the bootloader writes");
 }
 
+/// Nothing here takes longer.
+const PATIENCE: Span = Span::secs(60);
+
+/// Has a world live until it has answered a request that is under way.
+fn answer_of(world: &mut World, id: u32) -> Result<Achieved, CommandError> {
+    let (limit, mut answer) = (world.now() + PATIENCE, None);
+    while answer.is_none() {
+        assert!(world.now() < limit, "no answer came");
+        world.run_until(world.now() + Span::millis(5));
+        world.deliver(|_, observation| match observation {
+            Observation::Answered { id: it, result } if it == ActionId(id) => answer = Some(result),
+            _ => {}
+        });
+    }
+    answer.expect("it answered")
+}
+
 /// Has a world live until it has answered; what was told of progress, and the answer.
 fn carried_out(world: &mut World, id: u32, command: Command) -> (Vec<u32>, Result<Achieved, CommandError>) {
     world.carry_out(Action { id: ActionId(id), command });
-    let (mut progress, mut answer) = (Vec::new(), None);
+    let (limit, mut progress, mut answer) = (world.now() + PATIENCE, Vec::new(), None);
     while answer.is_none() {
+        assert!(world.now() < limit, "no answer came");
         world.run_until(world.now() + Span::millis(5));
         world.deliver(|_, observation| match observation {
             Observation::Progress { progress: it, .. } => progress.push(it.done),
@@ -202,7 +220,7 @@ fn flash(at: Option<Ratio>) -> Command {
     Command::Flash { transfer: Transfer { image, through: Door::Dfu }, tell_at: at }
 }
 
-fn told(result: Result<Achieved, CommandError>) -> String {
+fn told_error(result: Result<Achieved, CommandError>) -> String {
     result.expect_err("it fails").to_string()
 }
 
@@ -223,6 +241,7 @@ fn firmware_through_the_bootloader_tells_how_far_it_is_spares_the_keys_and_is_st
         let mut fork = world.clone();
         let (progress, result) = carried_out(&mut fork, 3, flash(Some(Ratio::new(asked))));
         assert_eq!(result, Ok(Achieved::Flashed { bytes: total }));
+        assert!(fork.board().usb().is_none(), "it starts, and is not on the bus yet");
         assert!(progress.is_sorted() && progress[0] == 0 && progress.last() == Some(&total), "{progress:?}");
         assert!(progress.iter().any(|done| (place..place + 4).contains(&u64::from(*done))), "{place}: {progress:?}");
         assert!(progress.len() as u32 > total / 1024, "a block at a time: {progress:?}");
@@ -233,7 +252,7 @@ fn firmware_through_the_bootloader_tells_how_far_it_is_spares_the_keys_and_is_st
     assert_eq!(read(&world, KEY_AREA, 0x2000), keys);
     live_on(&mut world, Span::secs(2));
     assert_eq!(world.board().usb(), Some(UsbDevice::Normal), "it left its bootloader and runs");
-    let refused = told(carried_out(&mut world, 4, flash(None)).1);
+    let refused = told_error(carried_out(&mut world, 4, flash(None)).1);
     assert!(refused.contains("the board is not in its bootloader: `enter: dfu`"), "{refused}");
 }
 
@@ -246,17 +265,47 @@ fn firmware_through_the_bootloader_takes_the_time_of_bus_and_flash() {
     let geometry = world.board().flash().geometry();
     let (pages, words) = (u64::from(bytes.div_ceil(4096)), u64::from(bytes / 4));
     let erase = geometry.sector_at(0).expect("it is flash").erase;
-    let least = pages * erase.as_nanos() + words * geometry.program.as_nanos() * 9 / 10;
+    // Each block goes over the bus twice.
+    let bus = 2 * u64::from(bytes.div_ceil(1024)) * Span::millis(3).as_nanos();
+    let least = bus + pages * erase.as_nanos() + words * geometry.program.as_nanos() * 9 / 10;
     let took = world.now().since(began);
     assert!(took > Span::nanos(least) && took < Span::nanos(2 * least), "{took}");
+}
+
+#[test]
+fn what_is_told_as_written_is_there_by_then_and_what_is_lost_again_is_found_when_it_is_read_back() {
+    let (mut world, wanted) = (in_dfu(), image("lantern-no-heal"));
+    world.carry_out(Action { id: ActionId(3), command: flash(None) });
+    let (limit, mut told, mut lost, mut answer) = (world.now() + PATIENCE, 0, false, None);
+    while answer.is_none() {
+        assert!(world.now() < limit, "no answer came");
+        world.run_until(world.now() + Span::micros(500));
+        world.deliver(|_, observation| match observation {
+            Observation::Progress { progress, .. } => told = progress.done as usize,
+            Observation::Answered { id: ActionId(3), result } => answer = Some(result),
+            _ => {}
+        });
+        if !lost {
+            assert!(read(&world, 0, told) == wanted.image()[..told], "{told} bytes were told");
+        }
+        if told > 20_000 && !lost {
+            lost = true;
+            world.board_mut().write_flash(0x1234, &[!wanted.image()[0x1234]]).expect("it is flash");
+        }
+    }
+    let words = told_error(answer.expect("it answered"));
+    assert_eq!(words, "the bootloader failed to write the firmware: 0x00001234 reads back as something else");
+    live_on(&mut world, Span::secs(1));
+    assert_eq!(world.board().usb(), Some(UsbDevice::Dfu), "what is not whole is not started");
 }
 
 #[test]
 fn firmware_whose_power_fails_is_torn_where_it_was() {
     let mut world = in_dfu();
     world.carry_out(Action { id: ActionId(3), command: flash(None) });
-    let (mut answer, mut cut) = (None, false);
+    let (limit, mut answer, mut cut) = (world.now() + PATIENCE, None, false);
     while answer.is_none() {
+        assert!(world.now() < limit, "no answer came");
         world.run_until(world.now() + Span::millis(5));
         let mut reached = 0;
         world.deliver(|_, observation| match observation {
@@ -269,7 +318,7 @@ fn firmware_whose_power_fails_is_torn_where_it_was() {
             world.carry_out(Action { id: ActionId(4), command: Command::Supply(SupplySetting::Off) });
         }
     }
-    let words = told(answer.expect("it answered"));
+    let words = told_error(answer.expect("it answered"));
     let done: u32 = words.split("USB after ").nth(1).and_then(|it| it.split(' ').next()?.parse().ok()).expect(&words);
     assert!((16_000..20_000).contains(&done), "{words}");
     let (torn, [old, new]) = (read(&world, 0, 40_000), ["lantern-heal-full", "lantern-no-heal"].map(image));
@@ -310,7 +359,7 @@ fn keys_are_out_of_reach_while_the_board_is_not_in_its_bootloader() {
     assert!(carried_out(&mut world, 3, Command::Reset { hold: Span::millis(100) }).1.is_ok());
     live_on(&mut world, Span::secs(2));
     let keys = |work| Command::Keys { work, through: Door::Dfu };
-    let refused = told(carried_out(&mut world, 4, keys(KeyWork::Save("a".to_owned()))).1);
+    let refused = told_error(carried_out(&mut world, 4, keys(KeyWork::Save("a".to_owned()))).1);
     assert!(refused.starts_with("the bootloader failed to save the keys as `a`: the board is not in"), "{refused}");
 }
 
@@ -325,18 +374,20 @@ fn keys_whose_board_loses_its_power_are_torn_in_the_page_that_was_written() {
     // The first of the two areas is erased by then, and written in part.
     live_on(&mut world, Span::millis(130));
     world.carry_out(Action { id: ActionId(4), command: Command::Supply(SupplySetting::Off) });
-    let mut answer = None;
-    while answer.is_none() {
-        world.run_until(world.now() + Span::millis(5));
-        world.deliver(|_, observation| {
-            if let Observation::Answered { id: ActionId(3), result } = observation {
-                answer = Some(result);
-            }
-        });
-    }
-    let words = told(answer.expect("it answered"));
+    let words = told_error(answer_of(&mut world, 3));
     assert!(words.contains("give the board a new identity") && words.contains("left USB"), "{words}");
     let after = read(&world, KEY_AREA, 0x2000);
     assert_ne!(after[..0x1000], before[..0x1000]);
     assert_eq!(after[0x1000..], before[0x1000..], "the other copy was not reached");
+}
+
+#[test]
+fn keys_whose_board_loses_its_power_while_they_are_looked_at_are_not_known() {
+    let mut world = in_dfu();
+    let save = KeyWork::Save("a".to_owned());
+    world.carry_out(Action { id: ActionId(3), command: Command::Keys { work: save, through: Door::Dfu } });
+    live_on(&mut world, Span::millis(10));
+    world.carry_out(Action { id: ActionId(4), command: Command::Supply(SupplySetting::Off) });
+    let words = told_error(answer_of(&mut world, 3));
+    assert_eq!(words, "the bootloader failed to save the keys as `a`: the board left USB while it was read");
 }
