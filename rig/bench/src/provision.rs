@@ -18,7 +18,7 @@ use sha2::{Digest, Sha256};
 use crate::asking::ask;
 use crate::file::Identity;
 use crate::fitness::offer;
-use crate::station::{OpenStation, told};
+use crate::station::{FORGETS, OpenStation, told};
 
 /// Programming and verifying a whole part, over a slow probe; assumed: 1 MiB at 30 KiB/s takes 35 s.
 const WRITING: Span = Span::secs(60);
@@ -37,8 +37,6 @@ const BETWEEN_READINGS: Duration = Duration::from_millis(5);
 const SETTLES: Duration = Duration::from_millis(20);
 /// How long RESET is pulled to bring a board back: longer than any debouncing.
 const RESET_PULSE: Duration = Duration::from_millis(100);
-/// How long a board stays without power before it is tried again.
-const POWER_PAUSE: Duration = Duration::from_secs(1);
 
 /// A memory behind a probe.
 pub(crate) struct Probed<'a> {
@@ -237,7 +235,7 @@ async fn pulse_reset(station: &OpenStation) -> Result<(), Failure> {
 
 pub(crate) async fn power_cycle(station: &OpenStation) -> Result<(), Failure> {
     station.power_off().await?;
-    tokio::time::sleep(POWER_PAUSE).await;
+    tokio::time::sleep(FORGETS).await;
     Ok(())
 }
 

@@ -14,6 +14,7 @@ mod model;
 mod modes;
 mod passing;
 mod provisioning;
+mod returning;
 mod rig;
 mod several_lights;
 mod stopping;
