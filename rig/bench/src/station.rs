@@ -13,7 +13,7 @@ use std::time::Duration;
 use brickproof_boards::{BoardProfile, LedIndex};
 use brickproof_instruments::{
     Below, Console, Deadline, Dfu, Drive, Edges, Factory, Failure, FailureKind, Firewall, Instrument, Kind, Light,
-    Lines, Moment, Output, Owner, Probe, Reading, Settings, Supply, Switch,
+    Lines, Moment, Output, Owner, Probe, Reading, Settings, Supply, Switch, Value,
 };
 use brickproof_keys::{Fingerprint, SlotContent};
 use brickproof_units::{Span, Voltage};
@@ -22,6 +22,7 @@ use tokio::sync::oneshot;
 use crate::asking::ask;
 use crate::file::{self, Driver, Which};
 use crate::state::{Entry, Holder, Journal, Lock, StateError, StateFolder};
+use crate::ways;
 
 /// Opening a device: a probe on a busy bus takes a second, a supply answers in tens of milliseconds; assumed.
 const OPENING: Span = Span::secs(10);
@@ -262,7 +263,11 @@ impl OpenStation {
         let mut drivers: Vec<_> = self.file.fitted().map(|(which, driver)| (which, driver.clone())).collect();
         drivers.sort_by_key(|(_, driver)| driver.over().is_some());
         for (which, driver) in drivers {
-            let Driver::Real(factory, settings) = driver else { continue };
+            let Driver::Real(factory, mut settings) = driver else { continue };
+            if which.kind == Kind::Console && ways::has_own_console(&self.file) && settings.text("presence").is_none() {
+                // It goes with the board's power, and with every reset.
+                settings = settings.with("presence", Value::Text("passing".to_owned()));
+            }
             let opened = match self.below(factory) {
                 Ok(below) => open_one(factory, settings, below).await,
                 Err(failure) => Err(failure),

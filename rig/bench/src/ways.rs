@@ -36,7 +36,7 @@ fn has_buttons(station: &Station, buttons: &ButtonEntry) -> bool {
 }
 
 /// Whether the console is the board's own device on USB, so that a rate at which it is opened reaches its firmware.
-fn has_own_console(station: &Station) -> bool {
+pub(crate) fn has_own_console(station: &Station) -> bool {
     let Some(Driver::Real(factory, settings)) = station.instruments.get(&Kind::Console) else { return false };
     let normal = station.board.usb.map(|ids| ids.normal.to_string());
     factory.driver() == "serial" && normal.is_some() && settings.text("usb").map(str::to_lowercase) == normal

@@ -1,4 +1,5 @@
-//! A console whose device may go away and come back: lost once, then looked for by whoever reads or writes next.
+//! A console whose device may go away and come back: lost once, then looked for by whoever reads or writes next; or silent while it is away, if
+//! that is its way.
 //!
 //! Boundary: losing and finding. What a port is and how it is opened is its [`Source`]'s.
 
@@ -19,6 +20,10 @@ pub(crate) trait Source: Send {
     fn asked(&self) -> String;
     fn open(&self, deadline: Deadline) -> Result<Self::Port, FailureKind>;
     fn touch(&self, port: Self::Port, touch: Touch, deadline: Deadline) -> Touched<Self::Port>;
+    /// Whether its device comes and goes by itself, so that its absence is no failure of whoever listens.
+    fn is_passing(&self) -> bool {
+        false
+    }
 }
 
 /// A port as long as it is open. A failure of kind [`Gone`](FailureKind::Gone) is its end.
@@ -50,10 +55,13 @@ pub(crate) struct Reopening<S: Source> {
 }
 
 impl<S: Source> Reopening<S> {
-    /// Opens it for the first time: a device that is not there at the start is not waited for.
+    /// Opens it for the first time: a device that is not there at the start is not waited for, and missed unless it comes and goes by itself.
     pub(crate) fn open(device: String, source: S, deadline: Deadline) -> Result<Self, Failure> {
         match source.open(deadline) {
             Ok(port) => Ok(Self { device, source, port: Some(port), unread: VecDeque::new() }),
+            Err(kind) if source.is_passing() && may_pass(&kind) => {
+                Ok(Self { device, source, port: None, unread: VecDeque::new() })
+            }
             Err(kind) => Err(explained(Failure::new(device, source.asked(), kind))),
         }
     }
@@ -98,9 +106,14 @@ impl<S: Source> Reopening<S> {
 
 impl<S: Source> Console for Reopening<S> {
     fn read(&mut self, deadline: Deadline) -> Result<Option<Chunk>, Failure> {
-        match self.unread.pop_front() {
-            Some(chunk) => Ok(Some(chunk)),
-            None => self.with("read from it", deadline, |port| port.next(deadline)),
+        if let Some(chunk) = self.unread.pop_front() {
+            return Ok(Some(chunk));
+        }
+        let read = self.with("read from it", deadline, |port| port.next(deadline));
+        match read {
+            // What had arrived before it went is still to be read.
+            Err(failure) if self.source.is_passing() && may_pass(failure.kind()) => Ok(self.unread.pop_front()),
+            read => read,
         }
     }
 

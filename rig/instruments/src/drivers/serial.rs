@@ -64,6 +64,11 @@ const SETTINGS: &[Setting] = &[
         "What RTS is set to after opening; if not given, as the kernel leaves it (mostly asserted).",
     ),
     optional("settle", SettingKind::Span, "How long the port stays closed after a touch; 500ms if not given."),
+    optional(
+        "presence",
+        SettingKind::Word(&["lasting", "passing"]),
+        "`passing` for a port that comes and goes by itself, as a board's own does with its firmware: it is silent while it is away. If not given, `passing` where `usb` is the board's own, and `lasting` elsewhere.",
+    ),
 ];
 
 /// The driver of serial ports.
@@ -102,6 +107,7 @@ impl Factory for SerialFactory {
             baud: settings.baud("baud").unwrap_or(BAUD),
             modem: Modem { dtr: state("dtr"), rts: state("rts") },
             settle: settings.span("settle").unwrap_or(SETTLE),
+            is_passing: settings.text("presence") == Some("passing"),
         };
         Ok(Instrument::Console(Box::new(Reopening::open(format!("console {}", ports.place), ports, deadline)?)))
     }
@@ -113,6 +119,7 @@ struct Ports {
     baud: Baud,
     modem: Modem,
     settle: Span,
+    is_passing: bool,
 }
 
 impl Ports {
@@ -130,6 +137,10 @@ impl Source for Ports {
 
     fn open(&self, _deadline: Deadline) -> Result<OpenPort, FailureKind> {
         self.open_at(self.baud)
+    }
+
+    fn is_passing(&self) -> bool {
+        self.is_passing
     }
 
     fn touch(&self, port: OpenPort, touch: Touch, deadline: Deadline) -> Touched<OpenPort> {

@@ -73,8 +73,8 @@ fn has_usb_device(vendor: &str, product: &str) -> bool {
     entries.any(|entry| is(&entry, "idVendor", vendor) && is(&entry, "idProduct", product))
 }
 
-/// Waits for the devices of the station, and writes its bench file.
-pub(super) fn write_bench(fed: Fed, serial: &str) -> Result<(), Mishap> {
+/// Waits for the devices of a station; answers with the bus of its sensors.
+pub(super) fn await_devices() -> Result<String, Mishap> {
     let bus = eventually("the bus of the sensors", PATIENCE, || bus("i2c-tiny-usb"))?;
     eventually("the board's port", PATIENCE, || serial_port("c006"))?;
     eventually("the probe", PATIENCE, || has_usb_device("1209", "0002").then_some(()))?;
@@ -84,6 +84,12 @@ pub(super) fn write_bench(fed: Fed, serial: &str) -> Result<(), Mishap> {
         chips.any(|entry| chip(entry).trim() == "cp2112_gpio").then_some(())
     };
     eventually("the adapter of the lines", PATIENCE, is_there)?;
+    Ok(bus)
+}
+
+/// Waits for the devices of the station, and writes its bench file.
+pub(super) fn write_bench(fed: Fed, serial: &str) -> Result<(), Mishap> {
+    let bus = await_devices()?;
     let supply = match fed {
         Fed::ByLoadSwitch => {
             format!("{{ driver: load-switch, line: power, voltage: 5V, settles: 2ms, monitor: ina226, bus: {bus} }}")

@@ -17,6 +17,7 @@ use brickproof_instruments::{
 use brickproof_units::{Baud, Span};
 use libtest_mimic::Trial;
 
+use super::bench::{BENCH, await_devices, is_dark, run};
 use super::virtual_station::{FIRST_LINE, PATIENCE, Talk, drive, lines, load_switch, serial_port};
 use super::{open, soon, trial};
 use crate::far_side::{FarSide, Station};
@@ -43,6 +44,9 @@ pub(super) fn all() -> Vec<Trial> {
         trial("own_usb::a_touch_of_picocom_changes_the_mode", || touched(Hand::Picocom)),
         trial("own_usb::requests_change_the_mode_or_are_refused", requests_change_the_mode_or_are_refused),
         trial("own_usb::it_comes_and_goes_in_order", it_comes_and_goes_in_order),
+        trial("own_usb::a_trial_enters_dfu_by_buttons_and_by_request", a_trial_enters_dfu_by_buttons_and_by_request),
+        trial("own_usb::a_trial_enters_dfu_by_baud_through_the_boards_own_port", a_trial_enters_dfu_by_baud),
+        trial("own_usb::a_trial_rescues_keys_and_firmware_through_the_bootloader", a_trial_rescues_keys_and_firmware),
     ]
 }
 
@@ -338,4 +342,57 @@ fn it_comes_and_goes_in_order() -> Result<(), Mishap> {
     note(&format!("{:?}", seen()));
     let [gone, firmware, bootloader] = [Presence::Gone, Presence::Firmware, Presence::Bootloader];
     same("in order", seen(), vec![gone, firmware, gone, bootloader, gone, firmware, gone])
+}
+
+/// Writes the bench file of this station, whose console is this.
+fn write_bench(far: &mut FarSide, console: &str) -> Result<(), Mishap> {
+    let (bus, id) = (await_devices()?, far.ask("id")?);
+    let text = format!(
+        r#"bench: lane
+world: lane
+stations:
+  own-usb:
+    board: lantern-nrf52840
+    serial: "{id}"
+    lines: {{ driver: gpiocdev, chip: cp2112_gpio, drive: {{ reset: "0", mode: "1", power: "3 push-pull active-high" }} }}
+    supply: {{ driver: load-switch, line: power, voltage: 5V, settles: 2ms, monitor: ina226, bus: {bus} }}
+    probe: {{ driver: probe-rs, usb: "1209:0002", serial: VB0840, chip: nRF52840_xxAA }}
+    dfu: {{ driver: dfuse, usb: "1209:0006", serial: "{id}" }}
+    {console}
+"#
+    );
+    Ok(fs::write(BENCH, text)?)
+}
+
+const DEVICES: [&str; 5] = ["lines", "bus", "console", "probe", "usb"];
+/// The rig plays the cloud on the board's UART.
+const WITH_CLOUD: &str =
+    "console: { driver: serial, usb: \"2b04:c006\", serial: VB0840 }\n    cloud: { driver: console }";
+const OWN_CONSOLE: &str = "console: { driver: serial, usb: \"1209:0005\" }";
+
+/// Runs a scenario on the station with that console, and sees that it passes and leaves the board without power.
+fn passes(console: &str, scenario: &[&str]) -> Result<(), Mishap> {
+    let mut far = FarSide::plug(Station::Nrf52840, &DEVICES)?;
+    write_bench(&mut far, console)?;
+    let said = run(&[&["run"], scenario, &["--bench", BENCH]].concat())?;
+    said.note();
+    said.ended_with(0)?;
+    said.says("in the lane world")?;
+    is_dark(&mut far)
+}
+
+fn a_trial_enters_dfu_by_buttons_and_by_request() -> Result<(), Mishap> {
+    for way in ["way=buttons", "way=request"] {
+        passes(WITH_CLOUD, &["/scenarios/into-dfu-and-back.yaml", "--set", way])?;
+    }
+    Ok(())
+}
+
+fn a_trial_enters_dfu_by_baud() -> Result<(), Mishap> {
+    passes(OWN_CONSOLE, &["/scenarios/into-dfu-and-back.yaml", "--set", "way=baud"])
+}
+
+/// Keys saved, damaged, written back, and firmware torn and written again, all of it through the bootloader.
+fn a_trial_rescues_keys_and_firmware() -> Result<(), Mishap> {
+    passes(WITH_CLOUD, &["/scenarios/rescued-through-dfu.yaml", "--attempts", "5"])
 }

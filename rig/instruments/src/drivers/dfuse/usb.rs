@@ -143,6 +143,10 @@ impl Libusb {
         })?;
         let mut presence = Presence::Gone;
         for directory in devices.flatten().map(|entry| entry.path()) {
+            // An interface, of which there are more than devices, and whoever looks does so fifty times a second.
+            if directory.file_name().is_some_and(|name| name.as_encoded_bytes().contains(&b':')) {
+                continue;
+            }
             let is_there = |name: &String| directory.file_name().is_some_and(|it| it == name.as_str());
             if !hub_port.as_ref().is_none_or(is_there) {
                 continue;

@@ -242,3 +242,26 @@ fn a_node_that_is_not_there_or_no_terminal_is_a_failure_that_names_it() {
     let failure = try_open(&settings(Path::new("/dev/null"))).err().expect("it is no terminal");
     insta::assert_snapshot!(failure, @"console /dev/null failed to open it at 115200Bd: unsupported: this is no terminal");
 }
+
+#[test]
+fn a_port_that_comes_and_goes_is_silent_while_it_is_away() {
+    let folder = tempfile::tempdir().unwrap();
+    let link = folder.path().join("by-id");
+    assert!(try_open(&settings(&link)).is_err(), "one that lasts is missed");
+    let passing = settings(&link).with("presence", Value::Text("passing".to_owned()));
+    let mut console = try_open(&passing).unwrap();
+    let moment = || Deadline::after(Span::millis(20));
+    assert!(console.read(moment()).unwrap().is_none());
+    let failure = console.write(b"x", moment()).unwrap_err();
+    assert!(matches!(failure.kind(), FailureKind::Missing(_)), "who writes wants it to arrive: {failure}");
+    for _ in 0..2 {
+        let mut board = Board::new();
+        symlink(&board.node, &link).unwrap();
+        assert!(console.read(Deadline::after(Span::millis(100))).unwrap().is_none());
+        board.end.write_all(b"here").unwrap();
+        assert_eq!(read(&mut *console, 4), b"here");
+        drop(board);
+        std::fs::remove_file(&link).unwrap();
+        assert!(console.read(moment()).unwrap().is_none(), "it has gone");
+    }
+}
