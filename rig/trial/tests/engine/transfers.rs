@@ -3,7 +3,7 @@
 use brickproof_cloud::CloudEvent;
 use brickproof_scenario::plan::Door;
 use brickproof_trial::{ActionId, Command, Happening, Observation, Progress, StepVerdict};
-use brickproof_units::Voltage;
+use brickproof_units::{Ratio, Voltage};
 
 use crate::station::Beat::{Breaks, Told, Whole};
 use crate::station::{Reply, Station, answers, at, key};
@@ -136,6 +136,9 @@ fn what_is_told_out_of_order_strikes_once_and_where_it_was_first_reached() {
     assert_eq!((station.outcome(), strikes(&station)), ("passed".to_owned(), 1));
     assert_eq!(station.trial.faults()[0].progress.map(|(_, reached)| reached.done), Some(900));
     assert_eq!(station.happened(|it| matches!(it, Happening::Progress { .. })), 4);
+    // Neither is it once more by a board that came back and was written on.
+    let came_back = transfer!(&struck("2ms"), [Told(200, 400, 0), Told(1_000, 900, 0), Breaks(1_100)]).run();
+    assert_eq!((came_back.outcome(), strikes(&came_back)), ("passed".to_owned(), 1));
     // After its end nothing is struck any more.
     let after = transfer!(&struck("2ms"), [Told(100, 300, 0), Whole(200), Told(200, 400, 0)]).run();
     assert_eq!((after.outcome(), strikes(&after)), ("error, scenario".to_owned(), 0));
@@ -148,6 +151,12 @@ fn what_may_be_written_already_counts_and_what_cannot_be_does_not() {
     assert_eq!(triggered(surely_not), at(200));
     let perhaps = transfer!(&struck("2ms"), [Told(100, 300, 101), Told(200, 400, 0), Breaks(250)]);
     assert_eq!(triggered(perhaps), at(100));
+}
+
+#[test]
+fn a_share_is_the_first_byte_with_which_it_is_written() {
+    let place = |parts_per_million, total| Progress::place(Ratio::new(parts_per_million), total);
+    assert_eq!([place(0, 150), place(10_000, 150), place(1_000_000, 150), place(1, u32::MAX)], [0, 2, 150, 4_295]);
 }
 
 #[test]
