@@ -181,7 +181,7 @@ impl Board {
         let first = soc.flash().geometry().base;
         soc.flash_mut().write_raw(first, image)?;
         if boot_button.is_some() {
-            soc.keep_boot_code(image);
+            soc.boot_code_mut().keep(image);
         }
         soc.set_bus_power(has_bus_power(source), 0);
         // The wired pins may draw more than the supply was laid out for; it must know, to feel it.

@@ -3,6 +3,7 @@
 //! Boundary: what all families have in common, and which family a part is of. Registers are behind it: [`crate::nrf`] and
 //! [`crate::stm32`]. The core executes inside a family (`Soc::run`), so that nothing of this costs it anything.
 
+mod boot_code;
 mod console;
 mod pin;
 mod ram;
@@ -11,6 +12,7 @@ mod time;
 
 use brickproof_units::{Baud, Ratio, Voltage};
 
+pub(crate) use boot_code::BootCode;
 pub use console::{ConsoleByte, UartTiming};
 pub(crate) use console::{ConsoleWatch, Frame, Wire};
 pub use pin::{Drive, Level, NoPin, Pin, PinEdge, PinSet};
@@ -21,11 +23,11 @@ pub use time::CoreRate;
 
 use crate::bus::{Activity, Bus, BusFault, Clock, Halt, Width};
 use crate::core::{Core, CoreOptions, Stop};
-use crate::flash::{Cells, Flash, FlashGeometry};
+use crate::flash::{Cells, Flash, FlashGeometry, FlashOperation, Manner};
 use crate::nrf::{self, TwoWireDevice};
 use crate::stm32;
 use crate::supply::Hysteresis;
-use crate::usb::{NotAttached, Setup, UsbAnswer, UsbDevice, UsbEdge};
+use crate::usb::{NotAttached, Presence, Setup, UsbAnswer};
 
 /// A part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -304,94 +306,68 @@ impl Soc {
         of_either!(self, soc => soc.take_console())
     }
 
-    /// Keeps a copy of the image for a bootloader to run from. An STM32's is not modelled.
-    pub(crate) fn keep_boot_code(&mut self, image: &[u8]) {
-        if let Self::Nrf(soc) = self {
-            soc.keep_boot_code(image);
-        }
+    /// The code of its bootloader, if it has one.
+    pub(crate) fn boot_code_mut(&mut self) -> &mut BootCode {
+        of_either!(self, soc => soc.boot_code_mut())
     }
 
     /// Whether firmware left the start that is due to the bootloader.
     pub(crate) fn is_bootloader_wanted(&self) -> bool {
-        match self {
-            Self::Nrf(soc) => soc.is_bootloader_wanted(),
-            Self::Stm32(_) => false,
-        }
-    }
-
-    /// Has the core execute the bootloader's code from here to the next reset, if there is any.
-    pub(crate) fn run_bootloader(&mut self) {
-        if let Self::Nrf(soc) = self {
-            soc.run_bootloader();
-        }
+        of_either!(self, soc => soc.is_bootloader_wanted())
     }
 
     /// Has the start after the next reset be an ordinary one.
     pub(crate) fn want_no_bootloader(&mut self) {
-        if let Self::Nrf(soc) = self {
-            soc.want_no_bootloader();
+        of_either!(self, soc => soc.want_no_bootloader());
+    }
+
+    /// How the bootloader has the flash do that, where the controller leaves it to its user.
+    pub(crate) fn manner_of_bootloader(&self, operation: FlashOperation) -> Option<Manner> {
+        match self {
+            Self::Nrf(_) => None,
+            Self::Stm32(soc) => Some(soc.manner_of_bootloader(operation)),
         }
     }
 
     /// Does something with the flash as it is, whatever code the core executes.
     pub(crate) fn past_the_bootloader<R>(&mut self, act: impl FnOnce(&mut Self) -> R) -> R {
-        let code = match self {
-            Self::Nrf(soc) => soc.put_boot_code(None),
-            Self::Stm32(_) => None,
-        };
+        let runs = self.boot_code_mut().runs();
+        self.boot_code_mut().stop();
         let done = act(self);
-        if let Self::Nrf(soc) = self {
-            soc.put_boot_code(code);
+        if runs {
+            self.boot_code_mut().run();
         }
         done
     }
 
-    /// What the outside does to a pin, as far as that is known: an STM32 has no bootloader that would ask.
+    /// What the outside does to a pin.
     pub(crate) fn outside(&self, pin: Pin) -> Level {
-        match self {
-            Self::Nrf(soc) => soc.outside(pin),
-            Self::Stm32(_) => Level::Floating,
-        }
+        of_either!(self, soc => soc.outside(pin))
     }
 
     /// There is voltage on VBUS, or not any more.
     pub(crate) fn set_bus_power(&mut self, present: bool, at: u64) {
-        if let Self::Nrf(soc) = self {
-            soc.set_bus_power(present, at);
-        }
+        of_either!(self, soc => soc.set_bus_power(present, at));
     }
 
-    /// What it is to a host on USB. An STM32's OTG is not modelled.
-    pub(crate) fn on_usb(&self) -> Option<UsbDevice> {
-        match self {
-            Self::Nrf(soc) => soc.on_usb(),
-            Self::Stm32(_) => None,
-        }
+    /// What it is to a host on USB.
+    pub(crate) fn presence(&self) -> &Presence {
+        of_either!(self, soc => soc.presence())
     }
 
-    /// Takes the changes of that.
-    pub(crate) fn drain_usb_edges(&mut self) -> impl Iterator<Item = UsbEdge> + '_ {
-        let edges = match self {
-            Self::Nrf(soc) => Some(soc.drain_usb_edges()),
-            Self::Stm32(_) => None,
-        };
-        edges.into_iter().flatten()
+    /// What it is to a host on USB.
+    pub(crate) fn presence_mut(&mut self) -> &mut Presence {
+        of_either!(self, soc => soc.presence_mut())
     }
 
     /// The host begins a control transfer.
     pub(crate) fn ask_over_usb(&mut self, setup: Setup, data: &[u8], clock: &mut Clock) -> Result<(), NotAttached> {
-        match self {
-            Self::Nrf(soc) => soc.ask_over_usb(setup, data, clock),
-            Self::Stm32(_) => Err(NotAttached),
-        }
+        of_either!(self, soc => soc.ask_over_usb(setup, data, clock))
     }
 
     /// What came of it, once.
     pub(crate) fn take_usb_answer(&mut self) -> Option<UsbAnswer> {
-        match self {
-            Self::Nrf(soc) => soc.take_usb_answer(),
-            Self::Stm32(_) => None,
-        }
+        of_either!(self, soc => soc.take_usb_answer())
     }
 
     pub(crate) fn drain_pin_edges(&mut self) -> std::vec::Drain<'_, PinEdge> {

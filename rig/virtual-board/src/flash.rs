@@ -72,8 +72,8 @@ pub struct Flash {
     code: FlashArray,
     uicr: FlashArray,
     under_way: Option<UnderWay>,
-    /// Operations that the same instruction asked for meanwhile: the words of an STM behind the first.
-    waiting: VecDeque<FlashOperation>,
+    /// Operations that the same instruction, or the bootloader, asked for meanwhile: the words of an STM behind the first, those of a block.
+    waiting: VecDeque<(FlashOperation, Option<Manner>)>,
     operations: u64,
     log: Vec<FlashRecord>,
     /// Writes per word since its last erase, by sector; only sectors that were programmed since the board was made.
@@ -212,11 +212,21 @@ impl Flash {
     /// Begins an operation, or lets it wait for those before it: a store that comes while the controller works stalls until it has
     /// ended. Answers what is under way now. An operation outside the flash is none: it is ignored, as the controller does.
     pub(crate) fn begin(&mut self, operation: FlashOperation, start: Instant) -> Option<UnderWay> {
+        self.begin_or_wait(operation, None, start)
+    }
+
+    /// The same, in a manner of its own if one is given.
+    pub(crate) fn begin_or_wait(
+        &mut self,
+        operation: FlashOperation,
+        manner: Option<Manner>,
+        start: Instant,
+    ) -> Option<UnderWay> {
         let operation = self.normalised(operation)?;
         if self.under_way.is_some() {
-            self.waiting.push_back(operation);
+            self.waiting.push_back((operation, manner));
         } else {
-            self.start(operation, start, None);
+            self.start(operation, start, manner);
         }
         self.under_way
     }
@@ -230,8 +240,8 @@ impl Flash {
 
     /// Begins the operation that has waited longest, if one waits. Answers what is under way now.
     pub(crate) fn begin_waiting(&mut self, start: Instant) -> Option<UnderWay> {
-        if let Some(operation) = self.waiting.pop_front() {
-            self.start(operation, start, None);
+        if let Some((operation, manner)) = self.waiting.pop_front() {
+            self.start(operation, start, manner);
         }
         self.under_way
     }

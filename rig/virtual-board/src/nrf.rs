@@ -11,7 +11,6 @@
 //! silicon would go on and poll READY or READYNEXT: here it only ever sees them set, and a debugger sees them clear. ERASEPAGEPARTIAL
 //! is ignored.
 
-mod boot_code;
 mod entropy;
 mod identity;
 mod peripheral;

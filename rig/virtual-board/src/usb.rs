@@ -55,6 +55,33 @@ pub enum UsbAnswer {
     Refused,
 }
 
+/// What a chip is to its host, and every change of that since they were taken.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Presence {
+    now: Option<UsbDevice>,
+    edges: Vec<UsbEdge>,
+}
+
+impl Presence {
+    pub(crate) fn now(&self) -> Option<UsbDevice> {
+        self.now
+    }
+
+    /// It is this at `at`. Answers whether it was something else before.
+    pub(crate) fn follow(&mut self, device: Option<UsbDevice>, at: Instant) -> bool {
+        if device == self.now {
+            return false;
+        }
+        self.now = device;
+        self.edges.push(UsbEdge { at, device });
+        true
+    }
+
+    pub(crate) fn drain_edges(&mut self) -> std::vec::Drain<'_, UsbEdge> {
+        self.edges.drain(..)
+    }
+}
+
 /// There is no device on the bus that could be asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the board is not on USB")]

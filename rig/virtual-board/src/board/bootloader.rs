@@ -22,12 +22,12 @@ impl Board {
     /// What the board is to the host at the other end of its USB cable. `None` if it is not attached: without power, in reset, with firmware
     /// that does not want to be, on a chip without USB, or fed by something else than a USB port.
     pub fn usb(&self) -> Option<UsbDevice> {
-        self.soc.on_usb()
+        self.soc.presence().now()
     }
 
     /// Takes the changes of that one by one.
     pub fn drain_usb_edges(&mut self) -> impl Iterator<Item = UsbEdge> + '_ {
-        self.soc.drain_usb_edges()
+        self.soc.presence_mut().drain_edges()
     }
 
     /// The host begins a control transfer that the firmware has to serve; one that it has not served is over. Standard requests and those of the
@@ -44,7 +44,7 @@ impl Board {
         self.soc.take_usb_answer()
     }
 
-    /// Has the bootloader erase the page that holds `address`. Other operations are ended first; whether this one is, is told by
+    /// Has the bootloader erase the page, or sector, that holds `address`. Other operations are ended first; whether this one is, is told by
     /// [`Board::is_bootloader_busy`].
     ///
     /// # Errors
@@ -94,7 +94,8 @@ impl Board {
         let was_idle = !self.is_bootloader_busy();
         let now = self.now();
         for operation in operations {
-            self.soc.flash_mut().begin(operation, now);
+            let manner = self.soc.manner_of_bootloader(operation);
+            self.soc.flash_mut().begin_or_wait(operation, manner, now);
         }
         if was_idle && self.is_bootloader_busy() {
             self.begin_ride(self.core.pc());
@@ -107,7 +108,7 @@ impl Board {
     pub(super) fn choose_code(&mut self) {
         let is_pressed = |button: BootButton| self.soc.outside(button.pin) == button.pressed;
         if self.soc.is_bootloader_wanted() || self.boot_button.is_some_and(is_pressed) {
-            self.soc.run_bootloader();
+            self.soc.boot_code_mut().run();
         }
     }
 }

@@ -6,11 +6,11 @@ use brickproof_units::{Baud, Ratio, Voltage};
 
 use crate::bus::{Activity, Bus, BusFault, Clock, CodePage, Halt, Width};
 use crate::chip::{
-    ConsoleByte, CoreRate, Drive, Level, Pin, PinEdge, PinSet, Ram, ResetCause, SocOptions, Watch, Wire, is_aligned,
+    BootCode, ConsoleByte, CoreRate, Drive, Level, Pin, PinEdge, PinSet, Ram, ResetCause, SocOptions, Watch, Wire,
+    is_aligned,
 };
 use crate::flash::Flash;
 use crate::nrf::Part;
-use crate::nrf::boot_code::BootCode;
 use crate::nrf::entropy::Rng;
 use crate::nrf::identity::Identity;
 use crate::nrf::peripheral::{EventSet, NEVER, NONE, Peripheral, bits};
@@ -26,7 +26,7 @@ use crate::nrf::uart::Uart;
 use crate::nrf::usbd::Usbd;
 use crate::nrf::watchdog::Watchdog;
 use crate::seed::Noise;
-use crate::usb::{UsbDevice, UsbEdge};
+use crate::usb::Presence;
 
 mod address;
 mod bus_device;
@@ -70,12 +70,8 @@ pub struct Soc {
     watchdog: Watchdog,
     usbd: Usbd,
     ppi: Ppi,
-    /// What it was on USB when that was last looked at, and every change since they were taken.
-    on_usb: Option<UsbDevice>,
-    usb_edges: Vec<UsbEdge>,
-    boot_code: Option<BootCode>,
-    /// Whether the core executes the bootloader's code in place of the flash's.
-    in_bootloader: bool,
+    presence: Presence,
+    boot_code: BootCode,
     /// Per unit, the cycle at which it must be advanced; `next` is the least of them.
     due: [u64; UNITS.len()],
     next: u64,
@@ -111,10 +107,8 @@ impl Soc {
             watchdog: Watchdog::new(rate),
             usbd: Usbd::new(),
             ppi: Ppi::new(resources.ppi),
-            on_usb: None,
-            usb_edges: Vec::new(),
-            boot_code: None,
-            in_bootloader: false,
+            presence: Presence::default(),
+            boot_code: BootCode::default(),
             due: [NEVER; UNITS.len()],
             next: NEVER,
             lines: 0,
@@ -211,7 +205,7 @@ impl Soc {
             self.power.require_low_frequency();
         }
         self.usbd.reset();
-        self.in_bootloader = false;
+        self.boot_code.stop();
         self.follow_usb(clock.cycle);
         self.ppi = Ppi::new(resources.ppi);
         self.flash_mode = FlashMode::Read;
@@ -228,7 +222,7 @@ impl Soc {
         self.flash.forget_waiting();
         self.pins.reset(at);
         self.usbd.reset();
-        self.in_bootloader = false;
+        self.boot_code.stop();
         self.follow_usb(at);
         self.halt = Some(Halt::PowerLost);
     }
@@ -550,7 +544,7 @@ impl Bus for Soc {
 
     #[inline]
     fn code_page(&self, address: u32) -> Option<CodePage<'_>> {
-        let page = match self.boot_code_in_use().and_then(|code| code.page(address)) {
+        let page = match self.boot_code.page(address) {
             None => self.flash.code_leaf(address),
             page => page,
         };

@@ -151,6 +151,17 @@ impl Gpio {
         Drive::of(high >> number & 1 == 1, low >> number & 1 == 1)
     }
 
+    /// What the outside does to a pin.
+    pub(super) fn outside(&self, pin: Pin) -> Level {
+        let Some((port, number)) = pin.stm32_place() else { return Level::Floating };
+        let port = &self.ports[port];
+        match (port.driven >> number & 1, port.driven_high >> number & 1) {
+            (0, _) => Level::Floating,
+            (_, 0) => Level::Low,
+            _ => Level::High,
+        }
+    }
+
     pub(super) fn driven_high(&self) -> PinSet {
         PinSet::of_stm32(self.ports.iter().map(|port| port.drives().0))
     }

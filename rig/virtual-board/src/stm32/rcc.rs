@@ -20,6 +20,8 @@ const SOFTWARE_RESET: u32 = 1 << 28;
 const WATCHDOG_RESET: u32 = 1 << 29;
 const FLAGS: u32 = 0xFE00_0000;
 
+/// PWR_CR.DBP.
+const BACKUP_WRITABLE: u32 = 1 << 8;
 const DETECTOR_ENABLED: u32 = 1 << 4;
 const DETECTOR_OUTPUT: u32 = 1 << 2;
 const DETECTOR_MILLIVOLTS: [i64; 8] = [2_000, 2_100, 2_300, 2_500, 2_600, 2_700, 2_800, 2_900];
@@ -32,6 +34,7 @@ impl Gate {
     pub(super) const POWER: Self = Self(0x40, 28);
     pub(super) const USART1: Self = Self(0x44, 4);
     pub(super) const RNG: Self = Self(0x34, 6);
+    pub(super) const OTG: Self = Self(0x34, 7);
 
     /// GPIOA is 0.
     pub(super) const fn port(number: u32) -> Self {
@@ -102,6 +105,11 @@ impl Clocks {
     /// Whether the PLL's 48 MHz are there.
     pub(super) fn has_48_mhz(&self, at: u64) -> bool {
         self.control & PLL_ON != 0 && at >= self.pll_since + PLL_LOCK
+    }
+
+    /// Whether the backup registers can be written.
+    pub(super) fn lets_backup_be_written(&self) -> bool {
+        self.power & BACKUP_WRITABLE != 0
     }
 
     /// The threshold that firmware armed the voltage detector at.

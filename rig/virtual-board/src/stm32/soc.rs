@@ -4,9 +4,11 @@
 
 use brickproof_units::{Baud, Ratio, Voltage};
 
+use super::backup::Backup;
 use super::flash_controller::{Asked, FlashController};
 use super::gpio::{Gpio, PORTS};
 use super::iwdg::Watchdog;
+use super::otg::Otg;
 use super::rcc::{Clocks, Gate};
 use super::rng::Rng;
 use super::timer::Timer;
@@ -14,11 +16,14 @@ use super::usart::Usart;
 use super::{NEVER, RAM_SIZE, RATE};
 use crate::bus::{Activity, Bus, BusFault, Clock, CodePage, Halt, Width};
 use crate::chip::{
-    ConsoleByte, Drive, Level, Pin, PinEdge, PinSet, Ram, ResetCause, SocOptions, Watch, Wire, is_aligned,
+    BootCode, ConsoleByte, Drive, Level, Pin, PinEdge, PinSet, Ram, ResetCause, SocOptions, Watch, Wire, is_aligned,
 };
 use crate::flash::{Flash, FlashGeometry};
 use crate::seed::Noise;
 use crate::supply::{Hysteresis, SupplyProfile};
+use crate::usb::Presence;
+
+mod bus_device;
 
 const RAM: u32 = 0x2000_0000;
 /// The bit by which the two places of the flash differ: with BOOT0 low it is at 0 as well (RM0033, 2.4).
@@ -32,6 +37,7 @@ const FLASH_SIZE: u32 = 0x1FFF_7A20;
 const OPTION_BYTES: u32 = 0x1FFF_C000;
 
 const TIMERS: u32 = 0x4000_0000;
+const RTC: u32 = 0x4000_2800;
 const IWDG: u32 = 0x4000_3000;
 const PWR: u32 = 0x4000_7000;
 const USART1: u32 = 0x4001_1000;
@@ -39,6 +45,8 @@ const GPIO: u32 = 0x4002_0000;
 const GPIO_END: u32 = GPIO + 0x400 * PORTS as u32;
 const RCC: u32 = 0x4002_3800;
 const FLASH_REGISTERS: u32 = 0x4002_3C00;
+const OTG: u32 = 0x5000_0000;
+const OTG_END: u32 = 0x5004_0000;
 const RNG: u32 = 0x5006_0800;
 
 /// A peripheral that does something by itself.
@@ -92,6 +100,10 @@ pub struct Soc {
     usart: Usart,
     rng: Rng,
     watchdog: Watchdog,
+    backup: Backup,
+    otg: Otg,
+    presence: Presence,
+    boot_code: BootCode,
     /// Per unit, the cycle at which it must be advanced; `next` is the least of them.
     due: [u64; UNITS.len()],
     next: u64,
@@ -118,6 +130,10 @@ impl Soc {
             usart: Usart::new(uart),
             rng: Rng::new(noise_of_rng(seed)),
             watchdog: Watchdog::new(),
+            backup: Backup::default(),
+            otg: Otg::new(),
+            presence: Presence::default(),
+            boot_code: BootCode::default(),
             due: [NEVER; UNITS.len()],
             next: NEVER,
             lines: 0,
@@ -197,6 +213,7 @@ impl Soc {
         if cause == ResetCause::PowerOn {
             self.flash.power_up();
             self.ram.power_up();
+            self.backup.power_up();
         }
         self.controller = FlashController::new(&self.flash);
         self.clocks.reset(cause);
@@ -205,6 +222,7 @@ impl Soc {
         self.usart.reset();
         self.rng.reset();
         self.watchdog = Watchdog::new();
+        self.leave_usb(clock.cycle);
         self.activity = Activity::Awake;
         self.halt = None;
         self.lines = 0;
@@ -216,6 +234,7 @@ impl Soc {
     pub(crate) fn lose_power(&mut self, at: u64) {
         self.flash.forget_waiting();
         self.gpio.reset(at);
+        self.leave_usb(at);
         self.halt = Some(Halt::PowerLost);
     }
 
@@ -352,6 +371,7 @@ impl Soc {
                 self.settle(TIMER_UNITS[number as usize], clock);
                 value
             }
+            RTC => self.backup.read(offset),
             IWDG => self.watchdog.read(offset),
             PWR if self.clocks.runs(Gate::POWER) => self.clocks.read_power(offset),
             USART1 if self.clocks.runs(Gate::USART1) => {
@@ -365,6 +385,11 @@ impl Soc {
             }
             RCC => self.clocks.read(offset, now),
             FLASH_REGISTERS => self.controller.read(offset, &self.flash),
+            OTG..OTG_END if self.clocks.runs(Gate::OTG) => {
+                let value = self.otg.read(address - OTG);
+                self.follow_usb(now);
+                value
+            }
             RNG if self.clocks.runs(Gate::RNG) => self.rng.read(offset, now, self.clocks.has_48_mhz(now)),
             _ => 0,
         }
@@ -380,6 +405,7 @@ impl Soc {
                     self.settle(TIMER_UNITS[number as usize], clock);
                 }
             }
+            RTC if self.clocks.lets_backup_be_written() => self.backup.write(offset, value),
             IWDG => {
                 self.watchdog.write(offset, value, now);
                 self.settle(Unit::Watchdog, clock);
@@ -403,10 +429,17 @@ impl Soc {
                     }
                 }
             }
-            RCC => self.clocks.write(offset, value, now),
+            RCC => {
+                self.clocks.write(offset, value, now);
+                self.follow_usb(now);
+            }
             FLASH_REGISTERS => {
                 let asked = self.controller.write(offset, value, &mut self.flash, RATE.instant(now));
                 self.follow_asked(asked, clock);
+            }
+            OTG..OTG_END if self.clocks.runs(Gate::OTG) => {
+                self.otg.write(address - OTG, value);
+                self.follow_usb(now);
             }
             RNG if self.clocks.runs(Gate::RNG) => self.rng.write(offset, value, now),
             _ => {}
@@ -456,7 +489,7 @@ impl Soc {
 impl Bus for Soc {
     #[inline]
     fn fetch(&mut self, address: u32) -> Result<u16, BusFault> {
-        if let Some(bytes) = self.flash.read_code(address & !FLASH_PLACE) {
+        if let Some(bytes) = self.read_code(address & !FLASH_PLACE) {
             return Ok(u16::from_le_bytes(bytes));
         }
         let halfword = self.ram.read(address.wrapping_sub(RAM) as usize, Width::Half);
@@ -473,9 +506,9 @@ impl Bus for Soc {
         }
         let offset = address & !FLASH_PLACE;
         let code = match width {
-            Width::Byte => self.flash.read_code(offset).map(|[byte]| u32::from(byte)),
-            Width::Half => self.flash.read_code(offset).map(|bytes| u32::from(u16::from_le_bytes(bytes))),
-            Width::Word => self.flash.read_code(offset).map(u32::from_le_bytes),
+            Width::Byte => self.read_code(offset).map(|[byte]| u32::from(byte)),
+            Width::Half => self.read_code(offset).map(|bytes| u32::from(u16::from_le_bytes(bytes))),
+            Width::Word => self.read_code(offset).map(u32::from_le_bytes),
         };
         match code {
             Some(value) => Ok(value),
@@ -537,7 +570,8 @@ impl Bus for Soc {
 
     #[inline]
     fn code_page(&self, address: u32) -> Option<CodePage<'_>> {
-        let (base, bytes) = self.flash.code_leaf(address & !FLASH_PLACE)?;
+        let offset = address & !FLASH_PLACE;
+        let (base, bytes) = self.boot_code.page(offset).or_else(|| self.flash.code_leaf(offset))?;
         Some(CodePage { base: base | address & FLASH_PLACE, bytes })
     }
 

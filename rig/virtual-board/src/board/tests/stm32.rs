@@ -1,6 +1,7 @@
 //! The STM32F205: what its flash comes to at a rail that sags, its brown-out reset, its lock-up.
 
 use super::*;
+use crate::usb::UsbDevice;
 
 const FLASH: u32 = 0x4002_3C00;
 const IWDG: u32 = 0x4000_3000;
@@ -59,6 +60,80 @@ fn an_erase_of_32_bits_at_a_sagging_rail_leaves_torn_cells_though_the_power_neve
     let log = board.take_flash_log();
     assert_eq!((ones, log[0].is_complete(), board.boots()), (CELLS, true, 1), "eight bits at a time take less");
     assert!(log[0].end.since(log[0].start) >= Span::millis(400));
+}
+
+/// Sector 1 is all zeros and the bootloader waits.
+fn in_bootloader() -> Board {
+    let button = BootButton { pin: Pin::pc(2), pressed: Level::Low };
+    let config = BoardConfig { boot_button: Some(button), ..BoardConfig::new(Chip::Stm32f205) };
+    let attaches = Program::default()
+        .write(0x4002_3800, 0x0100_0083)
+        .write(0x4002_3834, 1 << 7)
+        .wait(4_000)
+        .write(0x5000_000C, 1 << 30)
+        .write(0x5000_0038, 1 << 16 | 1 << 21);
+    let mut board = Board::new(config, &attaches.stay().image()).unwrap();
+    board.write_flash(SECTOR, &[0; 16 << 10]).unwrap();
+    board.set_pin(button.pin, Level::Low);
+    board.run_until(at(10_000));
+    assert_eq!(board.usb(), Some(UsbDevice::Dfu));
+    board
+}
+
+#[test]
+fn its_bootloader_erases_whole_sectors_with_32_bits_at_a_time_and_a_sagging_rail_tears_them() {
+    let mut board = in_bootloader();
+    board.bootloader_erase(SECTOR + 0x123).unwrap();
+    board.run_until(at(300_000));
+    let log = board.take_flash_log();
+    let lasted = log[0].end.since(log[0].start);
+    assert_eq!((log[0].operation, log[0].is_complete()), (FlashOperation::ErasePage { address: SECTOR }, true));
+    assert!(lasted >= Span::millis(250) && lasted < Span::millis(251), "{lasted}");
+    assert_eq!(word(&board, SECTOR + 0x3FFC), u32::MAX);
+
+    let mut board = in_bootloader();
+    board.inject(at(10_000), sag());
+    board.run_until(at(20_000));
+    board.bootloader_erase(SECTOR).unwrap();
+    board.run_until(at(400_000));
+    let log = board.take_flash_log();
+    assert!(!log[0].is_complete(), "{log:?}");
+    assert_eq!((board.boots(), board.usb()), (1, Some(UsbDevice::Dfu)), "nobody tells");
+
+    // Words that wait are programmed in the same manner: at half the strength half of the cells follow.
+    let mut board = in_bootloader();
+    board.inject(at(10_000), sag());
+    board.run_until(at(20_000));
+    board.bootloader_program(SECTOR + (16 << 10), &[0; 1024]).unwrap();
+    board.run_until(at(100_000));
+    let log = board.take_flash_log();
+    assert_eq!((log.len(), log.iter().filter(|record| record.is_complete()).count()), (256, 0));
+}
+
+#[test]
+fn its_bootloader_is_what_firmware_left_a_number_for_or_the_button_asks_for() {
+    let leaves = |number| {
+        Program::default()
+            .wait(4_000)
+            .write(0x4002_3840, 1 << 28)
+            .write(0x4000_7000, 1 << 8)
+            .write(0x4000_2854, number)
+            .write(AIRCR, 0x05FA_0004)
+            .stay()
+            .image()
+    };
+    for (number, has_bootloader, runs) in [(0xEDFA, true, true), (0xEDFB, true, false), (0xEDFA, false, false)] {
+        let boot_button = has_bootloader.then_some(BootButton { pin: Pin::pc(2), pressed: Level::Low });
+        let config = BoardConfig { boot_button, ..BoardConfig::new(Chip::Stm32f205) };
+        let mut board = Board::new(config, &leaves(number)).unwrap();
+        for micros in (100..30_000).step_by(100) {
+            if board.boots() < 2 {
+                board.run_until(at(micros));
+            }
+        }
+        assert_eq!((board.boots(), board.state()), (2, BoardState::Running));
+        assert_eq!(board.soc.boot_code_mut().runs(), runs, "{number:#x}");
+    }
 }
 
 #[test]

@@ -4,19 +4,18 @@
 
 use super::{RAM, Soc, Unit};
 use crate::bus::{Clock, Width};
-use crate::chip::{Level, Pin};
-use crate::nrf::boot_code::BootCode;
+use crate::chip::{BootCode, Level, Pin};
 use crate::nrf::peripheral::{EventSet, NONE};
 use crate::nrf::usbd::Transfer;
-use crate::usb::{NotAttached, Setup, UsbAnswer, UsbDevice, UsbEdge};
+use crate::usb::{NotAttached, Presence, Setup, UsbAnswer, UsbDevice};
 
 /// What lantern leaves in GPREGRET for a start of its bootloader.
 const STAY_IN_BOOTLOADER: u32 = 0xB1;
 
 impl Soc {
-    /// Keeps a copy of the image for a bootloader to run from.
-    pub(crate) fn keep_boot_code(&mut self, image: &[u8]) {
-        self.boot_code = Some(BootCode::of(image));
+    /// The code of its bootloader.
+    pub(crate) fn boot_code_mut(&mut self) -> &mut BootCode {
+        &mut self.boot_code
     }
 
     /// Whether the start that is due was left to the bootloader.
@@ -24,29 +23,14 @@ impl Soc {
         self.power.retained() == STAY_IN_BOOTLOADER
     }
 
-    /// Has the core execute the bootloader's code from here to the next reset, if there is any.
-    pub(crate) fn run_bootloader(&mut self) {
-        self.in_bootloader = self.boot_code.is_some();
-    }
-
     /// Has the start after the next reset be an ordinary one.
     pub(crate) fn want_no_bootloader(&mut self) {
         self.power.forget_retained();
     }
 
-    /// Replaces the bootloader's code, and hands out what it was.
-    pub(crate) fn put_boot_code(&mut self, code: Option<BootCode>) -> Option<BootCode> {
-        std::mem::replace(&mut self.boot_code, code)
-    }
-
-    #[inline]
-    pub(super) fn boot_code_in_use(&self) -> Option<&BootCode> {
-        if self.in_bootloader { self.boot_code.as_ref() } else { None }
-    }
-
     #[inline]
     pub(super) fn read_code<const N: usize>(&mut self, address: u32) -> Option<[u8; N]> {
-        match self.boot_code_in_use().and_then(|code| code.read(address)) {
+        match self.boot_code.read(address) {
             None => self.flash.read_code(address),
             bytes => bytes,
         }
@@ -64,18 +48,18 @@ impl Soc {
     }
 
     /// What it is to a host.
-    pub(crate) fn on_usb(&self) -> Option<UsbDevice> {
-        self.on_usb
+    pub(crate) fn presence(&self) -> &Presence {
+        &self.presence
     }
 
-    /// Takes the changes of that.
-    pub(crate) fn drain_usb_edges(&mut self) -> impl Iterator<Item = UsbEdge> + '_ {
-        self.usb_edges.drain(..)
+    /// What it is to a host.
+    pub(crate) fn presence_mut(&mut self) -> &mut Presence {
+        &mut self.presence
     }
 
     /// The host begins a control transfer.
     pub(crate) fn ask_over_usb(&mut self, setup: Setup, data: &[u8], clock: &mut Clock) -> Result<(), NotAttached> {
-        self.on_usb.ok_or(NotAttached)?;
+        self.presence.now().ok_or(NotAttached)?;
         let happened = self.usbd.ask(setup, data);
         self.settle(Unit::Usbd, happened, clock);
         Ok(())
@@ -110,10 +94,6 @@ impl Soc {
         let attached = self.usbd.is_attached() && self.power.has_bus_power();
         // A product that was started with its button held has not chosen yet, and is not attached.
         let device = if self.is_bootloader_wanted() { UsbDevice::Dfu } else { UsbDevice::Normal };
-        let device = attached.then_some(device);
-        if device != self.on_usb {
-            self.on_usb = device;
-            self.usb_edges.push(UsbEdge { at: self.rate.instant(at), device });
-        }
+        self.presence.follow(attached.then_some(device), self.rate.instant(at));
     }
 }
