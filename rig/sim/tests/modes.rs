@@ -19,6 +19,7 @@ mod shipped;
 use shipped::{cells_of, simulation};
 
 const BOARDS: [&str; 3] = ["lantern-nrf51", "lantern-nrf52840", "lantern-stm32f205"];
+const WITH_USB: [&str; 2] = ["lantern-nrf52840", "lantern-stm32f205"];
 
 fn run(board: &str, steps: &str) -> Trial {
     let text = format!("scenario: T\nboard: {board}\nfirmware: lantern-heal-full\nsteps:\n{steps}");
@@ -154,9 +155,9 @@ fn on_usb(trial: &Trial) -> &'static str {
 }
 
 /// A board is asked for a mode in this way, once what is asked was changed; nobody waits for the mode.
-fn asked(mode: &str, by: &str, change: impl Fn(&mut brickproof_scenario::plan::Entry)) -> Trial {
+fn asked(board: &str, mode: &str, by: &str, change: impl Fn(&mut brickproof_scenario::plan::Entry)) -> Trial {
     let text = format!(
-        "scenario: T\nboard: lantern-nrf52840\nfirmware: lantern-heal-full\nsteps:\n  - supply: {{ usb: 5V }}\n  - expect: {{ console: \
+        "scenario: T\nboard: {board}\nfirmware: lantern-heal-full\nsteps:\n  - supply: {{ usb: 5V }}\n  - expect: {{ console: \
          Cloud connected, within: 30s }}\n  - enter: {{ mode: {mode}, by: {by} }}\n  - wait: 2s\n"
     );
     let [mut plan] = <[Plan; 1]>::try_from(cells_of("t.yaml", &text)).expect("one cell");
@@ -177,21 +178,25 @@ fn asked(mode: &str, by: &str, change: impl Fn(&mut brickproof_scenario::plan::E
 #[test]
 fn what_every_rate_and_request_comes_to_and_those_beside_them() {
     let mut table = String::new();
-    let mut row = |what: String, trial: &Trial| {
-        let verdict = trial.verdict().expect("the trial is over");
-        let entered = if verdict.reason.contains("refused") { "refused" } else { entered(trial) };
-        writeln!(table, "  {what:>12}  {entered:<9}  {} on USB", on_usb(trial)).expect("a string takes it");
-    };
-    for mode in modes_of("lantern-nrf52840").modes {
-        let name = mode.target.name();
-        if let Some(baud) = mode.baud {
-            for rate in [baud.get() - 1, baud.get(), baud.get() + 1].map(Baud::new) {
-                row(rate.to_string(), &asked(name, "baud", |entry| entry.baud = Some(rate)));
+    for board in WITH_USB {
+        writeln!(table, "{board}").expect("a string takes it");
+        let mut row = |what: String, trial: &Trial| {
+            let verdict = trial.verdict().expect("the trial is over");
+            let entered = if verdict.reason.contains("refused") { "refused" } else { entered(trial) };
+            writeln!(table, "  {what:>12}  {entered:<9}  {} on USB", on_usb(trial)).expect("a string takes it");
+        };
+        for mode in modes_of(board).modes {
+            let name = mode.target.name();
+            if let Some(baud) = mode.baud {
+                for rate in [baud.get() - 1, baud.get(), baud.get() + 1].map(Baud::new) {
+                    row(rate.to_string(), &asked(board, name, "baud", |entry| entry.baud = Some(rate)));
+                }
             }
-        }
-        if let Some(request) = mode.request {
-            for number in [request - 1, request, request + 1] {
-                row(format!("request {number}"), &asked(name, "request", |entry| entry.request = Some(number)));
+            if let Some(request) = mode.request {
+                for number in [request - 1, request, request + 1] {
+                    let trial = asked(board, name, "request", |entry| entry.request = Some(number));
+                    row(format!("request {number}"), &trial);
+                }
             }
         }
     }
@@ -200,29 +205,38 @@ fn what_every_rate_and_request_comes_to_and_those_beside_them() {
 
 #[test]
 fn a_mode_is_entered_over_usb_and_confirmed_by_light_and_id() {
+    WITH_USB.into_iter().for_each(enters_modes_over_usb);
+}
+
+fn enters_modes_over_usb(board: &str) {
     for (mode, by) in
         [("dfu", "baud"), ("dfu", "request"), ("listening", "baud"), ("listening", "request"), ("safe", "request")]
     {
         let steps = format!(
             "  - supply: {{ usb: 5V }}\n  - expect: {{ usb: normal, within: 5s }}\n  - enter: {{ mode: {mode}, by: {by} }}\n"
         );
-        let trial = run("lantern-nrf52840", &steps);
+        let trial = run(board, &steps);
         let verdict = trial.verdict().expect("the trial is over");
-        assert_eq!(verdict.kind, VerdictKind::Passed, "{mode} by {by}: {}", verdict.reason);
-        assert_eq!(entered(&trial), mode, "{by}");
+        assert_eq!(verdict.kind, VerdictKind::Passed, "{board} {mode} by {by}: {}", verdict.reason);
+        assert_eq!(entered(&trial), mode, "{board} {by}");
     }
     // The board is away while it starts over.
     let steps = "  - supply: { usb: 5V }\n  - enter: { mode: dfu, by: baud }\n  - reset: { hold: 100ms }\n  - expect: { usb: gone, within: 1s }\n  \
                  - expect: { usb: normal, within: 5s, holds: 2s }\n";
-    let trial = run("lantern-nrf52840", steps);
-    assert_eq!(trial.verdict().map(|it| it.reason.as_str()), Some(""));
+    let trial = run(board, steps);
+    assert_eq!(trial.verdict().map(|it| it.reason.as_str()), Some(""), "{board}");
 }
 
 #[test]
 fn a_board_that_does_not_serve_its_usb_fails_as_that_and_is_told_of_the_buttons() {
-    let healthy = Firmware::shipped("lantern-heal-full").expect("it is shipped");
+    WITH_USB.into_iter().for_each(fails_if_it_does_not_serve_its_usb);
+}
+
+fn fails_if_it_does_not_serve_its_usb(board: &str) {
+    let flash = Shelf::shipped().board(board).expect("it is shipped").flash.at.0;
+    let healthy = Firmware::shipped_for(flash, "lantern-heal-full").expect("it is shipped");
     let verdict = |firmware: &Firmware, steps: &str| {
-        let text = format!("scenario: T\nboard: lantern-nrf52840\nfirmware: lantern-heal-full\nsteps:\n{steps}");
+        let text = format!("scenario: T\nboard: {board}\nfirmware: lantern-heal-full\nsteps:\n{steps}");
         let [plan] = <[Plan; 1]>::try_from(cells_of("t.yaml", &text)).expect("one cell");
         let mut simulation = Simulation::new(Arc::new(plan), firmware, 1);
         simulation.run();
