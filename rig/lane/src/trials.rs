@@ -4,6 +4,7 @@
 
 mod bench;
 mod dfuse;
+mod diagnosing;
 mod flashing;
 mod gpiocdev;
 mod hub_port;
@@ -29,6 +30,7 @@ pub fn all() -> Vec<Trial> {
     let all = [
         bench::all(),
         dfuse::all(),
+        diagnosing::all(),
         flashing::all(),
         gpiocdev::all(),
         hub_port::all(),

@@ -173,6 +173,12 @@ fn live(bench: &Path, arguments: &Diagnose) -> Result<Exit, Problem> {
             if desk.source == Source::Ours {
                 desk::feed(&desk.station, None).await.map_err(|failure| failed(&failure))?;
             }
+            if station.cloud.is_some() {
+                output::note(
+                    "nobody plays the board's cloud, which is the rig's own and there in a run alone: a key that no server sees looks like a \
+                     network that is blocked; give `diagnose` the timeline.jsonl of a run, in which it was played",
+                );
+            }
             output::note(&format!("looking at {bench}/{} for {}; Ctrl-C ends it", station.name, arguments.looks_for));
             let ends = tokio::time::sleep(Duration::from_nanos(arguments.looks_for.as_nanos()));
             tokio::select! {
