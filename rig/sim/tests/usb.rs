@@ -510,3 +510,17 @@ fn firmware_at_a_sagging_rail_reads_back_as_something_else_on_an_stm32_whose_pow
     assert!(words.contains("reads back"), "{words}");
     assert_eq!((world.board().boots(), world.board().usb()), (boots, Some(UsbDevice::Dfu)));
 }
+
+#[test]
+fn what_else_a_page_holds_stays_whichever_way_the_firmware_comes() {
+    let length = NRF.image("lantern-no-heal").image().len() as u32;
+    let last_of_its_page = length.next_multiple_of(4096) - 16;
+    assert!(last_of_its_page >= length, "there is room behind the image");
+    for through in Door::ALL {
+        let mut world = in_dfu(NRF);
+        world.board_mut().write_flash(last_of_its_page, &[0x11; 16]).expect("it is flash");
+        let transfer = Transfer { image: FirmwareName("lantern-no-heal".to_owned()), through };
+        assert!(carried_out(&mut world, 3, Command::Flash { transfer, tell_at: None }).1.is_ok());
+        assert_eq!(read(&world, last_of_its_page, 16), [0x11; 16], "{through:?}");
+    }
+}
