@@ -24,6 +24,9 @@ use probe_rs::probe::{DebugProbeSelector, Probe, WireProtocol};
 use probe_rs::{CoreStatus, HaltReason, MemoryInterface as _, Permissions, Session};
 
 const LANTERN: &[u8] = include_bytes!("../../../fixtures/firmware/images/lantern-heal-full.bin");
+const LANTERN_STM32: &[u8] = include_bytes!("../../../fixtures/firmware/images/lantern-heal-full-stm32f205.bin");
+const STM32: &str = "STM32F205RG";
+const STM32_FLASH: u64 = 0x0800_0000;
 const CHIPS: [(Chip, &str); 2] = [(Chip::Nrf51822, "nRF51822_xxAA"), (Chip::Nrf52840, "nRF52840_xxAA")];
 /// A debugger in no hurry: then an erase is over after a few looks.
 const PER_TRANSFER: Span = Span::micros(500);
@@ -36,8 +39,12 @@ fn blank(chip: Chip) -> Board {
 }
 
 fn flash(session: &mut Session, image: &[u8]) {
+    flash_at(session, 0, image);
+}
+
+fn flash_at(session: &mut Session, base: u64, image: &[u8]) {
     let mut loader = session.target().flash_loader();
-    loader.add_data(0, image).unwrap();
+    loader.add_data(base, image).unwrap();
     let mut options = DownloadOptions::default();
     options.verify = true;
     loader.commit(session, options).unwrap();
@@ -112,6 +119,50 @@ fn black_magic_over_tcp_flashes_a_blank_board() {
         });
         bench.board(assert_boots);
     }
+}
+
+#[test]
+fn an_stm32_is_read_halted_and_goes_on() {
+    let board = Board::new(BoardConfig::new(Chip::Stm32f205), LANTERN_STM32).unwrap();
+    let bench = Bench::new(board, PER_TRANSFER);
+    bench.board(|board| board.run_until(board.now() + Span::millis(100)));
+    let mut session = bench.probe().attach(STM32, Permissions::default()).unwrap();
+    let mut core = session.core(0).unwrap();
+    let mut read = vec![0; LANTERN_STM32.len()];
+    core.read(STM32_FLASH, &mut read).unwrap();
+    // Its keys are written at the first start; its code is as it was linked.
+    let mut there = vec![0; read.len()];
+    bench.board(|board| board.flash().read_raw(STM32_FLASH as u32, &mut there)).unwrap();
+    assert!(read == there && read[..0x4000] == LANTERN_STM32[..0x4000], "the flash differs");
+    let mut id = [0; 12];
+    core.read_8(0x1FFF_7A10, &mut id).unwrap();
+    assert_eq!(id.to_vec(), bench.board(|board| board.soc().unique_id()));
+    core.halt(Duration::from_secs(1)).unwrap();
+    assert!(matches!(core.status().unwrap(), CoreStatus::Halted(_)));
+    let pc: u32 = core.read_core_reg(core.program_counter()).unwrap();
+    core.step().unwrap();
+    let next: u32 = core.read_core_reg(core.program_counter()).unwrap();
+    assert!(pc != next, "{pc:#010x}");
+    core.run().unwrap();
+    drop(core);
+    bench.board(|board| {
+        board.run_until(board.now() + Span::secs(2));
+        let printed = console(board);
+        assert!(printed.contains("[app] INFO: lantern 1.0.0 heal-full"), "{printed:?}");
+    });
+}
+
+#[test]
+fn an_stm32_is_flashed_and_boots() {
+    let bench = Bench::new(blank(Chip::Stm32f205), PER_TRANSFER);
+    let mut session = bench.probe().attach(STM32, Permissions::default()).unwrap();
+    flash_at(&mut session, STM32_FLASH, LANTERN_STM32);
+    session.core(0).unwrap().reset().unwrap();
+    bench.board(|board| {
+        board.run_until(board.now() + Span::secs(2));
+        let printed = console(board);
+        assert!(printed.contains("[app] INFO: lantern 1.0.0 heal-full"), "{printed:?}");
+    });
 }
 
 #[test]
