@@ -354,6 +354,11 @@ impl<'a> Conversation<'a> {
         Self { station, began: now() }
     }
 
+    /// How long ago that was.
+    pub fn elapsed(&self) -> Span {
+        now().since(self.began)
+    }
+
     /// What came next, and when that was since the beginning; `None` if nothing did within a time.
     ///
     /// # Errors

@@ -6,11 +6,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use brickproof_cloud::{Behaviour, Cloud, CloudConfig, CloudEvent};
-use brickproof_console::Lines;
+use brickproof_cloud::CloudEvent;
 use brickproof_firmware::{Firmware, KeyStore, PUBLISHED};
 use brickproof_keys::Slot;
-use brickproof_scenario::plan::{CloudBehaviour, Plan};
+use brickproof_scenario::plan::Plan;
 use brickproof_trial::{Achieved, ActionId, Command, CommandError, Observation, Stamp, Trial};
 use brickproof_units::{Instant, Span};
 use tokio::sync::{mpsc, watch};
@@ -19,6 +18,7 @@ use tokio::task::AbortHandle;
 use crate::clock::Clock;
 use crate::eyes;
 use crate::hands::{Hands, News, Ready, Renewed, Unready, in_words};
+use crate::peer::Peer;
 use crate::provision::{Retired, power_cycle, provision};
 use crate::senses::{Sense, Senses};
 use crate::state::StateError;
@@ -77,7 +77,7 @@ pub async fn run(station: &Arc<OpenStation>, job: &Job, stop: watch::Receiver<St
     if let Err(failure) = &calibrations {
         trial.observe(Stamp::exact(clock.now()), Observation::InstrumentFailed(in_words(failure)));
     }
-    let peer = station.file().cloud.map(|_| Peer::new(&job.plan, job.seed));
+    let peer = station.file().cloud.map(|_| Peer::new(job.plan.cloud, vec![PUBLISHED.device_old.clone()], job.seed));
     let run = Run {
         trial,
         hands,
@@ -250,8 +250,7 @@ impl Run {
                 continue;
             }
             if let (Command::Cloud(setting), Some(peer)) = (&action.command, &mut self.peer) {
-                peer.cloud.set_behaviour(behaviour(setting.behaviour));
-                peer.cloud.set_latency(setting.latency);
+                peer.behave(*setting);
             }
             let task = self.hands.carry_out(action);
             if let (true, Some(task)) = (provisions, task) {
@@ -330,7 +329,7 @@ impl Run {
         let Renewed { device, words } = renewed;
         let new = device.fingerprint();
         let Some(peer) = &mut self.peer else { return Err(ended("register a new identity")) };
-        let old = peer.cloud.renew(device);
+        let old = peer.renew(device);
         self.hands.ring().renewed(new);
         Ok(Achieved::NewIdentity { old, new, words })
     }
@@ -341,7 +340,7 @@ impl Run {
                 self.found_sha256 = sha256;
                 // A board that was left as it is has its own identity, which the rig's own cloud is to know.
                 if let (Some(keys), Some(peer)) = (found, &mut self.peer) {
-                    peer.cloud.renew(keys.get(Slot::DevicePrivate).clone());
+                    peer.renew(keys.get(Slot::DevicePrivate).clone());
                 }
                 self.senses = Some(senses);
                 self.told = Senses::all(&self.hands).map(|sense| (sense, Instant::START)).collect();
@@ -375,63 +374,10 @@ impl Run {
     }
 }
 
-/// The rig as the board's cloud, on the console's line.
-struct Peer {
-    cloud: Cloud,
-    lines: Lines,
-    /// Lines for the board, in the order in which they are due.
-    outbox: Vec<(Instant, Vec<u8>)>,
-}
-
-impl Peer {
-    fn new(plan: &Plan, seed: u64) -> Self {
-        let cloud = Cloud::new(CloudConfig {
-            behaviour: behaviour(plan.cloud.behaviour),
-            latency: plan.cloud.latency,
-            devices: vec![PUBLISHED.device_old.clone()],
-            server: PUBLISHED.server.clone(),
-            address: PUBLISHED.address.clone(),
-            next_device_keys: vec![PUBLISHED.device_new.clone()],
-            seed,
-        });
-        Self { cloud, lines: Lines::new(), outbox: Vec::new() }
-    }
-
-    /// Takes what the board said; answers with what the cloud made of it.
-    fn hear(&mut self, at: Instant, bytes: &[u8]) -> Vec<(Instant, CloudEvent)> {
-        for line in self.lines.push(at, bytes) {
-            self.cloud.observe_line(at, &line.bytes);
-        }
-        while let Some((due, send)) = self.cloud.poll() {
-            self.outbox.push((due, send.bytes));
-        }
-        self.outbox.sort_by_key(|(due, _)| *due);
-        std::iter::from_fn(|| self.cloud.poll_event()).collect()
-    }
-
-    fn next_due(&self) -> Option<Instant> {
-        self.outbox.first().map(|(due, _)| *due)
-    }
-
-    fn take_due(&mut self, now: Instant) -> Vec<Vec<u8>> {
-        let due = self.outbox.partition_point(|(due, _)| *due <= now);
-        self.outbox.drain(..due).map(|(_, bytes)| bytes).collect()
-    }
-}
-
 fn ended(asked: &str) -> CommandError {
     CommandError::Failed {
         instrument: "the station".into(),
         asked: asked.into(),
         happened: "the trial ended before that was done".into(),
-    }
-}
-
-fn behaviour(behaviour: CloudBehaviour) -> Behaviour {
-    match behaviour {
-        CloudBehaviour::Genuine => Behaviour::Genuine,
-        CloudBehaviour::Silent => Behaviour::Silent,
-        CloudBehaviour::Wrong => Behaviour::Wrong { server: PUBLISHED.server_other.clone() },
-        CloudBehaviour::Unreachable => Behaviour::Unreachable,
     }
 }

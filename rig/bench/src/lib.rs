@@ -19,6 +19,7 @@ pub mod fitness;
 mod gateway;
 mod hands;
 pub mod keyfile;
+mod peer;
 mod press;
 mod provision;
 mod register;
@@ -28,4 +29,5 @@ mod station;
 pub mod ways;
 
 pub use brickproof_instruments::{Failure, Region};
+pub use peer::Peer;
 pub use station::{OpenError, OpenStation, Opened, Restored, told};

@@ -19,7 +19,7 @@ pub(crate) use stations::{
     PowerCommand, PowerCycle, PowerOff, PowerOn, Reset, WayWord,
 };
 pub(crate) use trials::{Execution, Explain, Lint, Output, Replay, Run, Selection};
-pub(crate) use units::{Autopsy, Diagnose, KeyWork, Keys, ThroughWord};
+pub(crate) use units::{Autopsy, CloudWord, Diagnose, KeyWork, Keys, ThroughWord};
 
 /// Runs scenarios against boards, injects the faults that brick products in the field, and says whether the firmware survived.
 #[derive(Debug, Parser)]

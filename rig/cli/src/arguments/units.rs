@@ -29,9 +29,25 @@ pub(crate) struct Diagnose {
     /// Look so long
     #[arg(long = "for", value_name = "TIME", default_value = "120s", requires = "bench")]
     pub(crate) looks_for: Span,
+    /// Where the rig plays the board's cloud: how that behaves meanwhile
+    #[arg(long, value_enum, value_name = "BEHAVIOUR", default_value_t, requires = "bench")]
+    pub(crate) cloud: CloudWord,
     /// How the answer is printed
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: Format,
+}
+
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+pub(crate) enum CloudWord {
+    /// As the real one
+    #[default]
+    Genuine,
+    /// It answers nothing, as behind a firewall that drops packets
+    Silent,
+    /// It proves itself with another server's key
+    Wrong,
+    /// It refuses the connection
+    Unreachable,
 }
 
 #[derive(Debug, Args)]

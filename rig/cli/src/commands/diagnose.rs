@@ -1,7 +1,7 @@
 //! `brickproof diagnose`: what is wrong with a board, by a saved log, by a trial's timeline, by what somebody tells, or live on a station.
 //!
 //! Boundary: brings what was seen to `brickproof-diagnose` and prints what that says. On a station it feeds the board and looks; nothing is
-//! written to it.
+//! written to it, but what its cloud says where the rig plays that.
 
 use std::fs;
 use std::io::Read as _;
@@ -9,19 +9,19 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use brickproof_bench::Failure;
 use brickproof_bench::desk::{self, Conversation, Purpose, Source};
+use brickproof_bench::{Failure, Peer};
 use brickproof_boards::BoardProfile;
 use brickproof_console::Lines;
 use brickproof_diagnose::{Channel, Diagnosis, Observed, Ranked, Reader, Weight, tell};
 use brickproof_light::Sample;
 use brickproof_report::{Listener, Secrets};
 use brickproof_scenario::counted;
-use brickproof_scenario::plan::SupplySetting;
+use brickproof_scenario::plan::{CloudBehaviour, CloudSetting, SupplySetting};
 use brickproof_units::{Instant, Span};
 use serde_json::{Value, json};
 
-use crate::arguments::{Diagnose, Format, OneStation};
+use crate::arguments::{CloudWord, Diagnose, Format, OneStation};
 use crate::exit::{Exit, Problem};
 use crate::stations::{self, Afterwards, AtDesk, failed};
 use crate::{library, output};
@@ -173,16 +173,11 @@ fn live(bench: &Path, arguments: &Diagnose) -> Result<Exit, Problem> {
             if desk.source == Source::Ours {
                 desk::feed(&desk.station, None).await.map_err(|failure| failed(&failure))?;
             }
-            if station.cloud.is_some() {
-                output::note(
-                    "nobody plays the board's cloud, which is the rig's own and there in a run alone: a key that no server sees looks like a \
-                     network that is blocked; give `diagnose` the timeline.jsonl of a run, in which it was played",
-                );
-            }
+            let mut peer = station.cloud.map(|_| played(arguments.cloud));
             output::note(&format!("looking at {bench}/{} for {}; Ctrl-C ends it", station.name, arguments.looks_for));
             let ends = tokio::time::sleep(Duration::from_nanos(arguments.looks_for.as_nanos()));
             tokio::select! {
-                problem = watch(&with, senses, &mut reader) => return Err(problem),
+                problem = watch(&with, senses, &mut reader, peer.as_mut()) => return Err(problem),
                 () = ends => {}
                 () = super::power::asked_to_stop(&mut stop) => {}
             }
@@ -203,12 +198,32 @@ struct Senses {
     console: bool,
 }
 
-/// Until something fails: what the board says and shows.
-async fn watch(with: &Conversation<'_>, senses: Senses, reader: &mut Reader<'_>) -> Problem {
+/// The cloud that the rig plays, as it was asked to be.
+fn played(word: CloudWord) -> Peer {
+    let (behaviour, words) = match word {
+        CloudWord::Genuine => (CloudBehaviour::Genuine, "as the genuine one"),
+        CloudWord::Silent => (CloudBehaviour::Silent, "and it says nothing"),
+        CloudWord::Wrong => (CloudBehaviour::Wrong, "with another server's key"),
+        CloudWord::Unreachable => (CloudBehaviour::Unreachable, "and it refuses the connection"),
+    };
+    output::note(&format!("the rig plays the board's cloud, {words}"));
+    Peer::of_any_board(CloudSetting { behaviour, latency: CloudSetting::USUAL_LATENCY })
+}
+
+/// Until something fails: what the board says and shows, and what its cloud says to that.
+async fn watch(
+    with: &Conversation<'_>,
+    senses: Senses,
+    reader: &mut Reader<'_>,
+    mut peer: Option<&mut Peer>,
+) -> Problem {
     let (mut lines, mut listener) = (Lines::new(), listener());
     let (mut next_sample, mut next_bytes) = (std::pin::pin!(see(with, senses)), std::pin::pin!(hear(with, senses)));
-    // Each is begun anew when it has come, and neither waits for the other.
+    let mut said = std::pin::pin!(say(with, None));
+    let mut is_saying = false;
+    // Each is begun anew when it has come, and none waits for another.
     loop {
+        let due = peer.as_ref().and_then(|peer| peer.next_due());
         tokio::select! {
             seen = &mut next_sample => {
                 match seen {
@@ -221,14 +236,50 @@ async fn watch(with: &Conversation<'_>, senses: Senses, reader: &mut Reader<'_>)
                 match heard {
                     Err(failure) => return failed(&failure),
                     Ok(Some((at, bytes))) => {
-                        let whole = lines.push(Instant::START + at, &bytes);
+                        let at = Instant::START + at;
+                        let whole = lines.push(at, &bytes);
                         whole.iter().for_each(|line| reader.line(&listener.masked(&line.bytes)));
+                        if let Some(peer) = &mut peer {
+                            // What the cloud makes of it is not for a diagnosis, which has what the board says.
+                            peer.hear(at, &bytes);
+                        }
                     }
                     Ok(None) => {}
                 }
                 next_bytes.set(hear(with, senses));
             }
+            done = &mut said, if is_saying => {
+                if let Err(failure) = done {
+                    return failed(&failure);
+                }
+                is_saying = false;
+            }
+            () = until(with, due), if !is_saying => {
+                if let Some(peer) = &mut peer {
+                    said.set(say(with, Some(peer.take_due(Instant::START + with.elapsed()).concat())));
+                    is_saying = true;
+                }
+            }
         }
+    }
+}
+
+/// Says that to the board; never done, if there is nothing to be said.
+async fn say(with: &Conversation<'_>, bytes: Option<Vec<u8>>) -> Result<(), Failure> {
+    match bytes {
+        Some(bytes) => with.say(bytes).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Until that instant of the conversation; for ever, if there is none.
+async fn until(with: &Conversation<'_>, due: Option<Instant>) {
+    match due {
+        Some(due) => {
+            let left = due.since(Instant::START + with.elapsed());
+            tokio::time::sleep(Duration::from_nanos(left.as_nanos())).await;
+        }
+        None => std::future::pending().await,
     }
 }
 
