@@ -24,7 +24,7 @@ impl ModelDfu {
     }
 
     fn on_usb(&self) -> Option<UsbDevice> {
-        self.model.hand().with_board(|board| board.usb())
+        self.model.hand().on_usb().device
     }
 
     /// Does something with a board that is in its bootloader.
@@ -95,13 +95,11 @@ impl Dfu for ModelDfu {
         self.model.obey(Kind::Dfu, &asked)?;
         let setup = Setup { kind: 0x40, request: 0x50, value: 0, index, length: 0 };
         let hand = self.model.hand();
-        let sent =
-            hand.with_board(|board| board.usb() == Some(UsbDevice::Normal) && board.usb_control(setup, &[]).is_ok());
-        if !sent {
+        if self.on_usb() != Some(UsbDevice::Normal) || hand.ask_over_usb(setup, &[]).is_err() {
             return Err(failure(FailureKind::Missing("it is not on the bus".to_owned())));
         }
         let served = || loop {
-            match hand.with_board(|board| board.take_usb_answer()) {
+            match hand.take_usb_answer() {
                 Some(UsbAnswer::Accepted(_)) => return Ok(()),
                 Some(UsbAnswer::Refused) => return Err(failure(FailureKind::Refused("a stall".to_owned()))),
                 None if deadline.has_passed() => return Err(failure(FailureKind::NoAnswer(deadline.within()))),
