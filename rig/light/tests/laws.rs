@@ -7,7 +7,7 @@ mod drive;
 #[expect(dead_code, reason = "shared with the other tests, which use the rest")]
 mod optics;
 
-use brickproof_light::{Recogniser, Sample};
+use brickproof_light::{Recogniser, Rhythm, Sample, Sight};
 use brickproof_units::{Instant, Span};
 use drive::statuses;
 use optics::{Bench, Dice};
@@ -23,6 +23,17 @@ fn told(samples: &[Sample]) -> Recogniser {
     let mut recogniser = Recogniser::default();
     samples.iter().for_each(|sample| recogniser.feed(sample));
     recogniser
+}
+
+/// Whether two statements say the same. A breath has no edges: how long it takes is read off a curve, on which the noise of the light counts.
+fn same(one: &Sight, other: &Sight) -> bool {
+    match (one.rhythm, other.rhythm) {
+        (Rhythm::Breathe { period: one_period }, Rhythm::Breathe { period: other_period }) => {
+            let (short, long) = (one_period.min(other_period).as_nanos(), one_period.max(other_period).as_nanos());
+            one.colour == other.colour && long - short <= long / 50
+        }
+        _ => one.to_string() == other.to_string(),
+    }
 }
 
 fn any_sample() -> impl Strategy<Value = Sample> {
@@ -64,8 +75,9 @@ proptest! {
     /// Where there is light enough, that is: power off is 7 % of it.
     #[test]
     fn brightness_does_not_matter(status in 0usize..17, seed in any::<u64>(), brightness in 0.15..1.0f64) {
-        let words = |brightness| told(&recording(status, brightness, seed)).now().to_string();
-        prop_assert_eq!(words(brightness), words(0.6));
+        let seen = |brightness| told(&recording(status, brightness, seed)).now();
+        let (dim, usual) = (seen(brightness), seen(0.6));
+        prop_assert!(same(&dim, &usual), "{} and {}", dim, usual);
     }
 
     #[test]
