@@ -51,6 +51,8 @@ impl Adapter {
     /// When there is none.
     pub fn plug(port: u32, mut end: impl Device) -> Result<Self, Mishap> {
         let acm = Arc::new(Mutex::new(CdcAcm::new("supply")));
+        // The board's own port of a trial before may be on its way out.
+        eventually("no other node is there", Duration::from_secs(10), || node().is_none().then_some(()))?;
         let plugged = Arc::new(Mutex::new(Some(vhci::plug(port, acm.clone())?)));
         let at = eventually("its node appears", Duration::from_secs(10), node)?;
         let stop = Arc::new(AtomicBool::new(false));
