@@ -49,6 +49,11 @@ impl CdcAcm {
         self.news.tell();
     }
 
+    /// Drops what was sent and the host has not taken.
+    pub fn forget(&mut self) {
+        self.outgoing.clear();
+    }
+
     /// How much of what was sent the host has not taken yet, in bytes.
     pub fn backlog(&self) -> usize {
         self.outgoing.len()

@@ -38,8 +38,9 @@ impl Device for Console {
         let [was_open, _] = self.port.modem_lines();
         let answer = self.port.control(setup, data);
         if let ([true, _], false) = (self.port.modem_lines(), was_open) {
-            // Nobody was there to hear it: a converter has no room for more than a few bytes.
+            // Nobody was there to hear it: a converter has no room for more than a few bytes, and what it had for a host before is not for this one.
             self.ear.take(usize::MAX);
+            self.port.forget();
         }
         answer
     }

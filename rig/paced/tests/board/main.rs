@@ -1,5 +1,6 @@
 //! A paced board, held by its ends.
 
+mod console;
 mod living;
 mod own_usb;
 mod serving;
