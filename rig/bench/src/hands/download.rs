@@ -5,12 +5,12 @@
 
 use std::sync::PoisonError;
 
-use brickproof_firmware::{Memory as _, ReadMemory as _, pieces};
-use brickproof_instruments::{Failure, FailureKind};
+use brickproof_firmware::{Memory as _, pieces};
+use brickproof_instruments::Failure;
 use brickproof_scenario::plan::Transfer;
-use brickproof_trial::{Achieved, ActionId, CommandError, Progress, Stamp};
+use brickproof_trial::{Achieved, ActionId, CommandError, Stamp};
 
-use super::flash::TRANSFERRING;
+use super::flash::{TRANSFERRING, total, write_pieces};
 use super::{Hands, News, in_words};
 use crate::asking::ask;
 use crate::bootloader::{self, InBootloader};
@@ -30,30 +30,13 @@ impl Hands {
         };
         bootloader::is_ours(&self.station).map_err(words)?;
         let pieces = pieces(&image, &board.flash);
-        let total: u32 = pieces.iter().map(|piece| piece.bytes.len() as u32).sum();
+        let total = total(&pieces);
         let hands = self.clone();
         let _in_use = self.dfu_in_use.lock().await;
         let dfu = self.station.dfu().map_err(words)?;
         let written = ask(dfu, "write the firmware", TRANSFERRING, move |dfu, deadline| {
-            let mut memory = InBootloader::new(dfu, alternate, deadline)?;
-            let mut done = 0;
-            for piece in &pieces {
-                let length = piece.bytes.len() as u32;
-                hands.tell_progress(id, Progress { done, uncertainty: length, total });
-                memory.write(piece.address, &piece.bytes)?;
-                done += length;
-            }
-            hands.tell_progress(id, Progress { done, uncertainty: 0, total });
-            for piece in &pieces {
-                let mut there = vec![0; piece.bytes.len()];
-                memory.read(piece.address, &mut there)?;
-                if there != piece.bytes {
-                    let kind =
-                        FailureKind::ReadBack(format!("other bytes from {:#010x} on than were written", piece.address));
-                    return Err(Failure::new("dfu", "read the firmware back", kind));
-                }
-            }
-            Ok(())
+            let tell = |progress| hands.tell_progress(id, progress);
+            write_pieces(&mut InBootloader::new(dfu, alternate, deadline)?, &pieces, "dfu", InBootloader::write, tell)
         });
         written.await.map_err(words)?;
         // Nobody listens any more once the trial is over.

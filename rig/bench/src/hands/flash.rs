@@ -4,7 +4,7 @@
 
 use std::sync::PoisonError;
 
-use brickproof_firmware::{Firmware, KeyStore, ReadMemory as _, StoreError, pieces, which};
+use brickproof_firmware::{Firmware, KeyStore, Piece, ReadMemory, StoreError, pieces, which};
 use brickproof_instruments::{Failure, FailureKind, Moment};
 use brickproof_scenario::plan::{FirmwareContent, FirmwareName, Transfer};
 use brickproof_trial::{Achieved, ActionId, CommandError, Observation, Progress, Stamp};
@@ -33,28 +33,12 @@ impl Hands {
         };
         provision::right_board(&self.station).await.map_err(|unready| words(unready.into_failure()))?;
         let pieces = pieces(&image, &self.station.board().flash);
-        let total: u32 = pieces.iter().map(|piece| piece.bytes.len() as u32).sum();
+        let total = total(&pieces);
         let hands = self.clone();
         let probe = self.station.probe().map_err(words)?;
         let written = ask(probe, "write the firmware", TRANSFERRING, move |probe, deadline| {
-            let mut memory = Probed::new(probe, deadline);
-            let mut done = 0;
-            for piece in &pieces {
-                let length = piece.bytes.len() as u32;
-                hands.tell_progress(id, Progress { done, uncertainty: length, total });
-                memory.write_once(piece.address, &piece.bytes)?;
-                done += length;
-            }
-            hands.tell_progress(id, Progress { done, uncertainty: 0, total });
-            for piece in &pieces {
-                let mut there = vec![0; piece.bytes.len()];
-                memory.read(piece.address, &mut there)?;
-                if there != piece.bytes {
-                    let kind =
-                        FailureKind::ReadBack(format!("other bytes from {:#010x} on than were written", piece.address));
-                    return Err(Failure::new("probe", "read the firmware back", kind));
-                }
-            }
+            let tell = |progress| hands.tell_progress(id, progress);
+            write_pieces(&mut Probed::new(probe, deadline), &pieces, "probe", Probed::write_once, tell)?;
             probe.detach(deadline)
         });
         written.await.map_err(words)?;
@@ -106,4 +90,36 @@ impl Hands {
         };
         self.with_memory("read the firmware", provision::WRITING_A_SLOT, Writes::No, read).await
     }
+}
+
+/// How many bytes they are.
+pub(super) fn total(pieces: &[Piece]) -> u32 {
+    pieces.iter().map(|piece| piece.bytes.len() as u32).sum()
+}
+
+/// Writes one piece after the other, tells before each how much is written, and reads everything back.
+pub(super) fn write_pieces<M: ReadMemory<Error = Failure>>(
+    memory: &mut M,
+    pieces: &[Piece],
+    device: &'static str,
+    write: impl Fn(&mut M, u32, &[u8]) -> Result<(), Failure>,
+    tell: impl Fn(Progress),
+) -> Result<(), Failure> {
+    let (mut done, total) = (0, total(pieces));
+    for piece in pieces {
+        let length = piece.bytes.len() as u32;
+        tell(Progress { done, uncertainty: length, total });
+        write(memory, piece.address, &piece.bytes)?;
+        done += length;
+    }
+    tell(Progress { done, uncertainty: 0, total });
+    for piece in pieces {
+        let mut there = vec![0; piece.bytes.len()];
+        memory.read(piece.address, &mut there)?;
+        if there != piece.bytes {
+            let kind = FailureKind::ReadBack(format!("other bytes from {:#010x} on than were written", piece.address));
+            return Err(Failure::new(device, "read the firmware back", kind));
+        }
+    }
+    Ok(())
 }
