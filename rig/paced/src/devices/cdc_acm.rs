@@ -120,6 +120,13 @@ impl Device for CdcAcm {
         self.news = news;
     }
 
+    /// The next host finds a port that nobody has opened.
+    fn unplugged(&mut self) {
+        self.modem = 0;
+        self.coding.clear();
+        self.forget();
+    }
+
     fn received(&mut self, _: u8, bytes: &[u8]) {
         self.received.extend_from_slice(bytes);
     }

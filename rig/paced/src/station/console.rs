@@ -50,6 +50,10 @@ impl Device for Console {
         self.port.tells(news);
     }
 
+    fn unplugged(&mut self) {
+        self.port.unplugged();
+    }
+
     fn received(&mut self, endpoint: u8, bytes: &[u8]) {
         self.port.received(endpoint, bytes);
         self.hand.type_bytes(&self.port.take_received());

@@ -19,8 +19,8 @@ fn open(port: &mut dyn Device, is_open: bool) {
     port.control(setup, &[]).unwrap();
 }
 
-#[test]
-fn who_opens_the_port_hears_nothing_of_what_was_meant_for_the_one_before() {
+/// A host has the port open, does not fetch all of a line, and leaves in this way; the next one opens it.
+fn hears_nothing_after(leaves: impl FnOnce(&mut dyn Device)) {
     let board = start();
     let hand = board.hand();
     let station = devices(&hand, &StationConfig::lantern_nrf51("VB0001"));
@@ -37,7 +37,14 @@ fn who_opens_the_port_hears_nothing_of_what_was_meant_for_the_one_before() {
     hand.reset(Holder::Lines, Button::Pressed);
     // The rest of the line is the port's now, and nobody fetches it.
     assert_eq!(port.to_send(TO_HOST, 8).unwrap(), heard[..8]);
-    open(&mut *port, false);
+    leaves(&mut *port);
     open(&mut *port, true);
     assert_eq!(port.to_send(TO_HOST, 64), None);
+}
+
+#[test]
+fn who_opens_the_port_hears_nothing_of_what_was_meant_for_the_one_before() {
+    hears_nothing_after(|port| open(port, false));
+    // Its plug is pulled while it is open.
+    hears_nothing_after(|port| port.unplugged());
 }
