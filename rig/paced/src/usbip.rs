@@ -112,6 +112,8 @@ pub trait Device: Send {
     fn to_send(&mut self, _endpoint: u8, _room: usize) -> Option<Vec<u8>> {
         None
     }
+    /// The host has taken back all that it had asked of an endpoint: what is said there from now on is heard by nobody, until it asks again.
+    fn no_longer_asked(&mut self, _endpoint: u8) {}
     /// Its plug was pulled, and with it the power that it lived on.
     fn unplugged(&mut self) {}
 }
@@ -233,10 +235,15 @@ impl Link {
                     taken |= control.number == victim;
                     control.number != victim
                 });
-                for queue in lock(&self.waiting).values_mut() {
+                for (endpoint, queue) in lock(&self.waiting).iter_mut() {
                     let before = queue.len();
                     queue.retain(|(number, _)| *number != victim);
-                    taken |= queue.len() != before;
+                    if queue.len() != before {
+                        taken = true;
+                        if queue.is_empty() {
+                            lock(&self.device).no_longer_asked(*endpoint);
+                        }
+                    }
                 }
                 self.say(RET_UNLINK, number, if taken { UNLINKED } else { 0 }, 0, &[])?;
                 self.serve_controls()

@@ -11,6 +11,8 @@ use crate::usbip::{Device, Setup, Stall};
 const NOTIFICATIONS: u8 = 0x82;
 const TO_DEVICE: u8 = 0x01;
 const TO_HOST: u8 = 0x81;
+/// The endpoint of what the device says.
+pub const SAID: u8 = TO_HOST & 0x0F;
 
 /// The device.
 #[derive(Default)]
@@ -132,7 +134,7 @@ impl Device for CdcAcm {
     }
 
     fn to_send(&mut self, endpoint: u8, room: usize) -> Option<Vec<u8>> {
-        if endpoint != TO_HOST & 0x0F || self.outgoing.is_empty() {
+        if endpoint != SAID || self.outgoing.is_empty() {
             return None;
         }
         let count = room.min(self.outgoing.len());

@@ -5,7 +5,7 @@
 use brickproof_virtual_board::chip::ConsoleByte;
 
 use crate::board::{Ear, Hand};
-use crate::devices::cdc_acm::CdcAcm;
+use crate::devices::cdc_acm::{CdcAcm, SAID};
 use crate::news::News;
 use crate::usbip::{Device, Setup, Stall};
 
@@ -13,11 +13,13 @@ pub(super) struct Console {
     port: CdcAcm,
     hand: Hand,
     ear: Ear,
+    /// Whether the host asks for what is said. A converter has no room for more than a few bytes that nobody asks for; here it has none.
+    is_heard: bool,
 }
 
 impl Console {
     pub(super) fn new(hand: Hand, serial: &str) -> Self {
-        Self { port: CdcAcm::new(serial), ear: hand.listen(), hand }
+        Self { port: CdcAcm::new(serial), ear: hand.listen(), hand, is_heard: false }
     }
 }
 
@@ -35,14 +37,7 @@ impl Device for Console {
     }
 
     fn control(&mut self, setup: Setup, data: &[u8]) -> Result<Vec<u8>, Stall> {
-        let [was_open, _] = self.port.modem_lines();
-        let answer = self.port.control(setup, data);
-        if let ([true, _], false) = (self.port.modem_lines(), was_open) {
-            // Nobody was there to hear it: a converter has no room for more than a few bytes, and what it had for a host before is not for this one.
-            self.ear.take(usize::MAX);
-            self.port.forget();
-        }
-        answer
+        self.port.control(setup, data)
     }
 
     fn tells(&mut self, news: News) {
@@ -50,7 +45,15 @@ impl Device for Console {
         self.port.tells(news);
     }
 
+    fn no_longer_asked(&mut self, endpoint: u8) {
+        if endpoint == SAID {
+            self.is_heard = false;
+            self.port.forget();
+        }
+    }
+
     fn unplugged(&mut self) {
+        self.is_heard = false;
         self.port.unplugged();
     }
 
@@ -60,10 +63,11 @@ impl Device for Console {
     }
 
     fn to_send(&mut self, endpoint: u8, room: usize) -> Option<Vec<u8>> {
-        let heard: Vec<u8> = self.ear.take(usize::MAX).iter().map(|ConsoleByte { value, .. }| *value).collect();
-        if !heard.is_empty() {
-            self.port.send(&heard);
+        let said: Vec<u8> = self.ear.take(usize::MAX).iter().map(|ConsoleByte { value, .. }| *value).collect();
+        if self.is_heard && !said.is_empty() {
+            self.port.send(&said);
         }
+        self.is_heard |= endpoint == SAID;
         self.port.to_send(endpoint, room)
     }
 }

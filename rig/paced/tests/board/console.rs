@@ -7,44 +7,46 @@
 use std::time::Instant;
 
 use brickproof_paced::board::{Button, Holder};
+use brickproof_paced::devices::cdc_acm::SAID;
 use brickproof_paced::station::{StationConfig, devices};
-use brickproof_paced::usbip::{Device, Setup};
+use brickproof_paced::usbip::Device;
 
 use crate::{PATIENCE, USB, start};
 
-const TO_HOST: u8 = 1;
-
-fn open(port: &mut dyn Device, is_open: bool) {
-    let setup = Setup { kind: 0x21, request: 0x22, value: is_open.into(), index: 0, length: 0 };
-    port.control(setup, &[]).unwrap();
-}
-
-/// A host has the port open, does not fetch all of a line, and leaves in this way; the next one opens it.
+/// A host has the port open, does not fetch all of a line, and leaves in this way; the board says more; the next host asks for what it says.
 fn hears_nothing_after(leaves: impl FnOnce(&mut dyn Device)) {
     let board = start();
     let hand = board.hand();
     let station = devices(&hand, &StationConfig::lantern_nrf51("VB0001"));
     let device = station.iter().find(|device| device.name == "console").unwrap();
     let mut port = device.device.lock().unwrap();
-    open(&mut *port, true);
+    assert_eq!(port.to_send(SAID, 64), None);
     let ear = hand.listen();
+    let line = || {
+        let (began, mut said) = (Instant::now(), Vec::new());
+        while !said.contains(&b'\n') {
+            assert!(began.elapsed() < PATIENCE, "{said:?}");
+            said.extend(ear.take(usize::MAX).iter().map(|byte| byte.value));
+        }
+        said
+    };
     hand.feed_from_usb(Some(USB));
-    let (began, mut heard) = (Instant::now(), Vec::new());
-    while !heard.contains(&b'\n') {
-        assert!(began.elapsed() < PATIENCE, "{heard:?}");
-        heard.extend(ear.take(usize::MAX).iter().map(|byte| byte.value));
-    }
+    let said = line();
     hand.reset(Holder::Lines, Button::Pressed);
     // The rest of the line is the port's now, and nobody fetches it.
-    assert_eq!(port.to_send(TO_HOST, 8).unwrap(), heard[..8]);
+    assert_eq!(port.to_send(SAID, 8).unwrap(), said[..8]);
     leaves(&mut *port);
-    open(&mut *port, true);
-    assert_eq!(port.to_send(TO_HOST, 64), None);
+    ear.take(usize::MAX);
+    hand.reset(Holder::Lines, Button::Released);
+    line();
+    hand.reset(Holder::Lines, Button::Pressed);
+    assert_eq!(port.to_send(SAID, 64), None);
+    assert_eq!(port.to_send(SAID, 64), None);
 }
 
 #[test]
-fn who_opens_the_port_hears_nothing_of_what_was_meant_for_the_one_before() {
-    hears_nothing_after(|port| open(port, false));
+fn who_asks_a_port_hears_nothing_of_what_was_said_before() {
+    hears_nothing_after(|port| port.no_longer_asked(SAID));
     // Its plug is pulled while it is open.
     hears_nothing_after(|port| port.unplugged());
 }

@@ -111,6 +111,8 @@ struct Slow {
     last_words: Option<Answer>,
     has_bytes: bool,
     left: bool,
+    /// The endpoints that the host asks no longer.
+    not_asked: Vec<u8>,
     news: News,
 }
 
@@ -149,6 +151,10 @@ impl Device for Slow {
 
     fn tells(&mut self, news: News) {
         self.news = news;
+    }
+
+    fn no_longer_asked(&mut self, endpoint: u8) {
+        self.not_asked.push(endpoint);
     }
 
     fn to_send(&mut self, _: u8, _: usize) -> Option<Vec<u8>> {
@@ -202,6 +208,17 @@ fn a_request_that_is_never_answered_ends_when_the_host_has_enough() {
     assert_eq!(device.lock().unwrap().begun, [1, 2]);
     let late = host.take_back(second);
     assert_eq!(host.hear(), Told::Unlinked(late, 0), "it was answered before");
+}
+
+#[test]
+fn a_device_knows_when_the_host_takes_back_the_last_that_it_asked_of_an_endpoint() {
+    let (device, mut host) = slow();
+    let (first, second, other) = (host.bulk_in(1), host.bulk_in(1), host.bulk_in(2));
+    for (number, not_asked) in [(second, vec![]), (first, vec![1]), (first, vec![1]), (other, vec![1, 2])] {
+        let back = host.take_back(number);
+        assert!(matches!(host.hear(), Told::Unlinked(told, _) if told == back));
+        assert_eq!(device.lock().unwrap().not_asked, not_asked);
+    }
 }
 
 #[test]
