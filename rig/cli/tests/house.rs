@@ -72,6 +72,7 @@ const HOUSE: &[(&str, &[&str])] = &[
     ("brickproof-statistics", &["units"]),
     ("brickproof-units", &[]),
     // What tests are held against; it stands beside the house, in `fixtures/`.
+    ("brickproof-browser", &[]),
     ("brickproof-ends", &[]),
     ("brickproof-oracle", &[]),
 ];
