@@ -20,10 +20,12 @@ mod keys;
 mod limits;
 mod lines;
 mod places;
+mod schema;
 mod setting;
 mod station;
 
 pub use keys::StationKeys;
+pub use schema::schema;
 use station::{Around, Draft};
 
 /// One computer and its stations.
@@ -178,6 +180,7 @@ impl fmt::Display for Identity {
 }
 
 const KEYS: [&str; 3] = ["bench", "world", "stations"];
+const WORLDS: [(&str, World); 2] = [("hardware", World::Hardware), ("lane", World::Lane)];
 
 /// Reads a bench file. `path` is used in messages, and files that it names by relative paths are looked for beside it.
 ///
@@ -221,10 +224,9 @@ fn bench(decoder: &mut Decoder<'_>, root: &Node, around: Around<'_>) -> Option<B
         let name = decoder.raw_text(node, "the name of the bench")?;
         checked_name(decoder, name, node.place)
     });
-    let worlds = [("hardware", World::Hardware), ("lane", World::Lane)];
     let world = match file.get("world") {
         None => Some(World::Hardware),
-        Some(node) => decoder.choice(node, "the world of a bench", &worlds),
+        Some(node) => decoder.choice(node, "the world of a bench", &WORLDS),
     };
     let node = file.required(decoder, "stations")?;
     let entries = decoder.entries(node, "a mapping of stations")?;

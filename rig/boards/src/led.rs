@@ -75,7 +75,7 @@ pub enum Primary {
 }
 
 impl Primary {
-    const ALL: [Self; 5] = [Self::Red, Self::Green, Self::Blue, Self::Amber, Self::White];
+    pub(crate) const ALL: [Self; 5] = [Self::Red, Self::Green, Self::Blue, Self::Amber, Self::White];
 
     /// As profiles call it.
     pub const fn name(self) -> &'static str {

@@ -3,6 +3,7 @@
 //! Boundary: from a look to the pattern that the light model recognises. How one is written is [`written`]'s business, how samples become
 //! patterns the light model's.
 
+mod schema;
 mod written;
 
 use std::fmt;
@@ -10,6 +11,7 @@ use std::fmt;
 use brickproof_light::{Colour, Colours, Near, Pattern, RhythmPattern};
 use brickproof_units::Span;
 
+pub use schema::schema as look_schema;
 pub(crate) use written::status;
 pub use written::{NamedLed, WrittenLook, written};
 

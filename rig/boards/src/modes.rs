@@ -38,7 +38,7 @@ impl Target {
     /// Those that the rig never enters: what they clear cannot be brought back.
     pub const NEVER_ENTERED: [Self; 2] = [Self::SettingsReset, Self::ClearCredentials];
 
-    const ALL: [Self; 6] =
+    pub(crate) const ALL: [Self; 6] =
         [Self::Safe, Self::Dfu, Self::Listening, Self::FactoryReset, Self::SettingsReset, Self::ClearCredentials];
 
     /// As files call it.
@@ -150,6 +150,8 @@ impl Modes {
     }
 }
 
+pub(crate) const USB_STATES: [(&str, UsbState); 2] = [("normal", UsbState::Normal), ("dfu", UsbState::Dfu)];
+
 pub(crate) fn modes(decoder: &mut Decoder<'_>, node: &Node) -> Option<Modes> {
     let known: Vec<_> = ["reset", "debounce"].into_iter().chain(Target::ALL.map(Target::name)).collect();
     let fields = decoder.fields(node, "`modes`", &known)?;
@@ -177,9 +179,8 @@ fn mode(decoder: &mut Decoder<'_>, target: Target, node: &Node, debounce: Option
     let light = optional(decoder, &fields, "light", |decoder, node| {
         decoder.text(node, "a status of the light").map(|text| text.into_owned())
     });
-    let usb = optional(decoder, &fields, "usb", |decoder, node| {
-        decoder.choice(node, "who answers on USB", &[("normal", UsbState::Normal), ("dfu", UsbState::Dfu)])
-    });
+    let usb =
+        optional(decoder, &fields, "usb", |decoder, node| decoder.choice(node, "who answers on USB", &USB_STATES));
     let within = fields.required(decoder, "within").and_then(|node| decoder.duration(node));
     let mode = Mode { target, hold: hold?, baud: baud?, request: request?, light: light?, usb: usb?, within: within? };
     if mode.hold.is_none() && mode.baud.is_none() && mode.request.is_none() {

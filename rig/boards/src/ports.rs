@@ -91,6 +91,8 @@ pub struct CloudPort {
     pub silence: Span,
 }
 
+pub(crate) const TRANSPORTS: [(&str, Transport); 2] = [("tcp", Transport::Tcp), ("udp", Transport::Udp)];
+
 pub(crate) fn usb(decoder: &mut Decoder<'_>, node: &Node) -> Option<UsbIds> {
     let fields = decoder.fields(node, "`usb`", &["normal", "dfu"])?;
     let mut id = |key| {
@@ -118,9 +120,8 @@ pub(crate) fn alternate(decoder: &mut Decoder<'_>, name: &str, node: &Node) -> O
 
 pub(crate) fn cloud(decoder: &mut Decoder<'_>, node: &Node) -> Option<CloudPort> {
     let fields = decoder.fields(node, "`cloud`", &["transport", "port", "host", "silence"])?;
-    let transports = [("tcp", Transport::Tcp), ("udp", Transport::Udp)];
     let transport = fields.required(decoder, "transport");
-    let transport = transport.and_then(|node| decoder.choice(node, "a transport", &transports));
+    let transport = transport.and_then(|node| decoder.choice(node, "a transport", &TRANSPORTS));
     let port = fields.required(decoder, "port").and_then(|node| decoder.count(node, "a port", 1..=u16::MAX));
     let host = fields.required(decoder, "host");
     let host = host.and_then(|node| decoder.raw_text(node, "the name of a host").map(str::to_owned));

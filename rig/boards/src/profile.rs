@@ -213,6 +213,12 @@ pub enum LogStyle {
     Plain,
 }
 
+pub(crate) const LEVELS: [(&str, ActiveLevel); 2] = [("high", ActiveLevel::High), ("low", ActiveLevel::Low)];
+pub(crate) const LOG_STYLES: [(&str, LogStyle); 3] =
+    [("device-os", LogStyle::DeviceOs), ("device-os-old", LogStyle::DeviceOsOld), ("plain", LogStyle::Plain)];
+pub(crate) const VIRTUAL_CHIPS: [(&str, VirtualChip); 3] =
+    [("nRF51822", VirtualChip::Nrf51822), ("nRF52840", VirtualChip::Nrf52840), ("STM32F205", VirtualChip::Stm32f205)];
+
 pub(crate) fn input(decoder: &mut Decoder<'_>, node: &Node) -> Option<InputLimits> {
     let fields = decoder.fields(node, "`input`", &["minimum", "maximum", "current_ceiling"])?;
     let minimum = quantity(decoder, &fields, "minimum");
@@ -269,26 +275,17 @@ pub(crate) fn rail(decoder: &mut Decoder<'_>, name: &str, node: &Node) -> Option
 pub(crate) fn line(decoder: &mut Decoder<'_>, name: &str, node: &Node) -> Option<Line> {
     let fields = decoder.fields(node, "a line", &["pin", "active"])?;
     let pin = fields.required(decoder, "pin").and_then(|node| decoder.text(node, "a pin").map(|pin| pin.into_owned()));
-    let active = fields
-        .required(decoder, "active")
-        .and_then(|node| decoder.choice(node, "a level", &[("high", ActiveLevel::High), ("low", ActiveLevel::Low)]));
+    let active = fields.required(decoder, "active").and_then(|node| decoder.choice(node, "a level", &LEVELS));
     Some(Line { name: name.to_owned(), pin: pin?, active: active? })
 }
 
 pub(crate) fn console(decoder: &mut Decoder<'_>, node: &Node) -> Option<Console> {
     let fields = decoder.fields(node, "`console`", &["baud", "log"])?;
     let baud = quantity(decoder, &fields, "baud");
-    let styles =
-        [("device-os", LogStyle::DeviceOs), ("device-os-old", LogStyle::DeviceOsOld), ("plain", LogStyle::Plain)];
-    let log = fields.required(decoder, "log").and_then(|node| decoder.choice(node, "a log format", &styles));
+    let log = fields.required(decoder, "log").and_then(|node| decoder.choice(node, "a log format", &LOG_STYLES));
     Some(Console { baud: baud?, log: log? })
 }
 
 pub(crate) fn virtual_chip(decoder: &mut Decoder<'_>, node: &Node) -> Option<VirtualChip> {
-    let chips = [
-        ("nRF51822", VirtualChip::Nrf51822),
-        ("nRF52840", VirtualChip::Nrf52840),
-        ("STM32F205", VirtualChip::Stm32f205),
-    ];
-    decoder.choice(node, "a part that the rig emulates", &chips)
+    decoder.choice(node, "a part that the rig emulates", &VIRTUAL_CHIPS)
 }

@@ -5,6 +5,7 @@
 mod boards;
 mod campaigns;
 mod stations;
+mod tools;
 mod trials;
 mod units;
 
@@ -18,6 +19,7 @@ pub(crate) use stations::{
     Bench, BenchCheck, BenchCommand, BenchDiscover, BenchLint, BenchMakeSafe, Console, Enter, Flash, OneStation, Power,
     PowerCommand, PowerCycle, PowerOff, PowerOn, Reset, WayWord,
 };
+pub(crate) use tools::{Completions, Described, Man, Schema};
 pub(crate) use trials::{Execution, Explain, Lint, Output, Replay, Run, Selection};
 pub(crate) use units::{Autopsy, CloudWord, Diagnose, KeyWork, Keys, ThroughWord};
 
@@ -74,6 +76,12 @@ pub(crate) enum Command {
     Board(Board),
     /// Let a virtual board live by the clock on the wall, for other people's tools
     Virtual(Virtual),
+    /// JSON Schemas of the files, for editors and other programs
+    Schema(Schema),
+    /// Completions for a shell
+    Completions(Completions),
+    /// The manual pages
+    Man(Man),
 }
 
 /// Where trials run. The virtual bench, if nothing is said.

@@ -40,6 +40,9 @@ fn main() -> ExitCode {
         Command::Diagnose(diagnose) => commands::diagnose::diagnose(&diagnose),
         Command::Autopsy(autopsy) => commands::autopsy::autopsy(&autopsy),
         Command::Board(board) => commands::board::board(&board.command),
+        Command::Schema(schema) => commands::schema::schema(&schema),
+        Command::Completions(completions) => commands::manual::completions(&completions),
+        Command::Man(man) => commands::manual::man(&man),
     });
     let exit = outcome.unwrap_or_else(|problem| output::problem(&problem));
     output::finish(exit).into()

@@ -20,6 +20,8 @@ mod exhaustive;
 mod interruption;
 #[path = "command/keys.rs"]
 mod keys;
+#[path = "command/manual.rs"]
+mod manual;
 #[path = "command/matrices.rs"]
 mod matrices;
 #[path = "command/mistakes.rs"]

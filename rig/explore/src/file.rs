@@ -47,7 +47,7 @@ pub enum Firmwares {
 }
 
 const BEGINNING: &str = "`campaign:` and a sentence that asks the question";
-const QUESTIONS: [&str; 4] = ["sweep", "find_window", "prove", "soak"];
+pub(crate) const QUESTIONS: [&str; 4] = ["sweep", "find_window", "prove", "soak"];
 const KEYS: [&str; 10] =
     ["campaign", "scenario", "set", "firmware", "seed", "budget", "sweep", "find_window", "prove", "soak"];
 

@@ -36,7 +36,7 @@ pub enum SoakBoards {
 }
 
 /// More than there are patience and memory for.
-const MOST_BOARDS: u32 = 1_000;
+pub(crate) const MOST_BOARDS: u32 = 1_000;
 
 /// A text that is no choice of boards.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -5,6 +5,7 @@
 use brickproof_console::{ClockLimits, DeviceClock, LogRecord, explain};
 use brickproof_trial::{Event, Happening, Timeline};
 use brickproof_units::{Instant, Ratio, Span};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
@@ -15,7 +16,7 @@ const LATENCY: Span = Span::millis(50);
 const DRIFT: Ratio = Ratio::new(500);
 
 /// A number in a line of the log, explained.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[non_exhaustive]
 pub struct ExplainedEntry {
     /// The number, with the sign that its table gives it.
@@ -31,7 +32,7 @@ pub struct ExplainedEntry {
 }
 
 /// A start of the board, as told by the clock of its log.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[non_exhaustive]
 pub struct BootEntry {
     /// When it was; null if it was before the trial began.

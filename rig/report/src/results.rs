@@ -10,6 +10,7 @@ use brickproof_scenario::printable;
 use brickproof_trial::{
     Blame, Evidence, FaultRecord, MeasuredValue, MeasurementRecord, Trial, TrialId, Verdict, VerdictKind,
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::log;
@@ -20,7 +21,7 @@ use crate::secrets::Secrets;
 pub const SCHEMA: &str = "brickproof/results/1";
 
 /// Where a verdict was found. It is printed wherever a verdict is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum World {
@@ -44,10 +45,11 @@ impl World {
 }
 
 /// The whole file.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[non_exhaustive]
 pub struct Results {
-    /// [`SCHEMA`].
+    /// The format: `brickproof/results/1`.
+    #[schemars(extend("const" = SCHEMA))]
     pub schema: String,
     /// What ran the trials.
     pub rig: Rig,
@@ -61,7 +63,7 @@ pub struct Results {
 }
 
 /// Trials that want a kind of board that is not here.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct NotAsked {
     /// The board that they want.
     pub board: String,
@@ -74,7 +76,7 @@ pub struct NotAsked {
 }
 
 /// What ran the trials.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[non_exhaustive]
 pub struct Rig {
     /// Brickproof's version.
@@ -84,7 +86,7 @@ pub struct Rig {
 }
 
 /// Trials by their end.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[non_exhaustive]
 pub struct Summary {
     /// As the scenario says.
@@ -106,7 +108,7 @@ pub struct Summary {
 }
 
 /// One trial.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[non_exhaustive]
 pub struct TrialResult {
     /// Replays it.
@@ -130,10 +132,13 @@ pub struct TrialResult {
     pub attempt: u32,
     /// What the scenario says must come of the firmware: `passed` or `bricked`. Empty in results of before there was this field.
     #[serde(default)]
+    #[schemars(extend("enum" = ["", "passed", "bricked"]))]
     pub expected: String,
     /// `passed`, `failed`, `error`, `inconclusive`.
+    #[schemars(extend("enum" = ["passed", "failed", "error", "inconclusive"]))]
     pub verdict: String,
     /// `firmware`, `board`, `bench`, `scenario`; null when passed.
+    #[schemars(extend("enum" = ["firmware", "board", "bench", "scenario", null]))]
     pub blame: Option<String>,
     /// One sentence; empty when nothing is to be said.
     pub reason: String,
@@ -161,7 +166,7 @@ pub struct TrialResult {
 }
 
 /// Which scenario.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[non_exhaustive]
 pub struct ScenarioRef {
     /// As given on the command line.
@@ -173,7 +178,7 @@ pub struct ScenarioRef {
 }
 
 /// Which image.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[non_exhaustive]
 pub struct FirmwareRef {
     /// As in the scenario.
@@ -183,7 +188,7 @@ pub struct FirmwareRef {
 }
 
 /// One thing seen.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[non_exhaustive]
 pub struct EvidenceLine {
     /// On the trial's clock.
@@ -205,7 +210,7 @@ impl EvidenceLine {
 }
 
 /// A fault.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[non_exhaustive]
 pub struct FaultEntry {
     /// `brown_out`, `power_cut`, `load_step`.
@@ -225,7 +230,7 @@ pub struct FaultEntry {
 }
 
 /// A trigger.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[non_exhaustive]
 pub struct TriggerEntry {
     /// The step that armed it.
@@ -238,7 +243,7 @@ pub struct TriggerEntry {
 }
 
 /// How far a transfer of firmware had come.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[non_exhaustive]
 pub struct ProgressEntry {
     /// How much of it was asked for, in parts per million.
@@ -252,7 +257,7 @@ pub struct ProgressEntry {
 }
 
 /// What a fault did to the supply.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[non_exhaustive]
 pub struct AchievedEntry {
     /// When it began.
@@ -267,7 +272,7 @@ pub struct AchievedEntry {
 }
 
 /// A recorded value.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[non_exhaustive]
 pub struct MeasurementEntry {
     /// As in the scenario.
@@ -275,6 +280,7 @@ pub struct MeasurementEntry {
     /// In `unit`.
     pub value: i64,
     /// `ns` or `uV`.
+    #[schemars(extend("enum" = ["ns", "uV"]))]
     pub unit: String,
     /// Whether it is within the scenario's limits.
     pub within_limits: bool,
@@ -283,7 +289,7 @@ pub struct MeasurementEntry {
 }
 
 /// A step.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[non_exhaustive]
 pub struct StepEntry {
     /// Counted from 1.
@@ -293,11 +299,19 @@ pub struct StepEntry {
     /// As a sentence.
     pub text: String,
     /// `passed`, `failed`, `error`, `not_run`.
+    #[schemars(extend("enum" = ["passed", "failed", "error", "not_run"]))]
     pub verdict: String,
     /// Null if it was not run.
     pub start_ns: Option<u64>,
     /// Null if it was not run.
     pub end_ns: Option<u64>,
+}
+
+/// The schema of the file. Fields that it does not name are for later versions to add.
+pub fn schema() -> serde_json::Value {
+    let mut schema = schemars::schema_for!(Results);
+    schema.insert("title".to_owned(), "Brickproof results".into());
+    schema.to_value()
 }
 
 /// A finished trial and what the engine does not know about it.

@@ -16,7 +16,20 @@ use crate::reader::Reader;
 pub(crate) const KEYS: [&str; 12] =
     ["light", "console", "identity", "slot", "is", "firmware", "rail", "below", "above", "current", "usb", "any"];
 /// Those that say what kind of condition it is; the others go with `slot` and `rail`.
-const KINDS: [&str; 9] = ["light", "console", "identity", "slot", "firmware", "rail", "current", "usb", "any"];
+pub(crate) const KINDS: [&str; 9] =
+    ["light", "console", "identity", "slot", "firmware", "rail", "current", "usb", "any"];
+
+pub(crate) const IDENTITIES: [(&str, Identity); 3] =
+    [("unchanged", Identity::Unchanged), ("rotated", Identity::Rotated), ("renewed", Identity::Renewed)];
+pub(crate) const CONTENTS: [(&str, SlotContent); 5] = [
+    ("old", SlotContent::Old),
+    ("new", SlotContent::New),
+    ("blank", SlotContent::Blank),
+    (TORN, SlotContent::Torn),
+    (FirmwareName::AS_FOUND, SlotContent::AsFound),
+];
+/// What holds none of what is known.
+pub(crate) const TORN: &str = "torn";
 
 /// Those that are looked up once, so that they need no `within`.
 const FACTS: [&str; 3] = ["identity", "slot", "firmware"];
@@ -66,14 +79,7 @@ impl Reader<'_, '_> {
                 let condition = Condition::Console(self.console_pattern(node)?);
                 Some(Seen { condition, takes: Span::ZERO, duration: Duration::Moment })
             }
-            "identity" => {
-                let identities = [
-                    ("unchanged", Identity::Unchanged),
-                    ("rotated", Identity::Rotated),
-                    ("renewed", Identity::Renewed),
-                ];
-                Some(fact(Condition::Identity(self.accepts(node, "an identity", &identities)?)))
-            }
+            "identity" => Some(fact(Condition::Identity(self.accepts(node, "an identity", &IDENTITIES)?))),
             "slot" => self.slot_content(fields, node),
             "firmware" => Some(fact(Condition::Firmware(self.firmware_content(node)?))),
             "rail" => self.rail_level(fields, node),
@@ -119,16 +125,9 @@ impl Reader<'_, '_> {
     }
 
     fn slot_content(&mut self, fields: &Fields<'_>, node: &Node) -> Option<Seen> {
-        let contents = [
-            ("old", SlotContent::Old),
-            ("new", SlotContent::New),
-            ("blank", SlotContent::Blank),
-            ("torn", SlotContent::Torn),
-            (FirmwareName::AS_FOUND, SlotContent::AsFound),
-        ];
         let slot = self.slot(node);
         let is = fields.required(&mut self.decoder, "is");
-        let accepts = is.and_then(|node| self.accepts(node, "what a slot can hold", &contents));
+        let accepts = is.and_then(|node| self.accepts(node, "what a slot can hold", &CONTENTS));
         if let (Some(accepts), Some(node), false) = (&accepts, is, self.is_as_found)
             && accepts.contains(&SlotContent::AsFound)
         {
@@ -145,7 +144,7 @@ impl Reader<'_, '_> {
     /// An image or `torn`, or a list of them, any of which will do.
     fn firmware_content(&mut self, node: &Node) -> Option<Vec<FirmwareContent>> {
         let one = |reader: &mut Self, node: &Node| {
-            let is_torn = matches!(&node.value, Value::Text(text) if text.text == "torn");
+            let is_torn = matches!(&node.value, Value::Text(text) if text.text == TORN);
             if is_torn { Some(FirmwareContent::Torn) } else { reader.image(node).map(FirmwareContent::Image) }
         };
         match &node.value {
@@ -204,7 +203,7 @@ impl Reader<'_, '_> {
     }
 
     fn presence(&mut self, node: &Node) -> Option<Seen> {
-        let choices = [UsbPresence::Normal, UsbPresence::Dfu, UsbPresence::Gone].map(|usb| (usb.name(), usb));
+        let choices = UsbPresence::ALL.map(|usb| (usb.name(), usb));
         let usb = self.decoder.choice(node, "what the board is on USB", &choices)?;
         let board = self.board?;
         if board.usb.is_none() {

@@ -16,7 +16,9 @@ use brickproof_boards::Rail;
 /// All of something.
 pub(crate) const WHOLE: Ratio = Ratio::new(1_000_000);
 
-const FAULTS: [&str; 3] = ["brown_out", "power_cut", "load_step"];
+pub(crate) const EDGES: [(&str, Edge); 2] = [("rising", Edge::Rising), ("falling", Edge::Falling)];
+
+pub(crate) const FAULTS: [&str; 3] = ["brown_out", "power_cut", "load_step"];
 
 /// How long a transfer may take to come to where the fault strikes; as long as the rig waits for a whole one.
 const TRANSFERRING: Span = Span::secs(300);
@@ -99,7 +101,7 @@ impl Reader<'_, '_> {
 
     fn edge(&mut self, fields: &Fields<'_>) -> Option<Edge> {
         let node = fields.required(&mut self.decoder, "edge")?;
-        self.decoder.choice(node, "an edge", &[("rising", Edge::Rising), ("falling", Edge::Falling)])
+        self.decoder.choice(node, "an edge", &EDGES)
     }
 
     /// The body of `fault`: its aim and its shape.

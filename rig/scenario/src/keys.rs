@@ -11,7 +11,7 @@ use crate::plan::{Door, KeyWork, StepAction};
 use crate::reader::Reader;
 use crate::steps::Room;
 
-const WORKS: [&str; 5] = ["save", "load", "verify", "doctor", "server"];
+pub(crate) const WORKS: [&str; 5] = ["save", "load", "verify", "doctor", "server"];
 
 impl Reader<'_, '_> {
     pub(crate) fn corrupt(&mut self, node: &Node) -> Option<StepAction> {

@@ -22,6 +22,7 @@ mod outcome;
 pub mod plan;
 mod reader;
 mod scenario;
+mod schema;
 mod sentence;
 mod steps;
 
@@ -33,3 +34,4 @@ pub use library::{FirmwareFiles, Library, StateFolders};
 pub use matrix::{Override, ParseOverrideError};
 pub use modes::IntoMode;
 pub use scenario::{Scenario, axes, load, load_with};
+pub use schema::schema;

@@ -11,7 +11,7 @@ use crate::matrix::{Cell, Matrix, Selection, THEN};
 use crate::plan::{Condition, Expected, Measurand, Step, StepAction};
 use crate::reader::Reader;
 
-const WORDS: [&str; 2] = ["passed", "bricked"];
+pub(crate) const WORDS: [&str; 2] = ["passed", "bricked"];
 
 /// The rules of a file, in order; the first that matches a cell decides it.
 pub(crate) struct Outcome<'t> {

@@ -19,12 +19,19 @@ use crate::plan::{
 use crate::reader::Reader;
 use crate::sentence;
 
-const VERBS: [&str; 16] = [
+pub(crate) const VERBS: [&str; 16] = [
     "supply", "send", "reset", "press", "enter", "cloud", "corrupt", "keys", "flash", "wait", "expect", "never", "on",
     "fault", "measure", "repeat",
 ];
 /// What may be done on the way out: nothing that could leave the board worse than it is.
-const CLEANUP_VERBS: [&str; 7] = ["supply", "send", "reset", "press", "cloud", "keys", "wait"];
+pub(crate) const CLEANUP_VERBS: [&str; 7] = ["supply", "send", "reset", "press", "cloud", "keys", "wait"];
+
+pub(crate) const BEHAVIOURS: [(&str, CloudBehaviour); 4] = [
+    ("genuine", CloudBehaviour::Genuine),
+    ("silent", CloudBehaviour::Silent),
+    ("wrong", CloudBehaviour::Wrong),
+    ("unreachable", CloudBehaviour::Unreachable),
+];
 
 /// The most steps of one plan, repetitions written out. An hour of brown-outs has a few thousand.
 const MOST_STEPS: usize = 10_000;
@@ -270,13 +277,7 @@ impl Reader<'_, '_> {
     }
 
     fn behaviour(&mut self, node: &Node) -> Option<CloudBehaviour> {
-        let behaviours = [
-            ("genuine", CloudBehaviour::Genuine),
-            ("silent", CloudBehaviour::Silent),
-            ("wrong", CloudBehaviour::Wrong),
-            ("unreachable", CloudBehaviour::Unreachable),
-        ];
-        self.decoder.choice(node, "a behaviour of the cloud", &behaviours)
+        self.decoder.choice(node, "a behaviour of the cloud", &BEHAVIOURS)
     }
 
     fn never(&mut self, node: &Node) -> Option<StepAction> {

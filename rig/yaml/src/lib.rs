@@ -7,6 +7,7 @@
 pub mod decode;
 mod mistake;
 mod printable;
+pub mod schema;
 mod source;
 pub mod suggest;
 pub mod tree;

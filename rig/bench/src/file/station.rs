@@ -30,6 +30,9 @@ pub(super) const INSTRUMENTS: [(&str, Kind); 7] = [
 const KEYS: [&str; 12] =
     ["board", "serial", "keys", "lines", "console", "supply", "light", "lights", "probe", "dfu", "firewall", "cloud"];
 
+/// Who may play the cloud.
+pub(super) const CLOUDS: [(&str, Cloud); 1] = [("console", Cloud::Console)];
+
 const BOARD: Names<'_> = Names { one: "a board", many: "boards", nowhere: "no profile has this name" };
 
 /// What a station is read against.
@@ -239,7 +242,7 @@ fn identity(decoder: &mut Decoder<'_>, node: &Node) -> Option<Identity> {
 fn cloud(decoder: &mut Decoder<'_>, node: &Node, station: &Fields<'_>) -> Option<Cloud> {
     let fields = decoder.fields(node, "`cloud`", &["driver"])?;
     let node = fields.required(decoder, "driver")?;
-    let cloud = decoder.choice(node, "a driver for `cloud`", &[("console", Cloud::Console)])?;
+    let cloud = decoder.choice(node, "a driver for `cloud`", &CLOUDS)?;
     if station.get("console").is_none() {
         let missing =
             Mistake::new(MistakeKind::MissingKey, node.place, "the cloud is played on a console, and there is none");

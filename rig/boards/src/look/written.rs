@@ -43,7 +43,7 @@ const RHYTHMS: [(&str, &[&str]); 5] = [
     ("flash", &["count", "on", "off"]),
     ("sos", &["colour"]),
 ];
-const COLOURS: [(&str, Shade); 9] = [
+pub(super) const COLOURS: [(&str, Shade); 9] = [
     ("red", Shade::Colour(Colour::Red)),
     ("orange", Shade::Colour(Colour::Orange)),
     ("amber", Shade::Amber),

@@ -152,6 +152,9 @@ pub enum UsbPresence {
 }
 
 impl UsbPresence {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Normal, Self::Dfu, Self::Gone];
+
     /// As scenarios call it.
     pub const fn name(self) -> &'static str {
         match self {
