@@ -11,7 +11,7 @@ use brickproof_firmware::{Firmware, KeyStore, PUBLISHED};
 use brickproof_keys::Slot;
 use brickproof_scenario::plan::Plan;
 use brickproof_trial::{Achieved, ActionId, Command, CommandError, Observation, Stamp, Trial};
-use brickproof_units::{Instant, Span};
+use brickproof_units::{Instant, Span, Voltage};
 use tokio::sync::{mpsc, watch};
 use tokio::task::AbortHandle;
 
@@ -63,11 +63,36 @@ pub struct Outcome {
     pub found_sha256: Option<Arc<str>>,
 }
 
+/// Somebody who looks on while a trial runs, and whom the trial never hears of.
+pub trait Onlooker: Send {
+    /// Called whenever something may have changed, from the task that drives the trial: to be brief about it is the onlooker's business.
+    fn look(&mut self, view: View<'_>);
+}
+
+/// Nobody looks on.
+impl Onlooker for () {
+    fn look(&mut self, _: View<'_>) {}
+}
+
+/// What an onlooker is shown.
+#[derive(Clone, Copy, Debug)]
+pub struct View<'t> {
+    /// The trial, as far as it has come.
+    pub trial: &'t Trial,
+    /// The board's rail as it was read last, also where the trial has no use for the reading.
+    pub rail: Option<Voltage>,
+}
+
 /// Runs a trial to its end. The station is safe afterwards, or the verdict says that it is not.
 ///
 /// # Errors
 /// If nothing can be noted about the station: nothing was driven then.
-pub async fn run(station: &Arc<OpenStation>, job: &Job, stop: watch::Receiver<Stop>) -> Result<Outcome, StateError> {
+pub async fn run(
+    station: &Arc<OpenStation>,
+    job: &Job,
+    stop: watch::Receiver<Stop>,
+    onlooker: &mut dyn Onlooker,
+) -> Result<Outcome, StateError> {
     station.leave_safe_state(&job.name)?;
     let (news, inbox) = mpsc::unbounded_channel();
     let calibrations = eyes::calibrate_all(station).await;
@@ -93,9 +118,10 @@ pub async fn run(station: &Arc<OpenStation>, job: &Job, stop: watch::Receiver<St
         begins_anew: None,
         retired: None,
         found_sha256: None,
+        rail: None,
         stop,
     };
-    Ok(run.finish().await)
+    Ok(run.finish(onlooker).await)
 }
 
 /// Brings a board back that told nothing any more: dark for a while, then firmware and genuine keys are verified and what differs is written,
@@ -158,11 +184,13 @@ struct Run {
     begins_anew: Option<ActionId>,
     retired: Option<Arc<str>>,
     found_sha256: Option<Arc<str>>,
+    /// As it was read last.
+    rail: Option<Voltage>,
     stop: watch::Receiver<Stop>,
 }
 
 impl Run {
-    async fn finish(mut self) -> Outcome {
+    async fn finish(mut self, onlooker: &mut dyn Onlooker) -> Outcome {
         let clock = self.hands.clock;
         let mut stopping = Stop::No;
         loop {
@@ -172,6 +200,7 @@ impl Run {
                 self.trial.abort("interrupted");
             }
             self.settle();
+            onlooker.look(View { trial: &self.trial, rail: self.rail });
             let Some(wake) = self.trial.next_wake() else { break };
             let due = self.peer.as_ref().and_then(Peer::next_due).unwrap_or(Instant::NEVER);
             // A trial that was woken in vain waits for something to be seen.
@@ -298,6 +327,7 @@ impl Run {
             }
             News::BeginsAnew(id) => self.begins_anew = Some(id),
             News::LeftUnsafe(why) => self.retired = Some(why),
+            News::Rail(rail) => self.rail = Some(rail),
             News::Seen(stamp, Observation::Console(bytes)) => {
                 let events = self.peer.as_mut().map(|peer| peer.hear(stamp.at, &bytes)).unwrap_or_default();
                 self.keep(stamp, Observation::Console(bytes));
@@ -311,8 +341,10 @@ impl Run {
                 }
             }
             News::Seen(stamp, observation) => {
-                if let Observation::Answered { id, .. } = &observation {
-                    self.begins_anew.take_if(|asked| asked == id);
+                match &observation {
+                    Observation::Answered { id, .. } => drop(self.begins_anew.take_if(|asked| asked == id)),
+                    Observation::Supply { rail, .. } => self.rail = Some(*rail),
+                    _ => {}
                 }
                 self.keep(stamp, observation);
             }

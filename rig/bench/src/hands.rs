@@ -56,6 +56,8 @@ pub(crate) enum News {
     BeginsAnew(ActionId),
     /// The station could not be made safe.
     LeftUnsafe(Arc<str>),
+    /// The board's rail, for whoever looks on.
+    Rail(Voltage),
 }
 
 /// A board's new identity.
@@ -507,6 +509,13 @@ impl Hands {
     }
 
     /// Tells the trial what the supply measured.
+    /// For whoever looks on: the trial is told nothing of it.
+    pub(crate) fn show_rail(&self, reading: &Reading) {
+        if let Some(input) = reading.voltage {
+            let _ = self.news.send(News::Rail(rail_of(self.station.board(), input)));
+        }
+    }
+
     pub(crate) fn tell_reading(&self, reading: &Reading) {
         if let Some(voltage) = reading.voltage {
             let rail = rail_of(self.station.board(), voltage);

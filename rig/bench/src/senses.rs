@@ -271,6 +271,7 @@ async fn watch_rail(hands: Hands, mut watched: watch::Receiver<Watched>) {
         drop(in_use);
         match reading {
             Ok(reading) => {
+                hands.show_rail(&reading);
                 let passed = passage.see(hands.station.board(), reading.voltage, now.minimum);
                 if passed || now.every.is_some() || now.wishes != wishes {
                     hands.tell_reading(&reading);

@@ -4,6 +4,7 @@
 
 mod boards;
 mod campaigns;
+mod pages;
 mod stations;
 mod tools;
 mod trials;
@@ -15,6 +16,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use boards::{Board, BoardCommand, Virtual, VirtualAttach, VirtualBoard, VirtualCommand, VirtualServe};
 pub(crate) use campaigns::{Asked, Campaign, Conduct, FindWindow, Prove, Soak, Sweep};
+pub(crate) use pages::Serve;
 pub(crate) use stations::{
     Bench, BenchCheck, BenchCommand, BenchDiscover, BenchLint, BenchMakeSafe, Console, Enter, Flash, OneStation, Power,
     PowerCommand, PowerCycle, PowerOff, PowerOn, Reset, WayWord,
@@ -72,6 +74,8 @@ pub(crate) enum Command {
     Diagnose(Diagnose),
     /// Read a returned unit out before anything else, say what it holds, and write a scenario that begins with exactly that
     Autopsy(Autopsy),
+    /// A page of what is running now and what ran, for a browser, until Ctrl-C
+    Serve(Serve),
     /// The boards that are known
     Board(Board),
     /// Let a virtual board live by the clock on the wall, for other people's tools

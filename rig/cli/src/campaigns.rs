@@ -31,6 +31,7 @@ use crate::commands::campaign::{as_duration, refused};
 use crate::commands::run::{FirmwareFrom, replay_command, secrets_of};
 use crate::exit::{Exit, Problem};
 use crate::files::{self, Source};
+use crate::live::{Beginning, Telling};
 use crate::stations::{Chosen, Interrupted};
 use crate::{library, output};
 use evidence::{Evidence, Standing};
@@ -293,7 +294,14 @@ pub(crate) fn conduct(prepared: Prepared, conduct: &Conduct) -> Result<Exit, Pro
     let mut course = Course::on(prepared.campaign.clone(), repeats, boards).map_err(refused)?;
     prepared.check()?;
     let (journal, told) = Journal::open(conduct, &digest, &mut course)?;
-    let showing = Showing::new(conduct.format, &prepared.campaign.title, world, &course);
+    let telling = Telling::begin(Beginning {
+        title: prepared.campaign.title.clone(),
+        world,
+        bench: chosen.as_ref().filter(|it| !it.is_virtual()).map(|it| it.bench.clone()),
+        run: None,
+        total: course.progress().size,
+    });
+    let showing = Showing::new(conduct.format, &prepared.campaign.title, world, &course, telling.teller());
     let deadline = prepared.campaign.budget.time.map(|time| Instant::now() + as_duration(time));
     let evidence = match prepared.campaign.kind {
         Kind::Soak(_) => Some(Evidence::open(
@@ -308,7 +316,7 @@ pub(crate) fn conduct(prepared: Prepared, conduct: &Conduct) -> Result<Exit, Pro
     // An earlier process may have ended before it filed them.
     desk.file_late()?;
     let interrupted = match &chosen {
-        Some(chosen) if !chosen.is_virtual() => there::make(&mut desk, chosen, conduct)?,
+        Some(chosen) if !chosen.is_virtual() => there::make(&mut desk, chosen, conduct, &telling.teller())?,
         _ if desk.course.carries() => carried::make(&mut desk, conduct.jobs, &told)?,
         _ => here::make(&mut desk, conduct),
     };

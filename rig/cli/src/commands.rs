@@ -22,4 +22,5 @@ pub(crate) mod replay;
 pub(crate) mod reset;
 pub(crate) mod run;
 pub(crate) mod schema;
+pub(crate) mod serve;
 pub(crate) mod virtual_board;

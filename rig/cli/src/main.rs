@@ -8,6 +8,7 @@ mod commands;
 mod exit;
 mod files;
 mod library;
+mod live;
 mod output;
 mod signals;
 mod stations;
@@ -29,6 +30,7 @@ fn main() -> ExitCode {
         Command::Soak(soak) => commands::campaign::soak(&soak),
         Command::Lint(lint) => commands::lint::lint(&lint),
         Command::Explain(explain) => commands::explain::explain(&explain),
+        Command::Serve(serve) => commands::serve::serve(&serve),
         Command::Virtual(board) => commands::virtual_board::virtual_board(&board.command),
         Command::Bench(bench) => commands::bench::bench(&bench.command),
         Command::Power(power) => commands::power::power(&power.command),

@@ -25,6 +25,7 @@ use crate::arguments::{OneStation, Where};
 use crate::commands::run::{Begun, Ended, Job};
 use crate::exit::{Exit, Problem};
 use crate::library::library;
+use crate::live::{StationTeller, Teller};
 use crate::{files, output};
 
 /// Reads a bench file.
@@ -272,6 +273,7 @@ pub(crate) fn run_all(
     attempts: u32,
     secrets: &Secrets,
     ended: &mpsc::Sender<Ended>,
+    live: &Teller,
 ) -> Result<Interrupted, Problem> {
     let waiting = jobs.iter().enumerate().map(|(index, job)| (index, chosen.fit_for(&job.plan))).collect();
     let queue = Arc::new(Queue { waiting: Mutex::new(waiting) });
@@ -290,6 +292,7 @@ pub(crate) fn run_all(
                     attempts,
                     secrets: secrets.clone(),
                     ended: ended.clone(),
+                    live: live.clone(),
                     stop: stop.clone(),
                 };
                 (station, tokio::spawn(work.all()))
@@ -398,17 +401,19 @@ struct Work {
     attempts: u32,
     secrets: Secrets,
     ended: mpsc::Sender<Ended>,
+    live: Teller,
     stop: watch::Receiver<Stop>,
 }
 
 impl Work {
     /// Takes trials until there are none, the station is retired or somebody wants it to stop; tells what kept it from going on.
     async fn all(self) -> Option<String> {
+        let live = self.live.station(self.station.file());
         while *self.stop.borrow() == Stop::No {
             let position = self.queue.next_for(self.index)?;
             let job = self.jobs.get(position)?;
             let mut attempts = Vec::new();
-            let trouble = self.begin_until_judged(job, &mut attempts).await;
+            let trouble = self.begin_until_judged(job, &mut attempts, &live).await;
             if !attempts.is_empty() && self.ended.send(Ended { position, attempts, begun: Begun::Yes }).is_err() {
                 return None;
             }
@@ -420,7 +425,12 @@ impl Work {
     }
 
     /// Tells what keeps the station from going on.
-    async fn begin_until_judged(&self, job: &Job, attempts: &mut Vec<Finished>) -> Option<String> {
+    async fn begin_until_judged(
+        &self,
+        job: &Job,
+        attempts: &mut Vec<Finished>,
+        live: &StationTeller,
+    ) -> Option<String> {
         let with = driver::Job {
             plan: Arc::clone(&job.plan),
             firmware: job.firmware.clone(),
@@ -429,7 +439,8 @@ impl Work {
         };
         for attempt in 1..=self.attempts {
             let began = Instant::now();
-            let outcome = match driver::run(&self.station, &with, self.stop.clone()).await {
+            let mut onlooker = live.watch(job, attempt, &self.secrets);
+            let outcome = match driver::run(&self.station, &with, self.stop.clone(), &mut onlooker).await {
                 Ok(outcome) => outcome,
                 Err(error) => return Some(format!("station {}: {error}", self.station.name())),
             };

@@ -30,6 +30,8 @@ mod mistakes;
 mod readme;
 #[path = "command/replay.rs"]
 mod replay;
+#[path = "command/serve.rs"]
+mod serve;
 #[path = "command/soaks.rs"]
 mod soaks;
 #[path = "command/stations.rs"]

@@ -12,6 +12,7 @@ const HOUSE: &[(&str, &[&str])] = &[
     (
         "brickproof",
         &[
+            "serve",
             "report",
             "explore",
             "bench",
@@ -34,6 +35,7 @@ const HOUSE: &[(&str, &[&str])] = &[
     ),
     ("brickproof-autopsy", &["sim", "trial", "firmware", "scenario", "boards", "keys"]),
     ("brickproof-explore", &["sim", "trial", "virtual-board", "firmware", "scenario", "statistics", "yaml", "units"]),
+    ("brickproof-serve", &["report", "units"]),
     ("brickproof-report", &["trial", "scenario", "boards", "console", "light", "keys", "cloud", "units"]),
     (
         "brickproof-sim",

@@ -1,7 +1,7 @@
 //! The evidence folder: results, JUnit, and for each trial its timeline and raw console.
 //!
-//! Boundary: the only part of this crate that touches the file system. A file is complete or absent, since it is written beside its place
-//! and then renamed; a folder without `results.json`, which is written last, is still in the making.
+//! Boundary: with live news the only part of this crate that touches the file system. A file is complete or absent, since it is written
+//! beside its place and then renamed; a folder without `results.json`, which is written last, is still in the making.
 
 use std::ffi::OsStr;
 use std::fs;

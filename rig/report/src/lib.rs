@@ -5,6 +5,7 @@
 
 pub mod evidence;
 pub mod junit;
+pub mod live;
 mod log;
 pub mod matrix;
 pub mod results;

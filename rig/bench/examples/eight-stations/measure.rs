@@ -120,7 +120,7 @@ async fn trial(
     let (station, _) = OpenStation::open("load", file, state).await.map_err(io::Error::other)?;
     let firmware = Firmware::shipped(&plan.firmware.0).ok_or(io::ErrorKind::NotFound)?;
     let job = Job { plan, firmware, seed: 1, name: format!("load.{}", file.name) };
-    run(&station, &job, stop).await.map_err(io::Error::other)
+    run(&station, &job, stop, &mut ()).await.map_err(io::Error::other)
 }
 
 /// Looks at the process while all boards speak.

@@ -1,11 +1,13 @@
 //! Trials as they should go, on a board that the model lets live in real time.
 
+use brickproof_bench::driver::{Onlooker, Stop, View, run};
 use brickproof_scenario::plan::Plan;
 use brickproof_trial::{Achieved, Happening};
-use brickproof_units::Span;
+use brickproof_units::{Span, Voltage};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use crate::rig::{Rig, run_on, scenario, shipped, verdict};
+use crate::rig::{Rig, job, run_on, scenario, shipped, verdict};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_healthy_board_passes_first_light_and_is_left_safe() {
@@ -15,6 +17,43 @@ async fn a_healthy_board_passes_first_light_and_is_left_safe() {
     assert!(rig.model.is_safe() && !rig.journal().exists());
     assert_eq!(outcome.retired, None);
     everything_was_answered(&outcome);
+}
+
+/// Keeps what it was shown.
+#[derive(Default)]
+struct Shown {
+    steps: Vec<usize>,
+    highest: Voltage,
+    events: usize,
+}
+
+impl Onlooker for Shown {
+    fn look(&mut self, View { trial, rail }: View<'_>) {
+        let step = trial.current_step();
+        self.steps.extend(step.filter(|step| self.steps.last() != Some(step)));
+        self.highest = self.highest.max(rail.unwrap_or_default());
+        self.events = trial.timeline().events.len();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_looks_on_is_shown_every_step_and_the_rail_of_which_the_trial_is_told_its_passages_only() {
+    let rig = Rig::new();
+    let plan = scenario(
+        "heal-full",
+        "steps:\n  - supply: { usb: 5V }\n  - expect: { console: Cloud connected, within: 20s }\n  - wait: 300ms\ncleanup:\n  - supply: off\n",
+    );
+    let station = rig.open().await;
+    let (_keep, stop) = watch::channel(Stop::No);
+    let mut shown = Shown::default();
+    let outcome = run(&station, &job(plan), stop, &mut shown).await.expect("the journal can be written");
+    assert_eq!(verdict(&outcome), "passed: ");
+    assert_eq!(shown.steps, [1, 2, 3]);
+    let events = &outcome.trial.timeline().events;
+    assert_eq!(shown.events, events.len(), "to its end");
+    let told = events.iter().filter(|it| matches!(it.what, Happening::Rail { .. })).count();
+    assert!(told < 10, "the timeline is as it would be without anybody: {told}");
+    assert!(shown.highest > Voltage::new(3_000_000), "{}", shown.highest);
 }
 
 /// Of a cut while the key page is erased, which takes 22 ms.

@@ -84,7 +84,7 @@ async fn first_trial(rig: &Rig, station: Arc<OpenStation>, mode: &str, end: End)
         End::Passed | End::Failed => run_on(&station, plan).await,
         End::Stopped(when) | End::Killed(when) => {
             let (order, stops) = watch::channel(Stop::No);
-            let trial = tokio::spawn(async move { run(&station, &job(plan), stops).await });
+            let trial = tokio::spawn(async move { run(&station, &job(plan), stops, &mut ()).await });
             reached(rig, when).await;
             if let End::Killed(_) = end {
                 trial.abort();

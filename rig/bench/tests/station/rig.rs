@@ -92,7 +92,7 @@ impl Rig {
 /// Runs a trial to its end.
 pub(crate) async fn run_on(station: &Arc<OpenStation>, plan: Plan) -> Outcome {
     let (_keep, stop) = watch::channel(Stop::No);
-    run(station, &job(plan), stop).await.expect("the journal can be written")
+    run(station, &job(plan), stop, &mut ()).await.expect("the journal can be written")
 }
 
 /// A trial with the firmware of its plan.

@@ -22,7 +22,7 @@ async fn stopped(rig: &Rig, steps: &str, stop: Stop, reached: impl Fn(&Rig) -> b
     let (order, stops) = watch::channel(Stop::No);
     let trial = tokio::spawn({
         let (station, job) = (Arc::clone(&station), job(scenario("heal-full", steps)));
-        async move { run(&station, &job, stops).await.expect("the journal can be written") }
+        async move { run(&station, &job, stops, &mut ()).await.expect("the journal can be written") }
     });
     while !reached(rig) {
         assert!(!trial.is_finished(), "it ended before it was stopped");

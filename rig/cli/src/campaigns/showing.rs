@@ -12,6 +12,7 @@ use brickproof_scenario::plan::CellModel;
 use serde_json::json;
 
 use crate::arguments::Format;
+use crate::live::Teller;
 use crate::output;
 
 /// A picture in characters is so wide.
@@ -22,6 +23,7 @@ const EVERY: Duration = Duration::from_millis(500);
 pub(super) struct Showing {
     format: Format,
     line: output::Progress,
+    live: Teller,
     world: World,
     began: Instant,
     told: Instant,
@@ -33,7 +35,7 @@ pub(super) struct Showing {
 }
 
 impl Showing {
-    pub(super) fn new(format: Format, title: &str, world: World, course: &Course) -> Self {
+    pub(super) fn new(format: Format, title: &str, world: World, course: &Course, live: Teller) -> Self {
         let before = course.progress().done;
         if format == Format::Human {
             output::line(&format!("{title} ({} world)", world.name()));
@@ -45,6 +47,7 @@ impl Showing {
         Self {
             format,
             line: output::Progress::new(),
+            live,
             world,
             began: now,
             told: now,
@@ -96,6 +99,7 @@ impl Showing {
         }
         self.told = Instant::now();
         let progress = course.progress();
+        self.live.campaign(progress.done, progress.counts.failures(), progress.told());
         match self.format {
             Format::Human => {
                 let of = progress.size.map(|size| format!(" of {size}")).unwrap_or_default();

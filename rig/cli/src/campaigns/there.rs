@@ -15,10 +15,16 @@ use crate::arguments::Conduct;
 use crate::commands::run::{Begun, Ended, Job};
 use crate::exit::Problem;
 use crate::files::Reached;
+use crate::live::Teller;
 use crate::output;
 use crate::stations::{self, Chosen, Interrupted};
 
-pub(super) fn make(desk: &mut Desk<'_>, chosen: &Chosen, conduct: &Conduct) -> Result<Interrupted, Problem> {
+pub(super) fn make(
+    desk: &mut Desk<'_>,
+    chosen: &Chosen,
+    conduct: &Conduct,
+    live: &Teller,
+) -> Result<Interrupted, Problem> {
     let secrets = desk.prepared.secrets();
     while !desk.is_over() {
         let (shots, interrupted) = next_round(desk, chosen)?;
@@ -28,7 +34,7 @@ pub(super) fn make(desk: &mut Desk<'_>, chosen: &Chosen, conduct: &Conduct) -> R
         if shots.is_empty() {
             break;
         }
-        if make_round(desk, chosen, conduct, &shots, &secrets)? == Interrupted::Yes {
+        if make_round(desk, chosen, conduct, &shots, (&secrets, live))? == Interrupted::Yes {
             return Ok(Interrupted::Yes);
         }
     }
@@ -61,7 +67,7 @@ fn make_round(
     chosen: &Chosen,
     conduct: &Conduct,
     shots: &[Shot],
-    secrets: &Secrets,
+    (secrets, live): (&Secrets, &Teller),
 ) -> Result<Interrupted, Problem> {
     let mut ended: Vec<Option<Finished>> = std::iter::repeat_with(|| None).take(shots.len()).collect();
     let mut outcome = Ok(Interrupted::No);
@@ -70,7 +76,7 @@ fn make_round(
         stations.check(&jobs)?;
         let jobs: Vec<Arc<Job>> = jobs.into_iter().map(Arc::new).collect();
         let (sender, receiver) = mpsc::channel();
-        outcome = stations::run_all(&stations, &jobs, 1, secrets, &sender);
+        outcome = stations::run_all(&stations, &jobs, 1, secrets, &sender, live);
         drop(sender);
         // What no station was left for is no trial: it is asked for again when the campaign goes on.
         for Ended { position, mut attempts, .. } in receiver.into_iter().filter(|it| it.begun == Begun::Yes) {

@@ -21,6 +21,7 @@ use brickproof_trial::TrialId;
 use crate::arguments::{Execution, Format, Output, Run};
 use crate::exit::{Exit, Problem};
 use crate::files::{Reached, Source};
+use crate::live::{self, Beginning, Teller, Telling};
 use crate::output::Progress;
 use crate::stations::{self, Chosen, Interrupted};
 use crate::{files, library, output, signals};
@@ -154,18 +155,28 @@ pub(crate) fn execute(mut jobs: Vec<Job>, at_once: usize, execution: &Execution)
     let jobs: Vec<Arc<Job>> = jobs.into_iter().map(Arc::new).collect();
     let secrets = secrets_of(jobs.iter().map(|job| (&job.plan, &job.firmware)));
     let showing = Showing::of(wanted);
+    let world = chosen.as_ref().map_or(World::Virtual, Chosen::world);
+    let telling = Telling::begin(Beginning {
+        title: title_of(&jobs),
+        world,
+        bench: chosen.as_ref().filter(|it| !it.is_virtual()).map(|it| it.bench.clone()),
+        run: live::number_of(folder.path()),
+        total: Some(jobs.len() as u64),
+    });
+    let teller = &telling.teller();
     let began = Instant::now();
     let (sender, receiver) = mpsc::channel();
     let (finished, outcome) = thread::scope(|scope| {
         let (jobs, secrets, chosen) = (&jobs, &secrets, &chosen);
         let work = scope.spawn(move || match chosen {
-            Some(chosen) if !chosen.is_virtual() => stations::run_all(chosen, jobs, *attempts, secrets, &sender),
+            Some(chosen) if !chosen.is_virtual() => {
+                stations::run_all(chosen, jobs, *attempts, secrets, &sender, teller)
+            }
             _ => Ok(run_all(jobs, chosen.as_ref(), at_once, secrets, &sender)),
         });
-        (print_all(jobs.len(), receiver, showing), work.join())
+        (print_all(jobs.len(), receiver, showing, teller), work.join())
     });
     let trials: Vec<TrialResult> = finished.iter().map(TrialResult::new).collect();
-    let world = chosen.map_or(World::Virtual, |chosen| chosen.world());
     let results = Results::new(world, trials).beside(not_asked);
     let mut came_to = match outcome.unwrap_or_else(|panic| std::panic::resume_unwind(panic)) {
         // Nothing was driven: there is nothing to tell but that.
@@ -181,6 +192,12 @@ pub(crate) fn execute(mut jobs: Vec<Job>, at_once: usize, execution: &Execution)
         output::line(&format!("evidence: {}", folder.path().display()));
     }
     Ok(came_to)
+}
+
+/// What these are trials of, in a few words.
+fn title_of(jobs: &[Arc<Job>]) -> String {
+    let asked: BTreeSet<&str> = jobs.iter().map(|job| job.asked_for()).collect();
+    asked.into_iter().collect::<Vec<_>>().join(", ")
 }
 
 /// The private keys that may turn up where boards begin with these images: the rig's own, and those of a board that was read out.
@@ -266,13 +283,14 @@ fn run_all(
 }
 
 /// Prints trials as they end, in the order of the jobs, and gathers them in that order.
-fn print_all(jobs: usize, receiver: mpsc::Receiver<Ended>, showing: Showing) -> Vec<Finished> {
+fn print_all(jobs: usize, receiver: mpsc::Receiver<Ended>, showing: Showing, live: &Teller) -> Vec<Finished> {
     let progress = Progress::new();
     let colour = output::colour();
     let mut ended: Vec<Option<Vec<Finished>>> = (0..jobs).map(|_| None).collect();
     let (mut done, mut shown) = (0, 0);
     let print = |attempt: &Finished| print_trial(&TrialResult::new(attempt), showing, colour);
     for Ended { position, attempts, begun: _ } in receiver {
+        attempts.last().into_iter().for_each(|last| live.ended(last));
         ended[position] = Some(attempts);
         done += 1;
         progress.clear();
