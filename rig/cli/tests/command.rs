@@ -20,6 +20,8 @@ mod exhaustive;
 mod interruption;
 #[path = "command/keys.rs"]
 mod keys;
+#[path = "command/live_page.rs"]
+mod live_page;
 #[path = "command/manual.rs"]
 mod manual;
 #[path = "command/matrices.rs"]

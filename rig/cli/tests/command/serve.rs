@@ -16,7 +16,7 @@ use crate::stations::{Fed, Station, bench_of};
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Long enough to be looked at.
-const STAYS: &str = "\
+pub(crate) const STAYS: &str = "\
 scenario: A board comes up and stays
 board: lantern-nrf51
 firmware: lantern-heal-full
@@ -38,14 +38,14 @@ steps:
 ";
 
 /// The page, served beside whatever else runs in the folder.
-struct Served {
+pub(crate) struct Served {
     child: Child,
     /// As it was printed.
-    address: String,
+    pub(crate) address: String,
 }
 
 impl Served {
-    fn begin(desk: &Desk, further: &[&str]) -> Self {
+    pub(crate) fn begin(desk: &Desk, further: &[&str]) -> Self {
         let arguments = [&["serve", "--listen", "127.0.0.1:0"], further].concat();
         let mut command = desk.command(&arguments);
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the command was built");
@@ -84,7 +84,7 @@ impl Served {
         }
     }
 
-    fn end(mut self) -> Called {
+    pub(crate) fn end(mut self) -> Called {
         signal("-INT", &self.child);
         let mut rest = String::new();
         self.child.stdout.take().expect("it is piped").read_to_string(&mut rest).expect("it prints");
@@ -93,12 +93,12 @@ impl Served {
     }
 }
 
-fn signal(which: &str, child: &Child) {
+pub(crate) fn signal(which: &str, child: &Child) {
     let sent = Command::new("kill").args([which, &child.id().to_string()]).status().expect("there is a kill");
     assert!(sent.success());
 }
 
-fn begin(desk: &Desk, arguments: &[&str]) -> Child {
+pub(crate) fn begin(desk: &Desk, arguments: &[&str]) -> Child {
     let mut command = desk.command(arguments);
     command.env("BRICKPROOF_STATE", desk.path("state")).stdout(Stdio::null()).stderr(Stdio::piped());
     command.spawn().expect("the command was built")
