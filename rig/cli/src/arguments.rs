@@ -21,7 +21,7 @@ pub(crate) use stations::{
     Bench, BenchCheck, BenchCommand, BenchDiscover, BenchLint, BenchMakeSafe, Console, Enter, Flash, OneStation, Power,
     PowerCommand, PowerCycle, PowerOff, PowerOn, Reset, WayWord,
 };
-pub(crate) use tools::{Completions, Described, Man, Schema};
+pub(crate) use tools::{Completions, Described, Man, Schema, Waves};
 pub(crate) use trials::{Execution, Explain, Lint, Output, Replay, Run, Selection};
 pub(crate) use units::{Autopsy, CloudWord, Diagnose, KeyWork, Keys, ThroughWord};
 
@@ -80,6 +80,8 @@ pub(crate) enum Command {
     Board(Board),
     /// Let a virtual board live by the clock on the wall, for other people's tools
     Virtual(Virtual),
+    /// Make waveforms and traces of kept trials, for GTKWave, PulseView and Perfetto
+    Waves(Waves),
     /// JSON Schemas of the files, for editors and other programs
     Schema(Schema),
     /// Completions for a shell

@@ -24,3 +24,4 @@ pub(crate) mod run;
 pub(crate) mod schema;
 pub(crate) mod serve;
 pub(crate) mod virtual_board;
+pub(crate) mod waves;

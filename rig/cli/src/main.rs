@@ -10,6 +10,7 @@ mod files;
 mod library;
 mod live;
 mod output;
+mod runner;
 mod signals;
 mod stations;
 
@@ -45,6 +46,7 @@ fn main() -> ExitCode {
         Command::Schema(schema) => commands::schema::schema(&schema),
         Command::Completions(completions) => commands::manual::completions(&completions),
         Command::Man(man) => commands::manual::man(&man),
+        Command::Waves(waves) => commands::waves::waves(&waves),
     });
     let exit = outcome.unwrap_or_else(|problem| output::problem(&problem));
     output::finish(exit).into()

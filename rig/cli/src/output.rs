@@ -9,6 +9,7 @@ use brickproof_report::terminal::Colour;
 use brickproof_scenario::Diagnostics;
 
 use crate::exit::{Exit, Problem};
+use crate::runner;
 
 /// Mistakes are shown this wide.
 const WIDTH: usize = 120;
@@ -27,7 +28,7 @@ fn colour_forbidden() -> bool {
 
 /// One line of results. A reader that went away (`| head`) is no problem of ours; any other failure is told by [`finish`].
 pub(crate) fn line(text: &str) {
-    match writeln!(io::stdout().lock(), "{text}") {
+    match writeln!(io::stdout().lock(), "{}", runner::inert(text)) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
             let _ = NOT_PRINTED.set(error);
         }
@@ -37,7 +38,12 @@ pub(crate) fn line(text: &str) {
 
 /// Something to know about what is going to be done.
 pub(crate) fn note(text: &str) {
-    let _ = writeln!(io::stderr().lock(), "note: {text}");
+    let _ = writeln!(io::stderr().lock(), "note: {}", runner::inert(text));
+}
+
+/// What GitHub's runner is to read, and nobody else.
+pub(crate) fn annotation(command: &str) {
+    let _ = writeln!(io::stderr().lock(), "{command}");
 }
 
 /// The status to end with, given the one that the work came to: results that were not printed are a failure too.
@@ -50,13 +56,15 @@ pub(crate) fn finish(exit: Exit) -> Exit {
 
 /// What went wrong, and what to try. Gives the status that it calls for.
 pub(crate) fn problem(problem: &Problem) -> Exit {
-    let mut err = io::stderr().lock();
+    let mut err = runner::Inert::new(io::stderr());
     match problem {
         Problem::Mistakes(files) => {
             for diagnostics in files {
                 let _ = writeln!(err, "{}", rendered(diagnostics));
             }
             let _ = writeln!(err, "error: {problem}");
+            let _ = err.flush();
+            files.iter().flat_map(runner::of_mistakes).for_each(|command| annotation(&command));
         }
         Problem::Unfit(refused) => {
             for (scenario, lacking) in refused {
@@ -94,6 +102,7 @@ pub(crate) fn problem(problem: &Problem) -> Exit {
             let _ = writeln!(err, "{text}");
         }
     }
+    let _ = err.flush();
     problem.exit()
 }
 

@@ -16,6 +16,10 @@ mod diagnose;
 mod evidence;
 #[path = "command/exhaustive.rs"]
 mod exhaustive;
+#[path = "command/files.rs"]
+mod files;
+#[path = "command/github.rs"]
+mod github;
 #[path = "command/interruption.rs"]
 mod interruption;
 #[path = "command/keys.rs"]

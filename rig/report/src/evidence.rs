@@ -12,14 +12,19 @@ use brickproof_trial::Trial;
 use serde::Deserialize;
 
 use crate::junit;
-use crate::results::{Finished, Results, SCHEMA};
+use crate::results::{Finished, Results, SCHEMA, TrialResult};
 use crate::secrets::Secrets;
 use crate::timeline;
+use crate::waves;
 
 /// Where evidence goes when nobody says where.
 pub const DEFAULT_FOLDER: &str = ".brickproof/runs";
 /// How many runs are kept there.
 pub const RUNS_KEPT: usize = 20;
+
+/// Waveforms and traces are as large again as all other evidence. Of a run with more trials than these, those that passed have none: they are
+/// made when somebody asks for them.
+const FEW: usize = 50;
 
 const RESULTS: &str = "results.json";
 const TRIALS: &str = "trials";
@@ -33,6 +38,15 @@ pub enum EvidenceError {
     /// A file or folder could not be written.
     #[error("evidence could not be written to {path}")]
     Write {
+        /// Which one.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// A file could not be read.
+    #[error("evidence could not be read from {path}")]
+    Read {
         /// Which one.
         path: PathBuf,
         /// Why.
@@ -134,9 +148,14 @@ impl Folder {
         let json = serde_json::to_string_pretty(results).map_err(|error| EvidenceError::Format(error.into()))?;
         let xml = junit::to_xml(results).map_err(|error| EvidenceError::Format(error.into()))?;
         write_file(&self.path.join("junit.xml"), xml.as_bytes())?;
-        for Finished { id, trial, attempt, secrets, .. } in finished {
+        for (Finished { id, trial, attempt, secrets, .. }, told) in finished.iter().zip(&results.trials) {
             let place = self.path.join(TRIALS).join(trial_folder(&id.to_string(), *attempt));
-            write_files(&place, &files_of(trial, secrets))?;
+            let mut files = files_of(trial, secrets);
+            if finished.len() <= FEW || told.verdict != "passed" {
+                let waves = files.first().map(|(_, timeline)| waves_of(timeline, told)).transpose()?;
+                files.extend(waves.unwrap_or_default());
+            }
+            write_files(&place, &files)?;
         }
         // Last, so that a folder with results is a folder with everything.
         write_file(&self.path.join(RESULTS), format!("{json}\n").as_bytes())
@@ -188,6 +207,35 @@ pub fn files_of(trial: &Trial, secrets: &Secrets) -> Vec<(&'static str, Vec<u8>)
         ("timeline.jsonl", timeline::to_json_lines(record, secrets).into_bytes()),
         ("console.raw", secrets.masked(&console).into_owned()),
     ]
+}
+
+fn waves_of(timeline: &[u8], trial: &TrialResult) -> Result<Vec<(&'static str, Vec<u8>)>, EvidenceError> {
+    let timeline = String::from_utf8_lossy(timeline);
+    waves::files(&timeline, trial).map_err(|error| EvidenceError::Format(error.into()))
+}
+
+/// Makes waveforms and a trace of each trial whose evidence is kept in `folder`, or of those with the ids of `wanted`, beside its timeline; the
+/// folders that have them now.
+///
+/// # Errors
+/// There is no evidence of that kind, or it cannot be written.
+pub fn make_waves(folder: &Path, wanted: &[String]) -> Result<Vec<PathBuf>, EvidenceError> {
+    let read = |path: PathBuf| fs::read(&path).map_err(|source| EvidenceError::Read { path, source });
+    let path = folder.join(RESULTS);
+    let results: Results = serde_json::from_slice(&read(path.clone())?).map_err(|_| EvidenceError::Foreign { path })?;
+    let mut made = Vec::new();
+    for trial in results.trials.iter().filter(|it| wanted.is_empty() || wanted.contains(&it.id)) {
+        let name = trial_folder(&trial.id, trial.attempt);
+        // A name that leads elsewhere was not written by us.
+        if !Path::new(&name).components().eq([Component::Normal(OsStr::new(&name))]) {
+            return Err(EvidenceError::Foreign { path: folder.join(TRIALS).join(name) });
+        }
+        let place = folder.join(TRIALS).join(name);
+        let timeline = read(place.join("timeline.jsonl"))?;
+        write_files(&place, &waves_of(&timeline, trial)?)?;
+        made.push(place);
+    }
+    Ok(made)
 }
 
 /// Writes files into a folder, which is made.

@@ -1,10 +1,19 @@
-//! `junit.xml`: the results for continuous integration, one test case per trial, one suite per scenario.
+//! `junit.xml`: the results for continuous integration, one test case for each trial.
 //!
 //! Boundary: a view of [`Results`]; it adds nothing to them.
+//!
+//! It keeps to the schema with which Jenkins's xUnit plugin refuses reports (`fixtures/schemas/junit-10.xsd`). That gives properties to suites
+//! alone, so that the trials of one scenario with one firmware on one board are a suite, with `world`, `board`, `board_serial`, `station`,
+//! `firmware`, `firmware_sha256` and the scenario's digest as its properties. It gives no line to a case either: the failing step stands as
+//! `path:line` at the head of a failure's text, where GitHub's and GitLab's viewers look for it, and the scenario as the `file` of its suite.
+//! What belongs to a single trial, its replay command among it, is its `system-out`. There are no timestamps, because results have none.
+//!
+//! A trial that failed is a `failure`; one that could not be carried out or came to nothing is an `error`. The type of either is whom it
+//! blames. Attempts that were discarded and made again are `flakyError` under a trial that then passed, and `rerunError` under another.
 
 use std::time::Duration;
 
-use quick_junit::{NonSuccessKind, Property, Report, TestCase, TestCaseStatus, TestSuite};
+use quick_junit::{NonSuccessKind, Property, Report, TestCase, TestCaseStatus, TestRerun, TestSuite};
 
 use crate::results::{Results, TrialResult};
 
@@ -13,53 +22,135 @@ use crate::results::{Results, TrialResult};
 #[error("results could not be written as JUnit XML")]
 pub struct JunitError(#[from] quick_junit::SerializeError);
 
+/// What the type of a discarded attempt says.
+const DISCARDED: &str = "discarded";
+
 /// The results as JUnit XML.
 pub fn to_xml(results: &Results) -> Result<String, JunitError> {
     let mut report = Report::new(format!("brickproof {}", results.rig.world.name()));
-    let mut paths: Vec<&str> = Vec::new();
-    for trial in results.last_attempts() {
-        if !paths.contains(&trial.scenario.path.as_str()) {
-            paths.push(&trial.scenario.path);
-        }
+    for trials in suites(results) {
+        report.add_test_suite(suite(results, &trials));
     }
-    for path in paths {
-        let mut suite = TestSuite::new(path);
-        suite.add_test_cases(results.last_attempts().filter(|it| it.scenario.path == path).map(|it| case(results, it)));
-        report.add_test_suite(suite);
-    }
-    Ok(report.to_string()?)
+    let text = report.to_string()?;
+    // The schema knows no such sum, and the crate always writes it.
+    Ok(text.replacen(&format!(" skipped=\"{}\"", report.skipped), "", 1))
 }
 
-fn case(results: &Results, trial: &TrialResult) -> TestCase {
-    let mut case = TestCase::new(trial.id.as_str(), status(trial));
+/// A trial, and the attempts that were discarded before it.
+type Attempts<'r> = (&'r TrialResult, &'r [TrialResult]);
+
+/// The trials by what their suites have in common, in the order of the results.
+fn suites(results: &Results) -> Vec<Vec<Attempts<'_>>> {
+    let mut suites: Vec<Vec<Attempts<'_>>> = Vec::new();
+    // The attempts of one trial stand together.
+    for attempts in results.trials.chunk_by(|one, next| one.id == next.id) {
+        let Some((last, discarded)) = attempts.split_last() else { continue };
+        match suites.iter_mut().find(|suite| suite.first().is_some_and(|(first, _)| common(first) == common(last))) {
+            Some(suite) => suite.push((last, discarded)),
+            None => suites.push(vec![(last, discarded)]),
+        }
+    }
+    suites
+}
+
+/// What the trials of a suite have in common.
+fn common(trial: &TrialResult) -> [&str; 6] {
+    [
+        &trial.scenario.path,
+        &trial.board,
+        trial.board_serial.as_deref().unwrap_or_default(),
+        &trial.station,
+        &trial.firmware.name,
+        &trial.firmware.sha256,
+    ]
+}
+
+fn suite(results: &Results, trials: &[Attempts<'_>]) -> TestSuite {
+    let Some((first, _)) = trials.first() else { return TestSuite::new("") };
+    let [path, board, serial, station, firmware, sha256] = common(first);
+    let mut suite = TestSuite::new(format!("{path}: {firmware} on {board} at {station}"));
+    suite.extra.insert("file".into(), path.into());
+    let properties = [
+        ("world", results.rig.world.name()),
+        ("board", board),
+        ("board_serial", serial),
+        ("station", station),
+        ("firmware", firmware),
+        ("firmware_sha256", sha256),
+        ("scenario_sha256", &first.scenario.sha256),
+        ("rig_version", &results.rig.version),
+    ];
+    let known = properties.into_iter().filter(|(_, value)| !value.is_empty());
+    suite.properties.extend(known.map(|(name, value)| Property::new(name, value)));
+    suite.set_time(trials.iter().map(|(trial, _)| Duration::from_nanos(trial.wall_ns)).sum());
+    suite.add_test_cases(trials.iter().map(|(trial, discarded)| case(results, trial, discarded)));
+    suite
+}
+
+fn case(results: &Results, trial: &TrialResult, discarded: &[TrialResult]) -> TestCase {
+    let mut case = TestCase::new(trial.id.as_str(), status(trial, discarded));
     case.set_classname(trial.scenario.path.trim_end_matches(".yaml").replace('/', "."));
     case.set_time(Duration::from_nanos(trial.wall_ns));
-    case.add_property(Property::new("world", results.rig.world.name()));
-    case.add_property(Property::new("board", trial.board.as_str()));
-    case.add_property(Property::new("station", trial.station.as_str()));
-    case.add_property(Property::new("firmware", trial.firmware.name.as_str()));
-    case.add_property(Property::new("firmware_sha256", trial.firmware.sha256.as_str()));
-    case.add_property(Property::new("seed", trial.seed.to_string()));
-    case.add_property(Property::new("attempt", trial.attempt.to_string()));
-    for measurement in &trial.measurements {
-        let value = format!("{} {}", measurement.value, measurement.unit);
-        case.add_property(Property::new(format!("measured.{}", measurement.name), value));
-    }
+    case.set_system_out(about(results, trial));
     case
 }
 
-fn status(trial: &TrialResult) -> TestCaseStatus {
+/// What belongs to this trial alone.
+fn about(results: &Results, trial: &TrialResult) -> String {
+    let mut lines = vec![format!("{} ({} world)", trial.scenario.title, results.rig.world.name())];
+    lines.extend(trial.parameters.iter().map(|(axis, value)| {
+        let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        format!("parameter {axis}: {value}")
+    }));
+    lines.push(format!("seed: {}, attempt: {}", trial.seed, trial.attempt));
+    lines.extend(trial.measurements.iter().map(|it| format!("measured {}: {} {}", it.name, it.value, it.unit)));
+    if trial.verdict == "passed" && !trial.reason.is_empty() {
+        lines.push(trial.reason.clone());
+        lines.extend(evidence(trial));
+    }
+    lines.push(format!("replay: {}", trial.replay));
+    lines.join("\n")
+}
+
+fn status(trial: &TrialResult, discarded: &[TrialResult]) -> TestCaseStatus {
     let kind = match trial.verdict.as_str() {
-        "passed" => return TestCaseStatus::success(),
+        "passed" => {
+            let mut status = TestCaseStatus::success();
+            status.add_reruns(discarded.iter().map(rerun));
+            return status;
+        }
         "failed" => NonSuccessKind::Failure,
         _ => NonSuccessKind::Error,
     };
     let mut status = TestCaseStatus::non_success(kind);
     status.set_type(trial.blame.clone().unwrap_or_else(|| trial.verdict.clone()));
     status.set_message(trial.reason.as_str());
-    let evidence = trial.evidence.iter().map(|it| format!("{}: {}", it.kind, it.annotated()));
-    let light = trial.light.iter().map(|it| format!("light: {it}"));
-    let replay = format!("replay: {}", trial.replay);
-    status.set_description(evidence.chain(light).chain([replay]).collect::<Vec<_>>().join("\n"));
+    status.set_description(description(trial));
+    status.add_reruns(discarded.iter().map(rerun));
     status
+}
+
+fn rerun(attempt: &TrialResult) -> TestRerun {
+    let mut rerun = TestRerun::new(NonSuccessKind::Error);
+    rerun.set_type(DISCARDED);
+    rerun.set_message(format!("attempt {}: {}", attempt.attempt, attempt.reason));
+    rerun.set_stack_trace(description(attempt));
+    rerun
+}
+
+/// Everything that speaks for the verdict, the failing step first.
+fn description(trial: &TrialResult) -> String {
+    let at = trial
+        .failing_step()
+        .map(|step| format!("{}:{}: step {}, {}", trial.scenario.path, step.line, step.index, step.text));
+    let blame = trial.blame.iter().map(|blame| format!("blame: {blame}"));
+    let replay = format!("replay: {}", trial.replay);
+    at.into_iter().chain(blame).chain(evidence(trial)).chain([replay]).collect::<Vec<_>>().join("\n")
+}
+
+fn evidence(trial: &TrialResult) -> impl Iterator<Item = String> {
+    let seconds = |nanos| brickproof_units::Instant::from_nanos(nanos);
+    let evidence =
+        trial.evidence.iter().map(move |it| format!("{} {}: {}", seconds(it.at_ns), it.kind, it.annotated()));
+    evidence.chain(trial.light.iter().map(|it| format!("light: {it}")))
 }

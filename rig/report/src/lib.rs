@@ -4,6 +4,7 @@
 //! never renamed.
 
 pub mod evidence;
+pub mod github;
 pub mod junit;
 pub mod live;
 mod log;
@@ -12,6 +13,7 @@ pub mod results;
 mod secrets;
 pub mod terminal;
 pub mod timeline;
+pub mod waves;
 
 pub use results::{Results, TrialResult, World};
 pub use secrets::{Listener, Secrets};

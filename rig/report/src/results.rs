@@ -387,6 +387,11 @@ impl TrialResult {
         self.verdict == "inconclusive" && self.faults.iter().any(|fault| fault.beyond_tolerance_ns.is_some())
     }
 
+    /// The step that failed or could not be carried out, if one did not end as it should.
+    pub fn failing_step(&self) -> Option<&StepEntry> {
+        self.steps.iter().find(|step| matches!(step.verdict.as_str(), "failed" | "error"))
+    }
+
     /// What `finished` came to. A trial that was never concluded counts as inconclusive.
     pub fn new(finished: &Finished) -> Self {
         let Finished { id, trial, attempt, firmware, station, board_serial, wall_ns, replay, secrets } = finished;

@@ -57,7 +57,7 @@ pub fn failure(trial: &TrialResult, world: World, colour: Colour) -> String {
     let blame = trial.blame.as_deref().unwrap_or("nobody");
     let head = format!("{} {}", trial.verdict.to_uppercase(), trial.id);
     let _ = writeln!(text, "{} ({}), blame: {blame}", colour.paint(&trial.verdict, &head), world.name());
-    if let Some(step) = trial.steps.iter().find(|it| matches!(it.verdict.as_str(), "failed" | "error")) {
+    if let Some(step) = trial.failing_step() {
         let _ = writeln!(text, "  {}:{}: step {}, {}", trial.scenario.path, step.line, step.index, step.text);
     }
     let _ = writeln!(text, "  {}", trial.reason);

@@ -24,7 +24,7 @@ use crate::files::{Reached, Source};
 use crate::live::{self, Beginning, Teller, Telling};
 use crate::output::Progress;
 use crate::stations::{self, Chosen, Interrupted};
-use crate::{files, library, output, signals};
+use crate::{files, library, output, runner, signals};
 
 /// Where `replay` looks for scenarios by itself.
 const DEFAULT_SCENARIOS: &str = "scenarios/";
@@ -186,6 +186,8 @@ pub(crate) fn execute(mut jobs: Vec<Job>, at_once: usize, execution: &Execution)
         Ok(Interrupted::No) => Exit::of(&results),
     };
     report(&results, began.elapsed(), showing);
+    let annotated = results.last_attempts().filter(|it| it.verdict != "passed");
+    annotated.filter_map(|it| runner::of_trial(it, world)).for_each(|command| output::annotation(&command));
     if let Err(error) = folder.write(&results, &finished) {
         came_to = came_to.min(output::problem(&error.into()));
     } else if wanted.format == Format::Human {

@@ -181,5 +181,5 @@ fn a_value_longer_than_a_file_name_loses_no_evidence() {
     let text = BOOTS.replace("matrix:\n", &format!("matrix:\n  told: [{long}]\n"));
     let desk = Desk::with(&[("long.yaml", &text.replace("steps:\n", "steps:\n  - send: ${told}\n"))]);
     desk.call(&["run", "long.yaml", "--report", "report"]).exits(0);
-    assert_eq!(desk.files("report/trials").len(), 4, "two files for each of two trials");
+    assert_eq!(desk.files("report/trials").len(), 8, "four files for each of two trials");
 }
