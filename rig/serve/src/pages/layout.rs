@@ -21,6 +21,7 @@ pub(crate) fn page(title: &str, body: &Markup) -> Markup {
             body {
                 header.top {
                     a.brand href="/" { "Brickproof" }
+                    nav { a href="/" { "Now" } a href="/history" { "History" } }
                 }
                 (body)
             }
@@ -33,15 +34,23 @@ pub(crate) fn message(title: &str, what: &str) -> Markup {
     page(title, &html! { main { h1 { (title) } p { (what) } p { a href="/" { "What is running now" } } } })
 }
 
-/// Where a verdict was found, in a word and what the word means.
+/// Where a verdict was found, in a word.
 pub(crate) fn world(world: World) -> Markup {
-    let meaning = match world {
+    html! { span.world.(world.name()) title=(meaning(world)) { (world.name()) } }
+}
+
+/// The same, with what the word means.
+pub(crate) fn world_in_words(world: World) -> Markup {
+    html! { span.world.(world.name()) { b { (world.name()) } " " (meaning(world)) } }
+}
+
+fn meaning(world: World) -> &'static str {
+    match world {
         World::Virtual => "emulated boards",
         World::Lane => "real drivers, simulated hardware",
         World::Hardware => "real boards",
         _ => "",
-    };
-    html! { span.world.(world.name()) title=(meaning) { (world.name()) } }
+    }
 }
 
 /// A verdict, with its colour and its word.

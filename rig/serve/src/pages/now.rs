@@ -69,7 +69,7 @@ fn process(pulse: Pulse, live: &Live) -> Markup {
             header {
                 h2 { bdi { (title(live)) } }
                 p.facts {
-                    (layout::world(live.world))
+                    (layout::world_in_words(live.world))
                     @if let Some(bench) = &live.bench { span { "bench " b { (bench) } } }
                     @match pulse {
                         Pulse::Alive => span { "for " b { (clock::length(since)) } },
@@ -178,7 +178,7 @@ fn trial_at(trial: &Trial, pulse: Pulse) -> Markup {
         .collect();
     html! {
         p.light {
-            @if seen.is_empty() { span.hint { "no light is seen yet" } }
+            @if seen.is_empty() { span.hint { "its light is not seen" } }
             @for light in &seen { span { (light) } }
         }
         p.scenario { bdi { (trial.scenario) } }

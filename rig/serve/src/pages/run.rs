@@ -30,7 +30,7 @@ pub(crate) fn page(shelf: &Shelf, run: &Run, results: &Results) -> Markup {
         main {
             h1 { "Run " (run.number) }
             p.facts {
-                (layout::world(results.rig.world))
+                (layout::world_in_words(results.rig.world))
                 (counts.chips())
                 span title=(clock::date(run.ended_unix_ms)) { (clock::ago(clock::since(run.ended_unix_ms))) }
             }

@@ -19,7 +19,7 @@ pub(crate) fn page(shelf: &Shelf, run: u64, results: &Results, id: &str) -> Opti
     let has_report = files::open(&shelf.folder(run), REPORT).is_some();
     let body = html! {
         main {
-            p.facts { a href={ "/runs/" (run) "/files" } { "Run " (run) } (layout::world(results.rig.world)) }
+            p.facts { a href={ "/runs/" (run) "/files" } { "Run " (run) } (layout::world_in_words(results.rig.world)) }
             h1 { bdi { (last.scenario.title) } }
             @if has_report { p { a.big href={ "/runs/" (run) "/report.html" } { "Its picture, in the report" } } }
             @for trial in attempts.iter().rev() { (attempt(shelf, run, trial, attempts.len())) }
@@ -72,7 +72,10 @@ fn step(step: &StepEntry) -> Markup {
             span { (step.text) }
             span.at {
                 @match (step.start_ns, lasted) {
-                    (Some(start), Some(lasted)) => { "at " (at(start)) ", " (Instant::from_nanos(lasted.as_nanos())) " long" },
+                    (Some(start), Some(lasted)) => {
+                        "at " (at(start))
+                        @if lasted != Span::ZERO { ", " (at(lasted.as_nanos())) " long" }
+                    },
                     _ => "not run",
                 }
             }
