@@ -21,7 +21,6 @@ pub(crate) fn page(title: &str, body: &Markup) -> Markup {
             body {
                 header.top {
                     a.brand href="/" { "Brickproof" }
-                    nav { a href="/" { "Now" } a href="/history" { "History" } }
                 }
                 (body)
             }
