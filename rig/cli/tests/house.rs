@@ -13,6 +13,7 @@ const HOUSE: &[(&str, &[&str])] = &[
         "brickproof",
         &[
             "serve",
+            "history",
             "report",
             "explore",
             "bench",
@@ -36,6 +37,7 @@ const HOUSE: &[(&str, &[&str])] = &[
     ("brickproof-autopsy", &["sim", "trial", "firmware", "scenario", "boards", "keys"]),
     ("brickproof-explore", &["sim", "trial", "virtual-board", "firmware", "scenario", "statistics", "yaml", "units"]),
     ("brickproof-serve", &["report", "units"]),
+    ("brickproof-history", &["report", "statistics", "yaml", "units"]),
     ("brickproof-report", &["trial", "scenario", "boards", "console", "light", "keys", "cloud", "units"]),
     (
         "brickproof-sim",

@@ -3,6 +3,7 @@
 //! Boundary: it writes down what finished trials hand over; it runs nothing and judges nothing. Formats carry a version; fields are added,
 //! never renamed.
 
+mod connecting;
 pub mod evidence;
 pub mod github;
 pub mod junit;

@@ -13,6 +13,8 @@ use brickproof_trial::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::connecting;
+pub use crate::connecting::{ConnectEntry, SeenBy};
 use crate::log;
 pub use crate::log::{BootEntry, ExplainedEntry};
 use crate::secrets::Secrets;
@@ -21,7 +23,7 @@ use crate::secrets::Secrets;
 pub const SCHEMA: &str = "brickproof/results/1";
 
 /// Where a verdict was found. It is printed wherever a verdict is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum World {
@@ -83,6 +85,9 @@ pub struct Rig {
     pub version: String,
     /// Where.
     pub world: World,
+    /// When the first trial began, on the clock on the wall, as RFC 3339 has it. Absent in results of before there was this field.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started: Option<String>,
 }
 
 /// Trials by their end.
@@ -97,7 +102,8 @@ pub struct Summary {
     pub error: usize,
     /// Undecided.
     pub inconclusive: usize,
-    /// Set aside by a person, whatever they came to.
+    /// Set aside by a person, whatever they came to; they count nowhere else. One that the bench or its scenario kept from being carried
+    /// out is in error all the same: see [`TrialResult::is_set_aside`].
     pub quarantined: usize,
     /// Attempts whose fault struck outside its tolerance; one that was made again counts nowhere else.
     #[serde(default)]
@@ -163,6 +169,21 @@ pub struct TrialResult {
     /// The command that runs the trial again. Empty in results of before there was this field.
     #[serde(default)]
     pub replay: String,
+    /// How long the board took from power to its cloud; null if it did not come there undisturbed.
+    #[serde(default)]
+    pub time_to_connect: Option<ConnectEntry>,
+    /// That a person set it aside, and why; null otherwise.
+    #[serde(default)]
+    pub quarantine: Option<QuarantineEntry>,
+}
+
+/// That a person set a trial aside.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct QuarantineEntry {
+    /// Why, in that person's words.
+    pub reason: String,
+    /// The last day on which that holds: `2026-12-31`.
+    pub until: String,
 }
 
 /// Which scenario.
@@ -351,14 +372,21 @@ impl Results {
         let mut summary = Summary { discarded, ..Summary::default() };
         for trial in last_attempts(&trials) {
             match trial.verdict.as_str() {
+                _ if trial.is_set_aside() => summary.quarantined += 1,
                 "passed" => summary.passed += 1,
                 "failed" => summary.failed += 1,
                 "error" => summary.error += 1,
                 _ => summary.inconclusive += 1,
             }
         }
-        let rig = Rig { version: env!("CARGO_PKG_VERSION").to_owned(), world };
+        let rig = Rig { version: env!("CARGO_PKG_VERSION").to_owned(), world, started: None };
         Self { schema: SCHEMA.to_owned(), rig, summary, trials, not_asked: Vec::new() }
+    }
+
+    /// The same, of a run that began at `started` (RFC 3339).
+    #[must_use]
+    pub fn begun(self, started: String) -> Self {
+        Self { rig: Rig { started: Some(started), ..self.rig }, ..self }
     }
 
     /// The same, beside trials that could not be asked here.
@@ -390,6 +418,12 @@ impl TrialResult {
     /// The step that failed or could not be carried out, if one did not end as it should.
     pub fn failing_step(&self) -> Option<&StepEntry> {
         self.steps.iter().find(|step| matches!(step.verdict.as_str(), "failed" | "error"))
+    }
+
+    /// Whether its verdict counts for nothing because a person set it aside. That is about firmware and boards: a trial that the bench or
+    /// its scenario kept from being carried out is in error whoever set it aside.
+    pub fn is_set_aside(&self) -> bool {
+        self.quarantine.is_some() && !matches!(self.blame.as_deref(), Some("bench" | "scenario"))
     }
 
     /// What `finished` came to. A trial that was never concluded counts as inconclusive.
@@ -435,6 +469,8 @@ impl TrialResult {
             steps: step_entries(plan, trial, secrets),
             boots: log::boots(trial.timeline()),
             replay: replay.clone(),
+            time_to_connect: connecting::time_to_connect(&plan.board, trial.timeline()),
+            quarantine: None,
         }
     }
 }

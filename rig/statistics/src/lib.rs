@@ -6,13 +6,15 @@
 //! Logarithms, roots and the like are those of `libm`, so that the same trials give the same decision on every machine.
 
 mod fisher;
+mod median;
 mod order;
 mod probability;
 mod proportion;
 mod sequential;
 mod window;
 
-pub use fisher::{fisher_baseline_fails_more, fisher_differ, holm};
+pub use fisher::{Stratified, fisher_baseline_fails_more, fisher_differ, fisher_stratified, holm};
+pub use median::median_ranks;
 pub use order::{Fraction, GridError, GridOrder, Sequence};
 pub use probability::{NotAProbability, Probability};
 pub use proportion::{Counts, Interval, MoreFailuresThanTrials, success_run};

@@ -1,0 +1,104 @@
+//! What can go wrong with a history, and what to try.
+//!
+//! Boundary: words; nothing is opened or repaired here.
+
+use std::path::{Path, PathBuf};
+
+use rusqlite::ErrorCode;
+
+/// A history could not be read or written.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum HistoryError {
+    /// There is none.
+    #[error("there is no history at {path}: `brickproof run` makes it, and --history FILE says where another one is")]
+    Absent {
+        /// Where it was looked for.
+        path: PathBuf,
+    },
+    /// The file is somebody else's.
+    #[error("{path} is not a history of Brickproof: say with --history FILE where it is to be")]
+    Foreign {
+        /// Which file.
+        path: PathBuf,
+    },
+    /// A newer Brickproof wrote it.
+    #[error(
+        "{path} was written by a newer Brickproof: its history has version {found}, and this one reads up to {known}; use the newer one, or keep another history with --history FILE"
+    )]
+    Newer {
+        /// Which file.
+        path: PathBuf,
+        /// Its version.
+        found: i64,
+        /// The newest one that is read.
+        known: i64,
+    },
+    /// An older Brickproof wrote it, and reading alone does not change it.
+    #[error(
+        "{path} was written by an older Brickproof and is brought up to date by the next `brickproof run` that keeps its trials there"
+    )]
+    Older {
+        /// Which file.
+        path: PathBuf,
+    },
+    /// It could not be opened, read or written.
+    #[error("the history {path} could not be {what}: {}", told(source))]
+    Database {
+        /// Which file.
+        path: PathBuf,
+        /// What was asked: `opened`, `read`, `written`.
+        what: &'static str,
+        /// What happened.
+        #[source]
+        source: rusqlite::Error,
+    },
+    /// Its folder could not be made.
+    #[error("the folder of the history {path} could not be made: {source}")]
+    Folder {
+        /// Which file.
+        path: PathBuf,
+        /// What happened.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A value stands in it that this Brickproof never wrote.
+    #[error(
+        "the history {path} holds {what}, which Brickproof does not write: move the file away, and a new one is begun"
+    )]
+    Strange {
+        /// Which file.
+        path: PathBuf,
+        /// What was found.
+        what: String,
+    },
+}
+
+impl HistoryError {
+    pub(crate) fn of(path: &Path, what: &'static str) -> impl Fn(rusqlite::Error) -> Self {
+        move |source| match source.sqlite_error_code() {
+            Some(ErrorCode::NotADatabase) => Self::Foreign { path: path.to_owned() },
+            _ => Self::Database { path: path.to_owned(), what, source },
+        }
+    }
+}
+
+/// What happened, and what to try.
+fn told(error: &rusqlite::Error) -> String {
+    let help = match error.sqlite_error_code() {
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+            "another process has had it locked all this while; wait for it, or keep another history with --history FILE"
+        }
+        Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => {
+            "it may not be written; look at its owner and at its folder, where SQLite keeps two files beside it"
+        }
+        Some(ErrorCode::DiskFull) => "the disk is full; make room",
+        Some(ErrorCode::DatabaseCorrupt) => {
+            "the file is damaged; move it away with its -wal and -shm, and a new one is begun (`sqlite3 FILE .recover` saves what can be read)"
+        }
+        Some(ErrorCode::CannotOpen) => "it is no file that can be opened; look at its path and at its folder",
+        Some(ErrorCode::SystemIoFailure) => "the disk or its file system failed; look at the system's log",
+        _ => return error.to_string(),
+    };
+    format!("{error}: {help}")
+}
