@@ -11,7 +11,7 @@ use brickproof_report::results::World;
 use serde_json::json;
 
 use crate::desk::{BOOTS, Desk};
-use crate::serve::{STAYS, Served, begin, signal};
+use crate::serve::{STAYS, Served, begin};
 use crate::stations::{Fed, Station, bench_of};
 
 /// What somebody's board may say: markup, an escape sequence as it is told, broken UTF-8 as it is told, the wrong way round, and no end.
@@ -107,7 +107,7 @@ fn a_run_is_watched_as_it_goes_until_it_is_killed_and_the_page_ends() {
     }
 
     // A real run, seen by two browsers while it goes on, without their loading anything anew.
-    let run = begin(&desk, &["run", "stays.yaml", "--bench", "bench.yaml"]);
+    let mut run = begin(&desk, &["run", "stays.yaml", "--bench", "bench.yaml"]);
     for browser in [&desk_browser, &phone] {
         browser.until("document.querySelector('.station')?.innerText.includes('step 3 of 3')");
         browser.until("/[34]\\.\\d\\d V/.test(document.querySelector('.rail')?.innerText)");
@@ -154,8 +154,8 @@ fn a_run_is_watched_as_it_goes_until_it_is_killed_and_the_page_ends() {
     desk_browser.until(&format!("({shown})?.animationName === 'none'"));
     drop(place);
 
-    signal("-KILL", &run);
-    drop(run.wait_with_output().expect("it ends"));
+    run.signal("-KILL");
+    drop(run.wait());
     for browser in [&desk_browser, &phone] {
         browser.until("document.body.innerText.includes('Ended without a word')");
         assert_eq!(browser.count(".blinks, .breathes"), 0);

@@ -2,7 +2,7 @@
 //!
 //! Boundary: this machine and plain HTTP; what it looks like in a browser is tested in `fixtures/browser`.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -37,21 +37,51 @@ steps:
   - wait: ${length}
 ";
 
+/// A command that goes on by itself, and not beyond its test.
+pub(crate) struct Running(Option<Child>);
+
+impl Running {
+    pub(crate) fn child(&mut self) -> &mut Child {
+        self.0.as_mut().expect("it was not waited for")
+    }
+
+    pub(crate) fn signal(&mut self, which: &str) {
+        let id = self.child().id().to_string();
+        let sent = Command::new("kill").args([which, &id]).status().expect("there is a kill");
+        assert!(sent.success());
+    }
+
+    pub(crate) fn wait(mut self) -> Called {
+        self.0.take().expect("it was not waited for").wait_with_output().expect("it ends").into()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.0 {
+            // The test has failed: it has other worries.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
 /// The page, served beside whatever else runs in the folder.
 pub(crate) struct Served {
-    child: Child,
+    running: Running,
     /// As it was printed.
     pub(crate) address: String,
 }
 
 impl Served {
     pub(crate) fn begin(desk: &Desk, further: &[&str]) -> Self {
-        let arguments = [&["serve", "--listen", "127.0.0.1:0"], further].concat();
-        let mut command = desk.command(&arguments);
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the command was built");
-        let mut address = String::new();
-        BufReader::new(child.stdout.as_mut().expect("it is piped")).read_line(&mut address).expect("it prints");
-        Self { child, address: address.trim().to_owned() }
+        Self::begin_at(desk, "127.0.0.1:0", further)
+    }
+
+    fn begin_at(desk: &Desk, listen: &str, further: &[&str]) -> Self {
+        let mut running = begin(desk, &[&["serve", "--listen", listen], further].concat());
+        let address = first_line(running.child().stdout.as_mut().expect("it is piped"));
+        Self { running, address }
     }
 
     /// Status and body.
@@ -85,23 +115,23 @@ impl Served {
     }
 
     pub(crate) fn end(mut self) -> Called {
-        signal("-INT", &self.child);
-        let mut rest = String::new();
-        self.child.stdout.take().expect("it is piped").read_to_string(&mut rest).expect("it prints");
-        assert_eq!(rest, "", "nothing is printed but the address");
-        self.child.wait_with_output().expect("it ends").into()
+        self.running.signal("-INT");
+        let called = self.running.wait();
+        assert_eq!(called.out, "", "nothing is printed but the address");
+        called
     }
 }
 
-pub(crate) fn signal(which: &str, child: &Child) {
-    let sent = Command::new("kill").args([which, &child.id().to_string()]).status().expect("there is a kill");
-    assert!(sent.success());
+/// Byte by byte: what comes behind it is for whoever reads on.
+fn first_line(from: &mut impl Read) -> String {
+    let bytes = from.bytes().map_while(Result::ok).take_while(|byte| *byte != b'\n');
+    String::from_utf8_lossy(&bytes.collect::<Vec<u8>>()).into_owned()
 }
 
-pub(crate) fn begin(desk: &Desk, arguments: &[&str]) -> Child {
+pub(crate) fn begin(desk: &Desk, arguments: &[&str]) -> Running {
     let mut command = desk.command(arguments);
-    command.env("BRICKPROOF_STATE", desk.path("state")).stdout(Stdio::null()).stderr(Stdio::piped());
-    command.spawn().expect("the command was built")
+    command.env("BRICKPROOF_STATE", desk.path("state")).stdout(Stdio::piped()).stderr(Stdio::piped());
+    Running(Some(command.spawn().expect("the command was built")))
 }
 
 #[test]
@@ -111,7 +141,7 @@ fn a_station_is_seen_at_work_and_killed_at_it() {
     desk.put("stays.yaml", STAYS.as_bytes());
     let page = Served::begin(&desk, &[]);
     assert_eq!(page.now(), serde_json::json!([]));
-    let run = begin(&desk, &["run", "stays.yaml", "--bench", "bench.yaml"]);
+    let mut run = begin(&desk, &["run", "stays.yaml", "--bench", "bench.yaml"]);
     let now = page.until(|now| {
         let trial = &now[0]["live"]["stations"][0]["trial"];
         trial["step"]["index"] == 3 && trial["rail_uv"].as_i64().is_some_and(|rail| rail > 3_000_000)
@@ -121,7 +151,7 @@ fn a_station_is_seen_at_work_and_killed_at_it() {
         (&now[0]["alive"], &live["schema"], &live["world"], &live["bench"], &live["run"], &live["progress"]["total"]),
         (&true.into(), &"brickproof/live/1".into(), &"lane".into(), &"pair".into(), &1.into(), &1.into())
     );
-    assert_eq!(live["pid"], run.id());
+    assert_eq!(live["pid"], run.child().id());
     assert_eq!((&trial["scenario"], &trial["stage"]), (&"A board comes up and stays".into(), &"steps".into()));
     assert_eq!(trial["step"]["count"], 3);
     assert!(trial["console"].as_str().is_some_and(|line| !line.is_empty()), "{trial}");
@@ -131,8 +161,8 @@ fn a_station_is_seen_at_work_and_killed_at_it() {
         assert!(shown.contains(wanted), "{wanted}: {shown}");
     }
 
-    signal("-KILL", &run);
-    let _ = run.wait_with_output().expect("it ends");
+    run.signal("-KILL");
+    drop(run.wait());
     page.until(|now| now[0]["alive"] == false);
     let shown = page.get("/").1;
     assert!(shown.contains("Ended without a word") && shown.contains("make-safe"), "{shown}");
@@ -158,9 +188,9 @@ fn a_run_and_a_campaign_tell_how_far_they_are_and_leave_nothing_behind() {
     let now = page.until(soaked);
     let soak = now.as_array().expect("a list").iter().find(|it| is_soak(it)).expect("it is there");
     assert!(soak["live"]["progress"]["told"].as_str().is_some_and(|told| told.contains("interval")), "{soak}");
-    for child in [run, campaign] {
-        signal("-INT", &child);
-        assert_eq!(Called::from(child.wait_with_output().expect("it ends")).exit, Some(130));
+    for mut running in [run, campaign] {
+        running.signal("-INT");
+        assert_eq!(running.wait().exit, Some(130));
     }
     assert_eq!(page.now(), serde_json::json!([]));
     assert_eq!(desk.files(".brickproof/live"), [], "nothing is left");
@@ -177,21 +207,20 @@ fn news_that_cannot_be_written_is_told_once_and_nothing_fails_with_it() {
     assert_eq!(desk.read(".brickproof/live"), "in the way");
     let desk = Desk::with(&[("long.yaml", LONG), (".brickproof/live", "in the way")]);
     let mut run = begin(&desk, &["run", "long.yaml", "--jobs", "1"]);
-    let mut told = String::new();
-    BufReader::new(run.stderr.take().expect("it is piped")).read_line(&mut told).expect("it tells");
+    let told = first_line(run.child().stderr.as_mut().expect("it is piped"));
     assert!(told.starts_with("note: .brickproof/live cannot be written ("), "{told}");
-    signal("-INT", &run);
-    assert_eq!(run.wait().expect("it ends").code(), Some(130));
+    // The first trial is over, so an interruption is heard.
+    assert!(first_line(run.child().stdout.as_mut().expect("it is piped")).starts_with("passed"));
+    run.signal("-INT");
+    let ended = run.wait();
+    ended.exits(130);
+    assert!(!ended.err.contains(".brickproof/live"), "it is told once: {}", ended.err);
 }
 
 #[test]
 fn other_computers_need_the_token_that_is_printed_or_the_one_of_a_file() {
     let desk = Desk::with(&[("token", "0123456789abcdef\n"), ("short", "secret")]);
-    let mut command = desk.command(&["serve", "--listen", "0.0.0.0:0"]);
-    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the command was built");
-    let mut address = String::new();
-    BufReader::new(child.stdout.as_mut().expect("it is piped")).read_line(&mut address).expect("it prints");
-    let page = Served { child, address: address.trim().to_owned() };
+    let page = Served::begin_at(&desk, "0.0.0.0:0", &[]);
     let (_, token) = page.address.split_once("/?token=").expect("it is printed");
     assert!(token.len() >= 32, "{token}");
     assert_eq!((page.get("/").0, page.get("/?token=0123456789abcdef").0), (401, 401));
