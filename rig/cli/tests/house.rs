@@ -36,7 +36,7 @@ const HOUSE: &[(&str, &[&str])] = &[
     ),
     ("brickproof-autopsy", &["sim", "trial", "firmware", "scenario", "boards", "keys"]),
     ("brickproof-explore", &["sim", "trial", "virtual-board", "firmware", "scenario", "statistics", "yaml", "units"]),
-    ("brickproof-serve", &["report", "units"]),
+    ("brickproof-serve", &["history", "report", "statistics", "units"]),
     ("brickproof-history", &["report", "statistics", "yaml", "units"]),
     ("brickproof-report", &["trial", "scenario", "boards", "console", "light", "keys", "cloud", "units"]),
     (

@@ -2,6 +2,7 @@
 //!
 //! Boundary: from an address to an answer. What is known is `runs`' and `live`'s; a page asks for nothing that could keep others waiting.
 
+pub(crate) mod history;
 pub(crate) mod layout;
 pub(crate) mod now;
 mod run;
@@ -50,6 +51,7 @@ pub(crate) fn router(site: Site) -> Router {
         .route("/runs/{run}/files/{*name}", get(file))
         .route("/runs/{run}/report.html", get(report))
         .route("/trials/{id}", get(trial_page))
+        .route("/history", get(history_page))
         .route("/api/now", get(api_now))
         .route("/api/runs/{run}", get(api_run))
         .route("/style.css", get(async || asset("text/css; charset=utf-8", STYLE)))
@@ -145,6 +147,10 @@ async fn trial_page(State(site): State<Site>, Path(id): Path<String>) -> Result<
         made.map_or_else(|| not_found("No run that is kept has this trial."), page)
     })
     .await
+}
+
+async fn history_page(State(site): State<Site>) -> Result<Response, Response> {
+    read(site, |shelf| page(shelf.history().map_or_else(|why| history::none(&why), |told| history::page(&told)))).await
 }
 
 /// What `/` shows, for programs.

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
+use brickproof_history::{Filter, History, HistoryError, TrendBy};
 use brickproof_report::evidence::trial_folder;
 use brickproof_report::live::Live;
 use brickproof_report::live::folder::{self as live, Pulse};
@@ -17,6 +18,7 @@ use serde::Deserialize;
 
 use crate::clock;
 use crate::files;
+use crate::pages::history::Told;
 
 pub(crate) const RESULTS: &str = "results.json";
 pub(crate) const REPORT: &str = "report.html";
@@ -35,10 +37,15 @@ pub(crate) struct Shelf {
     live: PathBuf,
     /// What runs came to, by their number, as long as their results are those that were read.
     known: Mutex<BTreeMap<u64, (Stamp, Arc<Run>)>>,
+    history: PathBuf,
+    /// What the history said, as long as nothing was written to it since.
+    told: Mutex<Option<(Stamps, Arc<Told>)>>,
 }
 
 /// Tells whether a file is still the one that was read.
 type Stamp = (SystemTime, u64);
+/// The same for a database and the log beside it, in which stands what was written last.
+type Stamps = [Option<Stamp>; 2];
 
 /// What a run came to.
 #[derive(Clone, Debug)]
@@ -81,7 +88,13 @@ struct HeadScenario {
 
 impl Shelf {
     pub(crate) fn new(folder: &Path) -> Self {
-        Self { runs: folder.join("runs"), live: folder.join("live"), known: Mutex::default() }
+        Self {
+            runs: folder.join("runs"),
+            live: folder.join("live"),
+            known: Mutex::default(),
+            history: folder.join("history.sqlite"),
+            told: Mutex::default(),
+        }
     }
 
     /// Processes that run trials now, and those that were killed lately.
@@ -150,6 +163,27 @@ impl Shelf {
         let file = files::open(&self.folder(number), RESULTS)?.file;
         file.take(LONGEST).read_to_end(&mut bytes).ok()?;
         Some(bytes)
+    }
+
+    /// What all trials say together, or why nothing does. It is asked by one at a time.
+    pub(crate) fn history(&self) -> Result<Arc<Told>, String> {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let stamps = ["sqlite", "sqlite-wal"].map(|it| stamp(&self.history.with_extension(it)));
+        if let Some((_, told)) = told.as_ref().filter(|(known, _)| *known == stamps) {
+            return Ok(Arc::clone(told));
+        }
+        let fresh = Arc::new(self.ask_history().map_err(|error| error.to_string())?);
+        *told = Some((stamps, Arc::clone(&fresh)));
+        Ok(fresh)
+    }
+
+    fn ask_history(&self) -> Result<Told, HistoryError> {
+        let (history, all) = (History::open_read_only(&self.history)?, Filter::default());
+        Ok(Told {
+            rates: history.rates(&all)?,
+            flakiness: history.flakiness(&all)?,
+            trends: history.trends(&all, TrendBy::Night)?,
+        })
     }
 
     /// The newest run that has this trial.

@@ -416,3 +416,16 @@ fn there_is_an_end_to_how_many_may_watch_and_the_others_are_told() {
     assert_eq!(refused.as_deref(), Some("HTTP/1.1 503"));
     assert_eq!(served.get("/").status, 200, "whoever loads the page still gets it");
 }
+
+#[test]
+fn a_history_that_is_not_there_or_not_ours_is_told_and_is_no_failure() {
+    let served = Served::new();
+    let absent = served.get("/history");
+    assert_eq!(absent.status, 200);
+    assert!(absent.text().contains("There is no history to show"), "{}", absent.text());
+    assert!(!served.folder.path().join("history.sqlite").exists(), "whoever looks makes none");
+    fs::write(served.folder.path().join("history.sqlite"), "<script>alert(1)</script>").expect("there is room");
+    let foreign = served.get("/history");
+    assert_eq!(foreign.status, 200);
+    assert!(foreign.text().contains("There is no history to show"), "{}", foreign.text());
+}

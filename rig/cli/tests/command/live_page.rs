@@ -5,9 +5,12 @@
 use std::time::{Duration, Instant};
 
 use brickproof_browser::{Browser, Scheme, Screen};
+use brickproof_history::{History, NewRun, NewTrial};
 use brickproof_report::live::folder::Place;
 use brickproof_report::live::{self, Ended, Light, Live, Progress, Rhythm, Stage, Step};
-use brickproof_report::results::World;
+use brickproof_report::results::{TrialResult, World};
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, civil};
 use serde_json::json;
 
 use crate::desk::{BOOTS, Desk};
@@ -197,5 +200,75 @@ fn without_a_script_the_page_loads_itself_anew_and_the_token_leaves_the_address(
         loads += browser.asked_for().iter().filter(|address| **address == page.address).count();
         std::thread::sleep(Duration::from_millis(100));
     }
+    page.end();
+}
+
+/// One trial of the nights below.
+fn of_a_night(scenario: &str, station: &str, firmware: &str, verdict: &str, connects_ms: u64) -> TrialResult {
+    let blame = (verdict == "failed").then_some("firmware");
+    serde_json::from_value(json!({
+        "id": "night.usb.1-5f3a09c2",
+        "scenario": { "path": scenario, "sha256": "aa11", "title": "A board boots" },
+        "parameters": { "supply": "usb" },
+        "board": "lantern-nrf52840", "board_serial": format!("3f00aa0{}", station.len()), "station": station,
+        "firmware": { "name": firmware, "sha256": format!("{firmware}-0123456789abcdef") },
+        "seed": 1, "attempt": 1, "expected": "passed", "verdict": verdict, "blame": blame, "reason": "", "evidence": [], "light": [],
+        "duration_ns": 12_000_000_000_u64, "wall_ns": 20_000_000, "faults": [], "measurements": [], "steps": [], "replay": "",
+        "time_to_connect": { "after_ns": connects_ms * 1_000_000, "seen_by": "cloud" },
+    }))
+    .expect("it is written as results are")
+}
+
+/// Three weeks on two stations, of which one board fails now and then, and connects a little later every night.
+fn keep_nights(desk: &Desk) {
+    let mut history = History::open(&desk.path(".brickproof/history.sqlite")).expect("there is room");
+    for night in 1..=21_i8 {
+        let started =
+            civil::date(2026, 3, night).at(22, 0, 0, 0).to_zoned_datetime(TimeZone::UTC).expect("UTC has every hour");
+        let evidence = std::path::Path::new(".brickproof/runs/000001");
+        let run = NewRun { started: &started, world: World::Hardware, bench: "pi-eight", evidence };
+        let run = history.begin_run(&run).expect("there is room");
+        let mut trials = Vec::new();
+        for place in 0..12_u64 {
+            let station = if place % 2 == 0 { "left" } else { "right" };
+            let scenario =
+                if place < 6 { "scenarios/first-light.yaml" } else { "scenarios/<img src=x onerror=alert(1)>.yaml" };
+            let firmware = if place % 3 == 0 { "lantern-heal-parse" } else { "lantern-heal-full" };
+            let fails = station == "right" && place == 7 && night % 2 == 0;
+            let connects = 1_900 + 40 * u64::from(night.unsigned_abs()) + 60 * place;
+            trials.push(of_a_night(scenario, station, firmware, if fails { "failed" } else { "passed" }, connects));
+        }
+        let started: Timestamp = started.timestamp();
+        let trials: Vec<NewTrial<'_>> =
+            trials.iter().map(|result| NewTrial { result, started, discarded: false }).collect();
+        history.record(run, &trials).expect("there is room");
+    }
+}
+
+#[test]
+fn the_history_is_seen_with_its_numbers_and_intervals() {
+    let Some(browser) = Browser::start(Screen::Desk, Scheme::Light) else { return };
+    let desk = Desk::with(&[]);
+    let page = Served::begin(&desk, &[]);
+    let address = format!("{}history", page.address);
+    browser.open(&address);
+    assert!(browser.text("main").contains("There is no history to show"));
+    keep_nights(&desk);
+    browser.open(&address);
+    let seen = browser.text("main").replace('\u{a0}', " ");
+    // 252 trials, 10 of which failed: the interval is that of Clopper and Pearson.
+    for wanted in ["passed, of 252 trials (92.8 % to 98.1 %)", "real boards", "time to connect", "it follows the board"]
+    {
+        assert!(seen.contains(wanted), "{wanted}: {seen}");
+    }
+    assert_eq!((browser.count("main img"), browser.overhang(), browser.complaints()), (0, 0, vec![]));
+    for scheme in Scheme::ALL {
+        browser.prefer(scheme);
+        browser.screenshot(&format!("live-history-1440-{}", scheme.name()));
+    }
+    let phone = Browser::start(Screen::Phone, Scheme::Light).expect("there was one a moment ago");
+    phone.open(&address);
+    assert_eq!((phone.overhang(), phone.complaints()), (0, vec![]));
+    phone.screenshot("live-history-390-light");
     page.end();
 }

@@ -124,8 +124,11 @@ impl Served {
 
 /// Byte by byte: what comes behind it is for whoever reads on.
 fn first_line(from: &mut impl Read) -> String {
-    let bytes = from.bytes().map_while(Result::ok).take_while(|byte| *byte != b'\n');
-    String::from_utf8_lossy(&bytes.collect::<Vec<u8>>()).into_owned()
+    let (mut line, mut byte) = (Vec::new(), [0]);
+    while from.read_exact(&mut byte).is_ok() && byte != *b"\n" {
+        line.extend(byte);
+    }
+    String::from_utf8_lossy(&line).into_owned()
 }
 
 pub(crate) fn begin(desk: &Desk, arguments: &[&str]) -> Running {

@@ -21,6 +21,7 @@ pub(crate) fn page(title: &str, body: &Markup) -> Markup {
             body {
                 header.top {
                     a.brand href="/" { "Brickproof" }
+                    nav { a href="/" { "Now" } a href="/history" { "History" } }
                 }
                 (body)
             }
@@ -40,7 +41,7 @@ pub(crate) fn world(world: World) -> Markup {
 
 /// The same, with what the word means.
 pub(crate) fn world_in_words(world: World) -> Markup {
-    html! { span.world.(world.name()) { b { (world.name()) } " " (meaning(world)) } }
+    html! { span.world.(world.name()) { b { (world.name()) } ": " (meaning(world)) } }
 }
 
 fn meaning(world: World) -> &'static str {
