@@ -2,6 +2,9 @@
 //!
 //! Boundary: shapes, keys and words, judged by somebody else's validator. What files have to do with boards, with each other and with
 //! themselves is for the readers alone.
+//!
+//! Editors are asked through the YAML language server, which `BRICKPROOF_YAML_LANGUAGE_SERVER` names and node runs. Where it is missing the test
+//! says so loudly and checks nothing; with `BRICKPROOF_REQUIRE_ORACLES=1`, as in the gate, that is a failure.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -211,7 +214,7 @@ fn told(validator: &Validator, file: &Value) -> String {
 
 #[test]
 fn the_committed_schemas_are_those_that_the_command_prints() {
-    let kinds = KINDS.map(Kind::name).into_iter().chain(["results"]);
+    let kinds = KINDS.map(Kind::name).into_iter().chain(["results", "timeline"]);
     for name in kinds {
         let called = std::process::Command::new(env!("CARGO_BIN_EXE_brickproof")).args(["schema", name]).output();
         let printed = String::from_utf8(called.expect("the command was built").stdout).expect("JSON is UTF-8");
@@ -503,4 +506,147 @@ fn a_spoiled_file_is_refused_by_both_or_by_the_reader_alone() {
         }
     }
     assert!(refused > 500, "{refused} of {counted}");
+}
+
+/// The language server of editors, on its standard streams (the Language Server Protocol, version 3.17).
+struct Server {
+    child: std::process::Child,
+    from: std::io::BufReader<std::process::ChildStdout>,
+    asked: u64,
+    /// What it has against each document that it was shown, by its URI.
+    complaints: BTreeMap<String, Vec<String>>,
+}
+
+impl Server {
+    /// Started by node; `None` where it is missing, and that is said.
+    fn started() -> Option<Self> {
+        let Some(program) = std::env::var_os("BRICKPROOF_YAML_LANGUAGE_SERVER") else {
+            eprintln!("NOT CHECKED: BRICKPROOF_YAML_LANGUAGE_SERVER is not set, so no editor was asked");
+            let required = std::env::var("BRICKPROOF_REQUIRE_ORACLES").is_ok_and(|value| value == "1");
+            assert!(!required, "BRICKPROOF_YAML_LANGUAGE_SERVER is not set, and BRICKPROOF_REQUIRE_ORACLES is 1");
+            return None;
+        };
+        let mut command = std::process::Command::new("node");
+        command.arg(program).arg("--stdio").stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());
+        let mut child = command.spawn().expect("there is node where its packages are");
+        let from = std::io::BufReader::new(child.stdout.take().expect("it is piped"));
+        let mut server = Self { child, from, asked: 0, complaints: BTreeMap::new() };
+        server.ask("initialize", json!({ "processId": null, "rootUri": null, "capabilities": {} }));
+        server.say(json!({ "method": "initialized", "params": {} }));
+        let settings = json!({ "yaml": { "hover": true, "completion": true, "validate": true, "schemaStore": { "enable": false } } });
+        server.say(json!({ "method": "workspace/didChangeConfiguration", "params": { "settings": settings } }));
+        Some(server)
+    }
+
+    fn say(&mut self, mut message: Value) {
+        use std::io::Write as _;
+        message["jsonrpc"] = "2.0".into();
+        let text = message.to_string();
+        let to = self.child.stdin.as_mut().expect("it is piped");
+        write!(to, "Content-Length: {}\r\n\r\n{text}", text.len()).and_then(|()| to.flush()).expect("it listens");
+    }
+
+    /// The next message; its own questions are answered with nothing.
+    fn hear(&mut self) -> Value {
+        use std::io::{BufRead as _, Read as _};
+        let mut length = 0;
+        loop {
+            let mut line = String::new();
+            assert!(self.from.read_line(&mut line).expect("it speaks") > 0, "it went away");
+            match line.trim_end().strip_prefix("Content-Length: ") {
+                Some(number) => length = number.parse().expect("a number"),
+                None if line.trim_end().is_empty() => break,
+                None => {}
+            }
+        }
+        let mut text = vec![0; length];
+        self.from.read_exact(&mut text).expect("it speaks to the end");
+        let message: Value = serde_json::from_slice(&text).expect("it speaks JSON");
+        match message["method"].as_str() {
+            Some("textDocument/publishDiagnostics") => {
+                let uri = message["params"]["uri"].as_str().expect("a document").to_owned();
+                let told = message["params"]["diagnostics"].as_array().expect("a list").iter();
+                let told = told.map(|it| format!("{}: {}", it["range"]["start"]["line"], it["message"]));
+                self.complaints.insert(uri, told.collect());
+            }
+            Some(_) if !message["id"].is_null() => self.say(json!({ "id": message["id"], "result": null })),
+            _ => {}
+        }
+        message
+    }
+
+    fn ask(&mut self, method: &str, params: Value) -> Value {
+        self.asked += 1;
+        let id = self.asked;
+        self.say(json!({ "id": id, "method": method, "params": params }));
+        loop {
+            let message = self.hear();
+            if message["id"] == id && message["method"].is_null() {
+                return message["result"].clone();
+            }
+        }
+    }
+
+    /// Shows a document that seems to be at this path of the repository; what is wrong with it.
+    fn open(&mut self, path: &str, text: &str) -> (String, Vec<String>) {
+        let uri = format!("file://{}/{path}", repository().canonicalize().expect("it is here").display());
+        let document = json!({ "uri": uri, "languageId": "yaml", "version": 1, "text": text });
+        self.say(json!({ "method": "textDocument/didOpen", "params": { "textDocument": document } }));
+        while !self.complaints.contains_key(&uri) {
+            self.hear();
+        }
+        (uri.clone(), self.complaints[&uri].clone())
+    }
+
+    /// What is offered at the end of the only line that ends with `after`.
+    fn offered(&mut self, uri: &str, text: &str, after: &str) -> Vec<String> {
+        let result = self.ask("textDocument/completion", place(uri, text, after, after.len()));
+        let items = result["items"].as_array().or(result.as_array()).expect("a list").clone();
+        items.iter().filter_map(|it| it["label"].as_str()).map(str::to_owned).collect()
+    }
+
+    /// What is told of the first letter of `word`.
+    fn told_of(&mut self, uri: &str, text: &str, word: &str) -> String {
+        self.ask("textDocument/hover", place(uri, text, word, 0))["contents"].to_string()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn place(uri: &str, text: &str, mark: &str, behind: usize) -> Value {
+    let at = text.find(mark).expect("the mark is in the text") + behind;
+    let before = &text[..at];
+    let column = before.len() - before.rfind('\n').map_or(0, |it| it + 1);
+    let position = json!({ "line": before.matches('\n').count(), "character": column });
+    json!({ "textDocument": { "uri": uri }, "position": position })
+}
+
+#[test]
+fn an_editor_completes_explains_and_complains_and_has_nothing_against_what_ships() {
+    let Some(mut editor) = Server::started() else { return };
+    let text = "# yaml-language-server: $schema=../fixtures/schemas/scenario.json\nscenario: x\nboard: lantern-nrf51\n\
+                firmware: lantern-heal-full\nsteps:\n  - expect: { light: sos, within: 30s }\n  - \n  - expect:\n      light: \n";
+    let (uri, _) = editor.open("scenarios/new.yaml", text);
+    let verbs = editor.offered(&uri, text, "within: 30s }\n  - ");
+    assert!(
+        ["supply", "expect", "fault", "repeat"].iter().all(|verb| verbs.contains(&(*verb).to_owned())),
+        "{verbs:?}"
+    );
+    let lights = editor.offered(&uri, text, "expect:\n      light: ");
+    assert!(lights.contains(&"cloud_connected".to_owned()), "{lights:?}");
+    let told = editor.told_of(&uri, text, "within");
+    assert!(told.contains("How long to wait for it") && told.contains("30s"), "{told}");
+    let wrong =
+        text.replace("within: 30s", "withn: 30s").replace("  - \n", "").replace("  - expect:\n      light: \n", "");
+    let (_, complaints) = editor.open("scenarios/wrong.yaml", &wrong);
+    assert!(complaints.iter().any(|it| it.starts_with("5: ") && it.contains("withn")), "{complaints:?}");
+    for (path, _) in shipped() {
+        let (_, complaints) = editor.open(&path, &text_of(&path));
+        assert!(complaints.is_empty(), "{path}: {complaints:#?}");
+    }
 }

@@ -7,6 +7,8 @@
 //! `category`, `file`, `line`, `func`, `message`, `code` and `details`, and `explained`, what its numbers mean; what is not there or not known is
 //! left out.
 
+mod schema;
+
 use std::collections::BTreeMap;
 
 use brickproof_boards::LedIndex;
@@ -20,6 +22,8 @@ use serde_json::{Value, json};
 use crate::log::Reader;
 use crate::results::{asked, fault_kind};
 use crate::secrets::Secrets;
+
+pub use schema::schema;
 
 const SAMPLES_A_LINE: usize = 64;
 

@@ -26,6 +26,8 @@ pub(crate) enum Described {
     Bench,
     /// `results.json` of a report
     Results,
+    /// A line of a trial's `timeline.jsonl`
+    Timeline,
 }
 
 #[derive(Debug, Args)]

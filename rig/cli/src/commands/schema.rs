@@ -13,6 +13,7 @@ pub(crate) fn schema(arguments: &Schema) -> Result<Exit, Problem> {
         Described::Board => brickproof_boards::schema(),
         Described::Bench => brickproof_bench::file::schema(library::library()),
         Described::Results => brickproof_report::results::schema(),
+        Described::Timeline => brickproof_report::timeline::schema(),
     };
     // An object of strings and numbers is always one of JSON.
     output::line(&format!("{schema:#}"));

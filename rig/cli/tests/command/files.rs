@@ -123,6 +123,40 @@ fn junit_tells_another_parser_what_the_results_say() {
 }
 
 #[test]
+fn every_line_of_a_timeline_keeps_to_its_schema_and_what_is_spoiled_does_not() {
+    let schema = std::fs::read_to_string(repository().join("fixtures/schemas/timeline.json")).expect("it is committed");
+    let validator = jsonschema::validator_for(&serde_json::from_str(&schema).expect("JSON")).expect("it is a schema");
+    let desk = reported();
+    // The ways through the board's own USB have kinds of lines that others do not.
+    let shipped = Desk::with_shipped("scenarios");
+    let names = ["transitions/there-and-back-through-dfu", "particle/dead-keys", "battery-death/protection"];
+    let paths = names.map(|name| format!("scenarios/{name}.yaml"));
+    let run: Vec<&str> = ["run", "--report", "report"].into_iter().chain(paths.iter().map(String::as_str)).collect();
+    shipped.call(&run).exits(0);
+    let mut kinds = std::collections::BTreeSet::new();
+    for desk in [&desk, &shipped] {
+        for id in ids(&desk.json("report/results.json")) {
+            for line in desk.read(&format!("report/trials/{id}/timeline.jsonl")).lines() {
+                let line: Value = serde_json::from_str(line).expect("JSON");
+                let told: Vec<String> = validator.iter_errors(&line).map(|it| it.to_string()).collect();
+                assert!(told.is_empty(), "{line}\n{told:#?}");
+                let kind = line["kind"].as_str().expect("a word").to_owned();
+                let mut foreign = line.clone();
+                foreign["kind"] = "nothing".into();
+                assert!(!validator.is_valid(&foreign));
+                if kinds.insert(kind) {
+                    let mut spoiled = line.clone();
+                    spoiled.as_object_mut().expect("a line").shift_remove("t");
+                    assert!(!validator.is_valid(&spoiled));
+                }
+            }
+        }
+    }
+    // No instrument of the virtual bench fails by itself.
+    assert_eq!(kinds.len(), 15, "{kinds:?}");
+}
+
+#[test]
 fn results_keep_to_their_schema_and_what_is_spoiled_does_not() {
     let schema = std::fs::read_to_string(repository().join("fixtures/schemas/results.json")).expect("it is committed");
     let validator = jsonschema::validator_for(&serde_json::from_str(&schema).expect("JSON")).expect("it is a schema");
