@@ -7,7 +7,7 @@ use std::io;
 use std::path::Path;
 use std::sync::LazyLock;
 
-use brickproof_report::github::{self, Annotation};
+use brickproof_report::github::{self, Annotation, Level};
 use brickproof_report::results::{TrialResult, World};
 use brickproof_scenario::Diagnostics;
 
@@ -59,8 +59,15 @@ pub(crate) fn of_mistakes(diagnostics: &Diagnostics) -> Vec<String> {
         let help = mistake.suggestion().map(|help| format!("\nhelp: {help}")).unwrap_or_default();
         let message = format!("{mistake}{help}");
         let column = Some(mistake.column());
-        Annotation { file: &file, line: mistake.line(), column, title: mistake.kind().code(), message: &message }
-            .command()
+        Annotation {
+            file: &file,
+            line: mistake.line(),
+            level: Level::Error,
+            column,
+            title: mistake.kind().code(),
+            message: &message,
+        }
+        .command()
     };
     diagnostics.mistakes().iter().map(annotate).collect()
 }

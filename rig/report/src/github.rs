@@ -14,7 +14,7 @@ const OLD_COMMAND: &str = "##[";
 /// With a space of no width in it.
 const TAKEN_APART: &str = "##\u{200b}[";
 
-/// An error at a line of a file.
+/// What is told at a line of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Annotation<'t> {
     /// The file, from the root of the repository on.
@@ -23,10 +23,30 @@ pub struct Annotation<'t> {
     pub line: usize,
     /// In characters, counted from 1; `None` for all of the line.
     pub column: Option<usize>,
+    /// Whether it is one of the errors.
+    pub level: Level,
     /// What is shown in bold.
     pub title: &'t str,
     /// What is shown below it.
     pub message: &'t str,
+}
+
+/// How loud an annotation is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Level {
+    /// Something failed, or is wrong.
+    Error,
+    /// Something failed that a person set aside.
+    Warning,
+}
+
+impl Level {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+        }
+    }
 }
 
 impl Annotation<'_> {
@@ -34,7 +54,8 @@ impl Annotation<'_> {
     pub fn command(&self) -> String {
         let column = self.column.map(|column| format!(",col={column}")).unwrap_or_default();
         format!(
-            "::error file={},line={}{column},title={}::{}",
+            "::{} file={},line={}{column},title={}::{}",
+            self.level.name(),
             property(self.file),
             self.line,
             property(self.title),
@@ -51,7 +72,8 @@ pub fn of_trial(trial: &TrialResult, world: World, file: &str) -> String {
     let told = step.map(|step| format!("step {}, {}: ", step.index, step.text)).unwrap_or_default();
     let message = format!("{told}{}\nreplay: {}", trial.reason, trial.replay);
     let line = step.map_or(1, |step| step.line);
-    Annotation { file, line, column: None, title: &title, message: &message }.command()
+    let level = if trial.is_set_aside() { Level::Warning } else { Level::Error };
+    Annotation { file, line, column: None, level, title: &title, message: &message }.command()
 }
 
 /// `text` with nothing in it that the runner obeys.
@@ -102,6 +124,7 @@ mod tests {
             file: "a,b/c:d.yaml",
             line: 21,
             column: Some(7),
+            level: Level::Error,
             title: "100 %, sure: yes",
             message: "first\r\n::stop-commands::x\nlast",
         };

@@ -6,10 +6,10 @@
 //! alone, so that the trials of one scenario with one firmware on one board are a suite, with `world`, `board`, `board_serial`, `station`,
 //! `firmware`, `firmware_sha256` and the scenario's digest as its properties. It gives no line to a case either: the failing step stands as
 //! `path:line` at the head of a failure's text, where GitHub's and GitLab's viewers look for it, and the scenario as the `file` of its suite.
-//! What belongs to a single trial, its replay command among it, is its `system-out`. There are no timestamps, because results have none.
+//! What belongs to a single trial, its replay command among it, is its `system-out`. The timestamp of a suite is when the run began, where results say so.
 //!
 //! A trial that failed is a `failure`; one that could not be carried out or came to nothing is an `error`. The type of either is whom it
-//! blames. Attempts that were discarded and made again are `flakyError` under a trial that then passed, and `rerunError` under another.
+//! blames. One that a person set aside is `skipped`, with everything that it came to. Attempts that were discarded and made again are `flakyError` under a trial that then passed, and `rerunError` under another.
 
 use std::time::Duration;
 
@@ -70,6 +70,9 @@ fn suite(results: &Results, trials: &[Attempts<'_>]) -> TestSuite {
     let [path, board, serial, station, firmware, sha256] = common(first);
     let mut suite = TestSuite::new(format!("{path}: {firmware} on {board} at {station}"));
     suite.extra.insert("file".into(), path.into());
+    if let Some(started) = &results.rig.started {
+        suite.extra.insert("timestamp".into(), started.as_str().into());
+    }
     let properties = [
         ("world", results.rig.world.name()),
         ("board", board),
@@ -122,6 +125,13 @@ fn status(trial: &TrialResult, discarded: &[TrialResult]) -> TestCaseStatus {
         "failed" => NonSuccessKind::Failure,
         _ => NonSuccessKind::Error,
     };
+    if let Some(aside) = trial.quarantine.as_ref().filter(|_| trial.is_set_aside()) {
+        let mut status = TestCaseStatus::skipped();
+        status.set_type("quarantined");
+        status.set_message(format!("set aside until {}: {}", aside.until, aside.reason));
+        status.set_description(format!("{}: {}\n{}", trial.verdict, trial.reason, description(trial)));
+        return status;
+    }
     let mut status = TestCaseStatus::non_success(kind);
     status.set_type(trial.blame.clone().unwrap_or_else(|| trial.verdict.clone()));
     status.set_message(trial.reason.as_str());

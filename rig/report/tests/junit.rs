@@ -33,6 +33,9 @@ fn of_every_kind() -> Results {
     });
     let measured = json!([{ "name": "boot", "value": 7, "unit": "ns", "within_limits": true, "step": 1 }]);
     let elsewhere = json!({ "board_serial": "6c1f", "station": "desk", "blame": "bench", "reason": "no supply" });
+    let aside = json!({
+        "blame": "firmware", "reason": "it went dark", "quarantine": { "reason": "known, #<7>", "until": "2026-12-31" },
+    });
     let trials = vec![
         trial("a.plain.1-00000000", 1, "passed", json!({ "measurements": measured })),
         trial("a.again.1-00000001", 1, "inconclusive", late.clone()),
@@ -40,8 +43,9 @@ fn of_every_kind() -> Results {
         trial("a.fails.1-00000002", 1, "inconclusive", late),
         trial("a.fails.1-00000002", 2, "failed", failed),
         trial("a.other.1-00000003", 1, "error", elsewhere),
+        trial("a.aside.1-00000004", 1, "failed", aside),
     ];
-    Results::new(World::Hardware, trials)
+    Results::new(World::Hardware, trials).begun("2026-11-27T10:00:00Z".to_owned())
 }
 
 #[test]
