@@ -4,6 +4,7 @@
 
 mod boards;
 mod campaigns;
+mod history;
 mod pages;
 mod stations;
 mod tools;
@@ -16,6 +17,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use boards::{Board, BoardCommand, Virtual, VirtualAttach, VirtualBoard, VirtualCommand, VirtualServe};
 pub(crate) use campaigns::{Asked, Campaign, Conduct, FindWindow, Prove, Soak, Sweep};
+pub(crate) use history::{HistoryArguments, HistoryCommand, HistoryOf, Points, Remembered, WorldWord};
 pub(crate) use pages::Serve;
 pub(crate) use stations::{
     Bench, BenchCheck, BenchCommand, BenchDiscover, BenchLint, BenchMakeSafe, Console, Enter, Flash, OneStation, Power,
@@ -74,6 +76,8 @@ pub(crate) enum Command {
     Diagnose(Diagnose),
     /// Read a returned unit out before anything else, say what it holds, and write a scenario that begins with exactly that
     Autopsy(Autopsy),
+    /// What the trials of a bench say together: pass rates, trends, what failures follow, what changed
+    History(HistoryArguments),
     /// A page of what is running now and what ran, for a browser, until Ctrl-C
     Serve(Serve),
     /// The boards that are known

@@ -13,6 +13,7 @@ pub(crate) mod discover;
 pub(crate) mod enter;
 pub(crate) mod explain;
 pub(crate) mod flash;
+pub(crate) mod history;
 pub(crate) mod keys;
 pub(crate) mod lint;
 pub(crate) mod make_safe;

@@ -7,6 +7,7 @@ use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use brickproof_history::HistoryError;
 use brickproof_report::evidence::EvidenceError;
 use brickproof_report::results::{Results, TrialResult};
 use brickproof_scenario::{Diagnostics, counted};
@@ -49,7 +50,8 @@ impl Exit {
 
     /// The status for trials that came to their end.
     pub(crate) fn of(results: &Results) -> Self {
-        let any = |wanted: fn(&TrialResult) -> bool| results.last_attempts().any(wanted);
+        // What a person set aside fails nobody's night.
+        let any = |wanted: fn(&TrialResult) -> bool| results.last_attempts().any(|it| !it.is_set_aside() && wanted(it));
         if any(|it| it.verdict == "failed" || it.verdict == "error" && it.blame.as_deref() == Some("firmware")) {
             Self::Failed
         } else if any(|it| it.verdict == "error") {
@@ -103,6 +105,12 @@ pub(crate) enum Problem {
     /// Evidence could not be kept.
     #[error(transparent)]
     Evidence(#[from] EvidenceError),
+    /// The history is none that can be used; nothing was executed.
+    #[error(transparent)]
+    History(HistoryError),
+    /// What was kept is not in the history.
+    #[error("the trials are not all in the history: {0}")]
+    NotRemembered(HistoryError),
     /// Results could not be printed.
     #[error("results could not be printed")]
     Print(#[source] io::Error),
@@ -136,8 +144,11 @@ impl Problem {
             | Self::Selection { .. }
             | Self::Unfit(_)
             | Self::Report(_)
+            | Self::History(_)
             | Self::Journal { .. } => Exit::BadInput,
-            Self::Bench(_) | Self::Evidence(_) | Self::Print(_) | Self::NotKept { .. } => Exit::BenchFailed,
+            Self::Bench(_) | Self::NotRemembered(_) | Self::Evidence(_) | Self::Print(_) | Self::NotKept { .. } => {
+                Exit::BenchFailed
+            }
         }
     }
 }

@@ -10,6 +10,7 @@ mod files;
 mod library;
 mod live;
 mod output;
+mod remembering;
 mod runner;
 mod signals;
 mod stations;
@@ -31,6 +32,7 @@ fn main() -> ExitCode {
         Command::Soak(soak) => commands::campaign::soak(&soak),
         Command::Lint(lint) => commands::lint::lint(&lint),
         Command::Explain(explain) => commands::explain::explain(&explain),
+        Command::History(history) => commands::history::history(&history),
         Command::Serve(serve) => commands::serve::serve(&serve),
         Command::Virtual(board) => commands::virtual_board::virtual_board(&board.command),
         Command::Bench(bench) => commands::bench::bench(&bench.command),

@@ -84,6 +84,9 @@ pub(crate) fn problem(problem: &Problem) -> Exit {
             }
             let _ = writeln!(err, "error: {problem}");
         }
+        Problem::History(_) | Problem::NotRemembered(_) => {
+            let _ = writeln!(err, "error: {problem}");
+        }
         Problem::Selection { help, .. } => {
             let _ = writeln!(err, "error: {problem}\nhelp: {help}");
         }

@@ -20,6 +20,8 @@ mod exhaustive;
 mod files;
 #[path = "command/github.rs"]
 mod github;
+#[path = "command/history.rs"]
+mod history;
 #[path = "command/interruption.rs"]
 mod interruption;
 #[path = "command/keys.rs"]

@@ -38,6 +38,8 @@ const NOTE_LENGTH: usize = 90;
 pub fn trial_line(trial: &TrialResult, colour: Colour) -> String {
     let word = match trial.verdict.as_str() {
         "passed" => "passed",
+        // Not in capitals: it fails nothing.
+        "failed" | "error" if trial.is_set_aside() => "failed",
         "failed" => "FAILED",
         "error" => "ERROR",
         _ => "undecided",
@@ -46,6 +48,10 @@ pub fn trial_line(trial: &TrialResult, colour: Colour) -> String {
     let note = match &trial.blame {
         Some(blame) => format!("{blame}: {}", trial.reason),
         None => trial.reason.clone(),
+    };
+    let note = match &trial.quarantine {
+        Some(aside) => format!("quarantined until {} ({}) {note}", aside.until, aside.reason),
+        None => note,
     };
     let line = format!("{word} {:<58} {:>9}  {}", trial.id, seconds(trial.duration_ns), shortened(&note));
     line.trim_end().to_owned()
@@ -59,6 +65,9 @@ pub fn failure(trial: &TrialResult, world: World, colour: Colour) -> String {
     let _ = writeln!(text, "{} ({}), blame: {blame}", colour.paint(&trial.verdict, &head), world.name());
     if let Some(step) = trial.failing_step() {
         let _ = writeln!(text, "  {}:{}: step {}, {}", trial.scenario.path, step.line, step.index, step.text);
+    }
+    if let Some(aside) = &trial.quarantine {
+        let _ = writeln!(text, "  quarantined until {}: {}", aside.until, aside.reason);
     }
     let _ = writeln!(text, "  {}", trial.reason);
     for fault in &trial.faults {
@@ -91,14 +100,17 @@ pub fn summary(results: &Results, wall: std::time::Duration, colour: Colour) -> 
     let summary = results.summary;
     let total = results.last_attempts().count();
     let mut parts = vec![format!("{} passed", summary.passed)];
-    for (count, word) in
-        [(summary.failed, "failed"), (summary.error, "in error"), (summary.inconclusive, "inconclusive")]
-    {
+    for (count, word) in [
+        (summary.failed, "failed"),
+        (summary.error, "in error"),
+        (summary.inconclusive, "inconclusive"),
+        (summary.quarantined, "quarantined"),
+    ] {
         if count > 0 {
             parts.push(format!("{count} {word}"));
         }
     }
-    let verdict = if summary.passed == total { "passed" } else { "failed" };
+    let verdict = if summary.passed + summary.quarantined == total { "passed" } else { "failed" };
     let counts = colour.paint(verdict, &parts.join(", "));
     let board_time: u64 = results.trials.iter().map(|it| it.duration_ns).sum();
     let discarded = match summary.discarded {

@@ -405,7 +405,8 @@ impl LineIndex {
         self.starts.partition_point(|start| *start <= offset)
     }
 
-    fn position(&self, text: &str, offset: usize) -> (usize, usize) {
+    /// Line and column, counted from 1, of the character of `text` that begins at byte `offset`.
+    pub fn position(&self, text: &str, offset: usize) -> (usize, usize) {
         let line = self.line(offset);
         let before = text.get(self.starts[line - 1]..offset).unwrap_or("");
         (line, before.chars().count() + 1)

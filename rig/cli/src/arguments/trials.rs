@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use brickproof_scenario::Override;
 use clap::Args;
 
-use super::{Format, Where, seed};
+use super::{Format, Remembered, Where, seed};
 
 /// Which scenarios, and with what.
 #[derive(Debug, Args)]
@@ -38,6 +38,8 @@ pub(crate) struct Execution {
     /// only, the virtual bench strikes exactly
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) attempts: u32,
+    #[command(flatten)]
+    pub(crate) remembered: Remembered,
     #[command(flatten)]
     pub(crate) output: Output,
 }

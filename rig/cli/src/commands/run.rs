@@ -23,6 +23,7 @@ use crate::exit::{Exit, Problem};
 use crate::files::{Reached, Source};
 use crate::live::{self, Beginning, Teller, Telling};
 use crate::output::Progress;
+use crate::remembering::{Memory, SetAside};
 use crate::stations::{self, Chosen, Interrupted};
 use crate::{files, library, output, runner, signals};
 
@@ -136,7 +137,8 @@ fn processors() -> usize {
 
 /// Runs the jobs, prints and keeps what came out.
 pub(crate) fn execute(mut jobs: Vec<Job>, at_once: usize, execution: &Execution) -> Result<Exit, Problem> {
-    let Execution { on, attempts, output: wanted } = execution;
+    let Execution { on, attempts, remembered, output: wanted } = execution;
+    let set_aside = SetAside::of(remembered)?;
     let chosen = Chosen::of(on)?;
     if let (Some(chosen), Some(path)) = (&chosen, &on.bench) {
         chosen.check(&jobs)?;
@@ -156,17 +158,19 @@ pub(crate) fn execute(mut jobs: Vec<Job>, at_once: usize, execution: &Execution)
     let secrets = secrets_of(jobs.iter().map(|job| (&job.plan, &job.firmware)));
     let showing = Showing::of(wanted);
     let world = chosen.as_ref().map_or(World::Virtual, Chosen::world);
+    let bench = chosen.as_ref().filter(|it| !it.is_virtual()).map(|it| it.bench.clone());
+    let memory = Memory::of(remembered, world, bench.as_deref().unwrap_or_default(), folder.path(), &set_aside)?;
     let telling = Telling::begin(Beginning {
         title: title_of(&jobs),
         world,
-        bench: chosen.as_ref().filter(|it| !it.is_virtual()).map(|it| it.bench.clone()),
+        bench,
         run: live::number_of(folder.path()),
         total: Some(jobs.len() as u64),
     });
     let teller = &telling.teller();
     let began = Instant::now();
     let (sender, receiver) = mpsc::channel();
-    let (finished, outcome) = thread::scope(|scope| {
+    let (finished, outcome, remembered) = thread::scope(|scope| {
         let (jobs, secrets, chosen) = (&jobs, &secrets, &chosen);
         let work = scope.spawn(move || match chosen {
             Some(chosen) if !chosen.is_virtual() => {
@@ -174,10 +178,12 @@ pub(crate) fn execute(mut jobs: Vec<Job>, at_once: usize, execution: &Execution)
             }
             _ => Ok(run_all(jobs, chosen.as_ref(), at_once, secrets, &sender)),
         });
-        (print_all(jobs.len(), receiver, showing, teller), work.join())
+        let (receiver, keeping) = memory.between(scope, receiver, &set_aside);
+        (print_all(jobs.len(), receiver, showing, &set_aside, teller), work.join(), keeping.join())
     });
-    let trials: Vec<TrialResult> = finished.iter().map(TrialResult::new).collect();
-    let results = Results::new(world, trials).beside(not_asked);
+    let trials: Vec<TrialResult> = finished.iter().map(|it| set_aside.result(it)).collect();
+    set_aside.tell_idle(&trials);
+    let results = Results::new(world, trials).beside(not_asked).begun(set_aside.started());
     let mut came_to = match outcome.unwrap_or_else(|panic| std::panic::resume_unwind(panic)) {
         // Nothing was driven: there is nothing to tell but that.
         Err(problem) if finished.is_empty() => return Err(problem),
@@ -186,12 +192,15 @@ pub(crate) fn execute(mut jobs: Vec<Job>, at_once: usize, execution: &Execution)
         Ok(Interrupted::No) => Exit::of(&results),
     };
     report(&results, began.elapsed(), showing);
-    let annotated = results.last_attempts().filter(|it| it.verdict != "passed");
+    let annotated = results.last_attempts().filter(|it| it.verdict != "passed" && !it.is_set_aside());
     annotated.filter_map(|it| runner::of_trial(it, world)).for_each(|command| output::annotation(&command));
     if let Err(error) = folder.write(&results, &finished) {
         came_to = came_to.min(output::problem(&error.into()));
     } else if wanted.format == Format::Human {
         output::line(&format!("evidence: {}", folder.path().display()));
+    }
+    if let Err(error) = remembered.unwrap_or_else(|panic| std::panic::resume_unwind(panic)) {
+        came_to = came_to.min(output::problem(&Problem::NotRemembered(error)));
     }
     Ok(came_to)
 }
@@ -285,12 +294,18 @@ fn run_all(
 }
 
 /// Prints trials as they end, in the order of the jobs, and gathers them in that order.
-fn print_all(jobs: usize, receiver: mpsc::Receiver<Ended>, showing: Showing, live: &Teller) -> Vec<Finished> {
+fn print_all(
+    jobs: usize,
+    receiver: mpsc::Receiver<Ended>,
+    showing: Showing,
+    set_aside: &SetAside,
+    live: &Teller,
+) -> Vec<Finished> {
     let progress = Progress::new();
     let colour = output::colour();
     let mut ended: Vec<Option<Vec<Finished>>> = (0..jobs).map(|_| None).collect();
     let (mut done, mut shown) = (0, 0);
-    let print = |attempt: &Finished| print_trial(&TrialResult::new(attempt), showing, colour);
+    let print = |attempt: &Finished| print_trial(&set_aside.result(attempt), showing, colour);
     for Ended { position, attempts, begun: _ } in receiver {
         attempts.last().into_iter().for_each(|last| live.ended(last));
         ended[position] = Some(attempts);

@@ -9,7 +9,7 @@ use crate::desk::{BOOTS, Desk, FAILS, NO_TRIGGER, ids, repository};
 fn reported() -> Desk {
     let desk = Desk::with(&[("boots.yaml", BOOTS), ("fails.yaml", FAILS), ("no-trigger.yaml", NO_TRIGGER)]);
     desk.call(&["run", "boots.yaml", "fails.yaml", "no-trigger.yaml", "--report", "report"]).exits(1);
-    assert!(!desk.path(".brickproof").exists(), "it is put where it was asked for");
+    assert!(!desk.path(".brickproof/runs").exists(), "it is put where it was asked for");
     desk
 }
 
@@ -107,6 +107,7 @@ fn the_number_of_jobs_makes_no_difference() {
     assert_eq!(desk.files("1/trials"), desk.files("2/trials"), "byte for byte");
     let [one, two] = ["1", "2"].map(|jobs| {
         let mut results = desk.json(&format!("{jobs}/results.json"));
+        assert!(results["rig"]["started"].take().is_string(), "when it began");
         let trials = results["trials"].as_array_mut().expect("a list");
         assert!(trials.iter_mut().all(|it| it["wall_ns"].take().as_u64().is_some_and(|wall| wall > 0)));
         results

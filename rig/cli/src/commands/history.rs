@@ -1,0 +1,148 @@
+//! `brickproof history`: what the trials of a bench say together.
+//!
+//! Boundary: from words to queries, and rows to a terminal or to lines of JSON. What is counted and how is `brickproof-history`'s.
+
+use std::path::Path;
+
+use brickproof_history::tell::{self, Evidence, Length};
+use brickproof_history::{Filter, Glob, History, Selector, TrendBy};
+use brickproof_report::results::World;
+use serde_json::{Value, json};
+
+use crate::arguments::{Format, HistoryArguments, HistoryCommand, HistoryOf, Points, WorldWord};
+use crate::exit::{Exit, Problem};
+use crate::{output, remembering};
+
+/// So many runs and attempts are told in short.
+const NEWEST: usize = 20;
+
+/// What is printed: for people and for programs.
+struct Told {
+    people: String,
+    rows: Vec<Value>,
+}
+
+pub(crate) fn history(arguments: &HistoryArguments) -> Result<Exit, Problem> {
+    let HistoryArguments { asked, of } = arguments;
+    let history = History::open_read_only(&of.history).map_err(Problem::History)?;
+    let told = match asked.as_ref().unwrap_or(&HistoryCommand::Rates) {
+        HistoryCommand::Rates => rates(&history, of)?,
+        HistoryCommand::Trend { by } => trend(&history, of, *by)?,
+        HistoryCommand::Flaky => flaky(&history, of)?,
+        HistoryCommand::Compare { a, b } => compare(&history, of, a, b)?,
+        HistoryCommand::Show { id } => show(&history, id)?,
+        HistoryCommand::Runs => runs(&history, of)?,
+        HistoryCommand::Quarantine { quarantine } => set_aside(&history, quarantine)?,
+    };
+    match of.format {
+        Format::Json => told.rows.iter().for_each(|row| output::line(&row.to_string())),
+        Format::Human if told.people.is_empty() => output::line("nothing is kept of what is asked for"),
+        Format::Human => output::line(told.people.trim_end()),
+    }
+    Ok(Exit::Passed)
+}
+
+impl HistoryOf {
+    fn filter(&self) -> Filter {
+        let world = self.world.map(|word| match word {
+            WorldWord::Virtual => World::Virtual,
+            WorldWord::Lane => World::Lane,
+            WorldWord::Hardware => World::Hardware,
+        });
+        Filter {
+            world,
+            since: self.since,
+            until: self.until,
+            run: None,
+            scenario: self.scenario.clone().map(Glob::new),
+            board: self.board.clone(),
+            station: self.station.clone(),
+            firmware: self.firmware.clone(),
+        }
+    }
+
+    fn length(&self) -> Length {
+        if self.all { Length::All } else { Length::Short }
+    }
+}
+
+/// A row with the word for what it is.
+fn row(report: &str, value: impl serde::Serialize) -> Value {
+    let mut row = json!({ "report": report });
+    if let (Some(row), Ok(Value::Object(fields))) = (row.as_object_mut(), serde_json::to_value(value)) {
+        row.extend(fields);
+    }
+    row
+}
+
+fn each<R: serde::Serialize>(report: &str, rows: &[R], people: impl Fn(&R) -> String) -> Told {
+    let texts: Vec<String> = rows.iter().map(people).collect();
+    Told { people: texts.join("\n"), rows: rows.iter().map(|it| row(report, it)).collect() }
+}
+
+fn rates(history: &History, of: &HistoryOf) -> Result<Told, Problem> {
+    let rates = history.rates(&of.filter()).map_err(Problem::History)?;
+    Ok(each("rates", &rates, |it| tell::rates(it, of.length())))
+}
+
+fn trend(history: &History, of: &HistoryOf, by: Points) -> Result<Told, Problem> {
+    let by = match by {
+        Points::Night => TrendBy::Night,
+        Points::Firmware => TrendBy::Firmware,
+    };
+    let trends = history.trends(&of.filter(), by).map_err(Problem::History)?;
+    Ok(each("trend", &trends, |it| tell::trend(it, of.length())))
+}
+
+fn flaky(history: &History, of: &HistoryOf) -> Result<Told, Problem> {
+    let found = history.flakiness(&of.filter()).map_err(Problem::History)?;
+    Ok(each("flaky", &found, |it| tell::flakiness(it, of.length())))
+}
+
+fn compare(history: &History, of: &HistoryOf, a: &str, b: &str) -> Result<Told, Problem> {
+    let selection = |error: &dyn std::error::Error| Problem::Selection {
+        what: error.to_string(),
+        help: "`brickproof history runs` lists runs and nights, `brickproof history rates` firmwares".to_owned(),
+    };
+    let side = |text: &str| text.parse::<Selector>().map_err(|error| selection(&error));
+    let (first, second) = (side(a)?, side(b)?);
+    let compared = history.compare(&of.filter(), &first, &second).map_err(|error| match error {
+        brickproof_history::CompareError::History(error) => Problem::History(error),
+        other => selection(&other),
+    })?;
+    if compared.is_empty() {
+        return Err(Problem::Selection {
+            what: format!("{first} and {second} have no world in common"),
+            help: "trials of the virtual world are not compared with those of a bench".to_owned(),
+        });
+    }
+    let names = (first.to_string(), second.to_string());
+    Ok(each("compare", &compared, |it| tell::comparison(it, (&names.0, &names.1), of.length())))
+}
+
+fn show(history: &History, id: &str) -> Result<Told, Problem> {
+    let trials = history.trial(id, NEWEST).map_err(Problem::History)?;
+    if trials.is_empty() {
+        return Err(Problem::Selection {
+            what: format!("no trial {id} is in {}", history.path().display()),
+            help: "copy the id from the line of the trial or from results.json".to_owned(),
+        });
+    }
+    Ok(each("trial", &trials, |it| {
+        let kept = Path::new(&it.evidence).exists();
+        tell::trial(it, if kept { Evidence::Kept } else { Evidence::Gone })
+    }))
+}
+
+fn runs(history: &History, of: &HistoryOf) -> Result<Told, Problem> {
+    let runs = history.runs(&of.filter(), if of.all { usize::MAX } else { NEWEST }).map_err(Problem::History)?;
+    let people = if runs.is_empty() { String::new() } else { tell::runs(&runs) };
+    Ok(Told { people, rows: runs.iter().map(|it| row("run", it)).collect() })
+}
+
+fn set_aside(history: &History, file: &Path) -> Result<Told, Problem> {
+    let quarantine = remembering::read(file)?;
+    let today = jiff::ZonedDateTime::now().date();
+    let reports = history.set_aside(&quarantine, today).map_err(Problem::History)?;
+    Ok(each("quarantine", &reports, tell::set_aside))
+}
