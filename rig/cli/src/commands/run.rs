@@ -192,7 +192,7 @@ pub(crate) fn execute(mut jobs: Vec<Job>, at_once: usize, execution: &Execution)
         Ok(Interrupted::No) => Exit::of(&results),
     };
     report(&results, began.elapsed(), showing);
-    let annotated = results.last_attempts().filter(|it| it.verdict != "passed" && !it.is_set_aside());
+    let annotated = results.last_attempts().filter(|it| it.verdict != "passed");
     annotated.filter_map(|it| runner::of_trial(it, world)).for_each(|command| output::annotation(&command));
     if let Err(error) = folder.write(&results, &finished) {
         came_to = came_to.min(output::problem(&error.into()));
