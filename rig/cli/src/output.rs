@@ -2,32 +2,54 @@
 //!
 //! Boundary: the only place that writes to the terminal and that asks what kind it is.
 
+mod progress;
+mod screen;
+
 use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::sync::OnceLock;
 
-use brickproof_report::terminal::Colour;
+use brickproof_report::terminal::{Colour, Look};
 use brickproof_scenario::Diagnostics;
+use brickproof_units::{is_inert, push_inert};
+use serde::Serialize;
 
+pub(crate) use self::progress::{Progress, in_words};
+use self::screen::steers;
 use crate::exit::{Exit, Problem};
 use crate::runner;
 
-/// Mistakes are shown this wide.
+/// Mistakes are shown this wide, if there is room.
 const WIDTH: usize = 120;
+/// In less they cannot be shown.
+const LEAST_WIDTH: usize = 40;
 
 /// Why a line of results could not be printed.
 static NOT_PRINTED: OnceLock<io::Error> = OnceLock::new();
 
-/// Whether colour is welcome on standard output: a terminal, and no `NO_COLOR`.
+/// The colours that are welcome on standard output.
 pub(crate) fn colour() -> Colour {
-    if io::stdout().is_terminal() && !colour_forbidden() { Colour::Ansi } else { Colour::Plain }
+    screen::colour(&io::stdout())
 }
 
-fn colour_forbidden() -> bool {
-    std::env::var_os("NO_COLOR").is_some_and(|it| !it.is_empty())
+/// What standard output shows: a terminal's lines are to fit it as it is now.
+pub(crate) fn look() -> Look {
+    let out = io::stdout();
+    Look { colour: screen::colour(&out), width: out.is_terminal().then(|| screen::columns(&out)) }
 }
 
-/// One line of results. A reader that went away (`| head`) is no problem of ours; any other failure is told by [`finish`].
+/// One line of results, or several. What is in it that is not ours does not steer the terminal. A reader that went away (`| head`) is no
+/// problem of ours; any other failure is told by [`finish`].
 pub(crate) fn line(text: &str) {
+    print(&inert(text, colour()));
+}
+
+/// One line of results for a program.
+pub(crate) fn json(value: &impl Serialize) {
+    // What is printed has no keys but texts, so that it always has a form.
+    print(&inert_json(&serde_json::to_string(value).unwrap_or_default()));
+}
+
+fn print(text: &str) {
     match writeln!(io::stdout().lock(), "{}", runner::inert(text)) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
             let _ = NOT_PRINTED.set(error);
@@ -36,9 +58,54 @@ pub(crate) fn line(text: &str) {
     }
 }
 
+/// `text` with whatever steers a terminal written out, but ends of lines, tabs and, where there is colour, colours.
+fn inert(text: &str, colour: Colour) -> String {
+    let mut shown = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(c) = rest.chars().next() {
+        let paint = if colour == Colour::Plain { 0 } else { paint(rest) };
+        if paint > 0 {
+            shown.push_str(&rest[..paint]);
+            rest = &rest[paint..];
+            continue;
+        }
+        match c {
+            '\n' | '\t' => shown.push(c),
+            c => push_inert(&mut shown, c),
+        }
+        rest = &rest[c.len_utf8()..];
+    }
+    shown
+}
+
+/// The length of the colour that `text` begins with, `ESC [ 1 ; 31 m`; 0 if it is none.
+fn paint(text: &str) -> usize {
+    let Some(numbers) = text.strip_prefix("\x1b[") else { return 0 };
+    let end = numbers.find(|c: char| !c.is_ascii_digit() && c != ';').unwrap_or(numbers.len());
+    if numbers[end..].starts_with('m') { "\x1b[".len() + end + 1 } else { 0 }
+}
+
+/// The same of JSON, in which only texts have such characters, and can write them otherwise.
+fn inert_json(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        if is_inert(c) {
+            shown.push(c);
+        } else {
+            c.encode_utf16(&mut [0; 2]).iter().for_each(|unit| shown.push_str(&format!("\\u{unit:04x}")));
+        }
+    }
+    shown
+}
+
 /// Something to know about what is going to be done.
 pub(crate) fn note(text: &str) {
-    let _ = writeln!(io::stderr().lock(), "note: {}", runner::inert(text));
+    complain(&format!("note: {}", inert(text, Colour::Plain)));
+}
+
+fn complain(text: &str) {
+    // Whoever closed it does not want to know.
+    let _ = writeln!(io::stderr().lock(), "{}", runner::inert(text));
 }
 
 /// What GitHub's runner is to read, and nobody else.
@@ -56,40 +123,34 @@ pub(crate) fn finish(exit: Exit) -> Exit {
 
 /// What went wrong, and what to try. Gives the status that it calls for.
 pub(crate) fn problem(problem: &Problem) -> Exit {
-    let mut err = runner::Inert::new(io::stderr());
+    let files = if let Problem::Mistakes(files) = problem { files.as_slice() } else { &[] };
+    files.iter().for_each(|diagnostics| complain(&rendered(diagnostics)));
+    // An instrument or somebody's program may have had a say in it.
+    complain(&inert(&told(problem), Colour::Plain));
+    files.iter().flat_map(runner::of_mistakes).for_each(|command| annotation(&command));
+    problem.exit()
+}
+
+fn told(problem: &Problem) -> String {
     match problem {
-        Problem::Mistakes(files) => {
-            for diagnostics in files {
-                let _ = writeln!(err, "{}", rendered(diagnostics));
-            }
-            let _ = writeln!(err, "error: {problem}");
-            let _ = err.flush();
-            files.iter().flat_map(runner::of_mistakes).for_each(|command| annotation(&command));
-        }
+        Problem::Mistakes(_) | Problem::History(_) | Problem::NotRemembered(_) => format!("error: {problem}"),
         Problem::Unfit(refused) => {
-            for (scenario, lacking) in refused {
-                let _ = writeln!(err, "{scenario}");
-                lacking.iter().for_each(|told| drop(writeln!(err, "  {told}")));
-            }
-            let _ = writeln!(
-                err,
-                "error: {problem}\nhelp: --set and --tag choose cells, --station chooses stations; `brickproof explain PATH --bench FILE` tells it cell by cell"
-            );
+            let of_one = |(scenario, lacking): (&String, &Vec<String>)| {
+                let lacking: String = lacking.iter().map(|told| format!("  {told}\n")).collect();
+                format!("{scenario}\n{lacking}")
+            };
+            let refused: String = refused.iter().map(of_one).collect();
+            format!(
+                "{refused}error: {problem}\nhelp: --set and --tag choose cells, --station chooses stations; `brickproof explain PATH --bench \
+                 FILE` tells it cell by cell"
+            )
         }
         Problem::Bench(problems) => {
-            if let [_, _, ..] = problems.as_slice() {
-                for told in problems {
-                    let _ = writeln!(err, "{told}");
-                }
-            }
-            let _ = writeln!(err, "error: {problem}");
+            let several = if problems.len() > 1 { problems.as_slice() } else { &[] };
+            let several: String = several.iter().map(|told| format!("{told}\n")).collect();
+            format!("{several}error: {problem}")
         }
-        Problem::History(_) | Problem::NotRemembered(_) => {
-            let _ = writeln!(err, "error: {problem}");
-        }
-        Problem::Selection { help, .. } => {
-            let _ = writeln!(err, "error: {problem}\nhelp: {help}");
-        }
+        Problem::Selection { help, .. } => format!("error: {problem}\nhelp: {help}"),
         Problem::Unreadable { .. }
         | Problem::Journal { .. }
         | Problem::NotKept { .. }
@@ -102,37 +163,37 @@ pub(crate) fn problem(problem: &Problem) -> Exit {
                 text.push_str(&format!(": {error}"));
                 source = error.source();
             }
-            let _ = writeln!(err, "{text}");
+            text
         }
     }
-    let _ = err.flush();
-    problem.exit()
 }
 
 fn rendered(diagnostics: &Diagnostics) -> String {
-    let coloured = io::stderr().is_terminal() && !colour_forbidden();
-    if coloured { diagnostics.render_coloured(WIDTH) } else { diagnostics.render(WIDTH) }
+    let err = io::stderr();
+    let width = if err.is_terminal() { screen::columns(&err).clamp(LEAST_WIDTH, WIDTH) } else { WIDTH };
+    match screen::colour(&err) {
+        Colour::Plain => diagnostics.render(width),
+        _ => diagnostics.render_coloured(width),
+    }
 }
 
-/// A line on standard error that each further one replaces; nothing at all where standard error is no terminal.
-pub(crate) struct Progress {
-    live: bool,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl Progress {
-    pub(crate) fn new() -> Self {
-        Self { live: io::stderr().is_terminal() }
+    #[test]
+    fn nothing_steers_the_terminal_but_our_colours() {
+        let text = "\x1b[31mred\x1b[0m\tone\n\x1b[2J\x1b]0;title\x07\u{202e}\u{9b}31m\r\x1b[";
+        let rest = "\tone\n\\x1b[2J\\x1b]0;title\\x07\\xe2\\x80\\xae\\xc2\\x9b31m\\x0d\\x1b[";
+        assert_eq!(inert(text, Colour::Sixteen), format!("\x1b[31mred\x1b[0m{rest}"));
+        assert_eq!(inert(text, Colour::Plain), format!("\\x1b[31mred\\x1b[0m{rest}"));
     }
 
-    pub(crate) fn show(&self, text: &str) {
-        if self.live {
-            let mut err = io::stderr().lock();
-            let _ = write!(err, "\r\x1b[K{text}");
-            let _ = err.flush();
-        }
-    }
-
-    pub(crate) fn clear(&self) {
-        self.show("");
+    #[test]
+    fn json_is_inert_and_says_the_same() {
+        let said = "\u{7f}\u{9b}\u{202e}\u{e0041}\x1b\n<b>ü";
+        let shown = inert_json(&serde_json::to_string(said).unwrap());
+        assert!(shown.chars().all(is_inert), "{shown}");
+        assert_eq!(serde_json::from_str::<String>(&shown).unwrap(), said);
     }
 }

@@ -3,7 +3,6 @@
 //! Boundary: whether it is there, and how it calls a file. What it reads is `brickproof_report::github`'s.
 
 use std::borrow::Cow;
-use std::io;
 use std::path::Path;
 use std::sync::LazyLock;
 
@@ -17,31 +16,6 @@ static READS: LazyLock<bool> = LazyLock::new(|| std::env::var_os("GITHUB_ACTIONS
 /// `text` with nothing in it that the runner would obey, if it reads along.
 pub(crate) fn inert(text: &str) -> Cow<'_, str> {
     if *READS { github::inert(text) } else { Cow::Borrowed(text) }
-}
-
-/// What is written arrives when it is flushed, whole lines at once, with nothing in it that the runner would obey.
-pub(crate) struct Inert<W> {
-    to: W,
-    held: Vec<u8>,
-}
-
-impl<W> Inert<W> {
-    pub(crate) fn new(to: W) -> Self {
-        Self { to, held: Vec::new() }
-    }
-}
-
-impl<W: io::Write> io::Write for Inert<W> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.held.extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        let held = std::mem::take(&mut self.held);
-        self.to.write_all(inert(&String::from_utf8_lossy(&held)).as_bytes())?;
-        self.to.flush()
-    }
 }
 
 /// What annotates a trial that did not pass, if the runner reads along.

@@ -22,6 +22,8 @@ mod files;
 mod github;
 #[path = "command/history.rs"]
 mod history;
+#[path = "command/hostile.rs"]
+mod hostile;
 #[path = "command/interruption.rs"]
 mod interruption;
 #[path = "command/keys.rs"]
@@ -34,6 +36,8 @@ mod manual;
 mod matrices;
 #[path = "command/mistakes.rs"]
 mod mistakes;
+#[path = "command/mouthpiece.rs"]
+mod mouthpiece;
 #[path = "command/readme.rs"]
 mod readme;
 #[path = "command/replay.rs"]
@@ -44,6 +48,8 @@ mod serve;
 mod soaks;
 #[path = "command/stations.rs"]
 mod stations;
+#[path = "command/terminal.rs"]
+mod terminal;
 #[path = "command/virtual_board.rs"]
 mod virtual_board;
 #[path = "command/words.rs"]

@@ -5,7 +5,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use brickproof_units::Instant;
+use brickproof_units::{Instant, push_inert};
 
 /// What ended a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -68,7 +68,8 @@ pub struct Partial<'a> {
     pub bytes: &'a [u8],
 }
 
-/// Bytes as text for people: UTF-8 stays, control characters and broken UTF-8 become `\x1b`, `\xff`; a tab stays a tab.
+/// Bytes as text for people: UTF-8 stays, but broken UTF-8 and what steers or deceives a reader (control characters, turns of the direction
+/// of reading) become `\xff`, `\x1b`, byte by byte; a tab stays a tab.
 ///
 /// For display only: the escapes are not unambiguous, a backslash stays a backslash.
 pub fn display(bytes: &[u8]) -> String {
@@ -77,8 +78,7 @@ pub fn display(bytes: &[u8]) -> String {
         for c in chunk.valid().chars() {
             match c {
                 '\t' => text.push('\t'),
-                c if c.is_ascii_control() => text.push_str(&format!("\\x{:02x}", u32::from(c))),
-                c => text.push(c),
+                c => push_inert(&mut text, c),
             }
         }
         for byte in chunk.invalid() {

@@ -1,50 +1,47 @@
 //! What a person reads while trials run and afterwards.
 //!
-//! Boundary: text out of results. It does not print and does not ask what kind of terminal there is: the caller says whether colour is
-//! welcome.
+//! Boundary: text out of results. It does not print and does not ask what kind of terminal there is: the caller says what it shows.
+
+mod colour;
+mod fit;
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
+use unicode_width::UnicodeWidthStr;
+
+pub use self::colour::Colour;
+pub use self::fit::fit;
+use self::fit::fit_ends;
 use crate::results::{Results, TrialResult, World};
 
-/// Whether escape sequences for colour may be used.
+/// What the text is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Colour {
-    /// There is a terminal and nobody forbade it.
-    Ansi,
-    /// Plain text.
-    Plain,
-}
-
-impl Colour {
-    fn paint(self, verdict: &str, text: &str) -> String {
-        let code = match verdict {
-            "passed" => 32,
-            "failed" => 31,
-            _ => 33,
-        };
-        match self {
-            Self::Ansi => format!("\x1b[{code}m{text}\x1b[0m"),
-            Self::Plain => text.to_owned(),
-        }
-    }
+pub struct Look {
+    /// Which colours it may have.
+    pub colour: Colour,
+    /// How many columns there are; `None` if nothing has to fit.
+    pub width: Option<usize>,
 }
 
 /// The longest note on the line of a trial; the whole reason stands in the results.
 const NOTE_LENGTH: usize = 90;
+/// So much of a line of evidence is printed; a board may say 64 KiB without an end of line.
+const EVIDENCE_LENGTH: usize = 400;
+/// The ids of so many trials that did not pass stand at the end, so that they and the summary fit a small window.
+const LISTED: usize = 16;
+/// The columns of a trial's line: the verdict, the id where there is much room, and where there is less.
+const VERDICT: usize = 9;
+const ID: usize = 58;
+const ID_IN_LESS: usize = 40;
+/// What the clock showed.
+const CLOCK: usize = 9;
+/// In less than this many columns a note says nothing.
+const SHORTEST_NOTE: usize = 12;
 
 /// One line for one trial: verdict, id, what the trial's clock showed, and for a brick that was expected how it showed.
-pub fn trial_line(trial: &TrialResult, colour: Colour) -> String {
-    let word = match trial.verdict.as_str() {
-        "passed" => "passed",
-        // Not in capitals: it fails nothing.
-        "failed" | "error" if trial.is_set_aside() => "failed",
-        "failed" => "FAILED",
-        "error" => "ERROR",
-        _ => "undecided",
-    };
-    let word = colour.paint(&trial.verdict, &format!("{word:<9}"));
+pub fn trial_line(trial: &TrialResult, look: Look) -> String {
+    let word = look.colour.paint(&trial.verdict, &format!("{:<VERDICT$}", word(trial)));
     let note = match &trial.blame {
         Some(blame) => format!("{blame}: {}", trial.reason),
         None => trial.reason.clone(),
@@ -53,8 +50,34 @@ pub fn trial_line(trial: &TrialResult, colour: Colour) -> String {
         Some(aside) => format!("quarantined until {} ({}) {note}", aside.until, aside.reason),
         None => note,
     };
-    let line = format!("{word} {:<58} {:>9}  {}", trial.id, seconds(trial.duration_ns), shortened(&note));
+    let line = format!("{word} {}", behind_verdict(&trial.id, &seconds(trial.duration_ns), &note, look.width));
     line.trim_end().to_owned()
+}
+
+fn word(trial: &TrialResult) -> &'static str {
+    match trial.verdict.as_str() {
+        "passed" => "passed",
+        // Not in capitals: it fails nothing.
+        "failed" | "error" if trial.is_set_aside() => "failed",
+        "failed" => "FAILED",
+        "error" => "ERROR",
+        _ => "undecided",
+    }
+}
+
+/// Id, clock and note, as much of them as has room behind the verdict. The id goes last, and loses its middle.
+fn behind_verdict(id: &str, clock: &str, note: &str, width: Option<usize>) -> String {
+    let Some(width) = width else {
+        return format!("{id:<ID$} {clock:>CLOCK$}  {}", fit(note, NOTE_LENGTH));
+    };
+    let room = width.saturating_sub(VERDICT + 1);
+    let column = if room >= ID + CLOCK + SHORTEST_NOTE + 3 { ID } else { ID_IN_LESS };
+    let line = format!("{id:<column$} {clock:>CLOCK$}");
+    match room.checked_sub(line.width()) {
+        Some(left) if left >= SHORTEST_NOTE + 2 => format!("{line}  {}", fit(note, NOTE_LENGTH.min(left - 2))),
+        Some(_) => line,
+        None => fit_ends(id, room),
+    }
 }
 
 /// Everything about a trial that did not pass.
@@ -69,7 +92,7 @@ pub fn failure(trial: &TrialResult, world: World, colour: Colour) -> String {
     if let Some(aside) = &trial.quarantine {
         let _ = writeln!(text, "  quarantined until {}: {}", aside.until, aside.reason);
     }
-    let _ = writeln!(text, "  {}", trial.reason);
+    let _ = writeln!(text, "  {}", bounded(&trial.reason));
     for fault in &trial.faults {
         let achieved = fault.achieved.as_ref().map_or("it did not happen".to_owned(), |it| {
             let uncertainty = match it.uncertainty_ns {
@@ -86,13 +109,27 @@ pub fn failure(trial: &TrialResult, world: World, colour: Colour) -> String {
         let _ = writeln!(text, "  fault {}: {achieved}", fault.kind);
     }
     for line in &trial.evidence {
-        let _ = writeln!(text, "  {:>10}  {:<13} {}", seconds(line.at_ns), line.kind, line.annotated());
+        let said = bounded(&line.annotated());
+        let _ = writeln!(text, "  {:>10}  {:<13} {said}", seconds(line.at_ns), line.kind);
     }
     for line in &trial.light {
-        let _ = writeln!(text, "  light: {line}");
+        let _ = writeln!(text, "  light: {}{line}", colour.dot(line));
     }
     let _ = writeln!(text, "  replay: {}", trial.replay);
     text
+}
+
+/// What did not pass, a line for each, where there are several: what was told of the first has left the screen when the last was told.
+pub fn not_passed(results: &Results, colour: Colour) -> Option<String> {
+    let told: Vec<&TrialResult> = results.last_attempts().filter(|it| it.verdict != "passed").collect();
+    let listed = told.iter().take(LISTED);
+    let mut lines: Vec<String> = listed
+        .map(|it| format!("{} {}", colour.paint(&it.verdict, &format!("{:<VERDICT$}", word(it))), it.id))
+        .collect();
+    if told.len() > LISTED {
+        lines.push(format!("… and {} more, in the order of the trials", told.len() - LISTED));
+    }
+    (told.len() > 1).then(|| lines.join("\n"))
 }
 
 /// The last line: how many came to which end, and in which world.
@@ -145,10 +182,11 @@ fn seconds(nanos: u64) -> String {
     brickproof_units::Instant::from_nanos(nanos).to_string()
 }
 
-fn shortened(note: &str) -> String {
-    if note.chars().count() <= NOTE_LENGTH {
-        return note.to_owned();
+/// `text`, or its beginning and how long it is.
+fn bounded(text: &str) -> String {
+    let length = text.chars().count();
+    if length <= EVIDENCE_LENGTH {
+        return text.to_owned();
     }
-    let cut: String = note.chars().take(NOTE_LENGTH - 1).collect();
-    format!("{}…", cut.trim_end())
+    format!("{} ({length} characters, all of them in the evidence)", fit(text, EVIDENCE_LENGTH))
 }

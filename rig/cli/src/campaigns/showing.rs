@@ -104,12 +104,13 @@ impl Showing {
             Format::Human => {
                 let of = progress.size.map(|size| format!(" of {size}")).unwrap_or_default();
                 let rate = self.rate(&progress);
-                let left = progress.size.map(|size| (size - progress.done) as f64 / rate.max(1e-3));
-                let left = left.map(|left| format!(", {left:.0} s left")).unwrap_or_default();
+                let left =
+                    progress.size.map(|size| Duration::from_secs_f64((size - progress.done) as f64 / rate.max(1e-3)));
+                let left = left.map(|left| format!(", {} left", output::in_words(left))).unwrap_or_default();
                 let told = progress.told();
                 self.line.show(&format!("{}{of} trials, {rate:.0} per second{left}; {told}", progress.done));
             }
-            Format::Json => output::line(&json!({ "progress": self.in_numbers(&progress) }).to_string()),
+            Format::Json => output::json(&json!({ "progress": self.in_numbers(&progress) })),
         }
     }
 
@@ -160,7 +161,7 @@ impl Showing {
                     "checked": self.spared.checked,
                     "contradicted": self.spared.contradicted,
                 });
-                output::line(&told.to_string());
+                output::json(&told);
             }
         }
     }

@@ -150,9 +150,9 @@ fn conclude(board: &BoardProfile, reading: &Reading, known: &[KnownKey], argumen
     let state = state_of(board, reading, arguments)?;
     let findings = Findings::of(board, reading, known);
     let report = tell(board, &findings);
-    let json = as_json(&findings).to_string();
+    let json = as_json(&findings);
     let out = &arguments.out;
-    let mut told = vec![("autopsy.txt", report.clone()), ("autopsy.json", json.clone())];
+    let mut told = vec![("autopsy.txt", report.clone()), ("autopsy.json", json.to_string())];
     // A scenario that begins so is for boards that the rig may write to.
     if let Some(state) = state.as_ref().filter(|_| KeyStore::is_known_for(board)) {
         let foretold = foretell(board, &findings, state, library());
@@ -170,7 +170,7 @@ fn conclude(board: &BoardProfile, reading: &Reading, known: &[KnownKey], argumen
                 output::line(&format!("\nno scenario begins so: {why}"));
             }
         }
-        Format::Json => output::line(&json),
+        Format::Json => output::json(&json),
     }
     if state.is_some() {
         output::note(&format!(

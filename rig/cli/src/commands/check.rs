@@ -6,7 +6,7 @@ use brickproof_bench::OpenStation;
 use brickproof_bench::check::{Finding, Latency, Outcome, Wanted, check as check_station};
 use brickproof_bench::driver::Stop;
 use brickproof_report::Secrets;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::arguments::{BenchCheck, Format};
 use crate::exit::{Exit, Problem};
@@ -36,18 +36,23 @@ pub(crate) fn check(arguments: &BenchCheck) -> Result<Exit, Problem> {
             }
             let mut tell = |finding: &Finding| {
                 let finding = Finding { saw: secrets.masked_text(&finding.saw), ..finding.clone() };
-                output::line(&match arguments.format {
-                    Format::Human => told(&finding),
-                    Format::Json => json_of(&name, &finding),
-                });
+                match arguments.format {
+                    Format::Human => output::line(&told(&finding)),
+                    Format::Json => output::json(&json_of(&name, &finding)),
+                }
             };
             let report = check_station(&opened, wanted, stop.clone(), &mut tell).await;
             let counts = [Outcome::Ok, Outcome::Failed, Outcome::CannotVerify].map(|outcome| report.count(outcome));
             let [ok, failed, unverified] = counts;
-            output::line(&match arguments.format {
-                Format::Human => format!("  {ok} ok, {failed} failed, {unverified} that cannot be verified"),
-                Format::Json => json!({ "station": name, "summary": { "ok": ok, "failed": failed, "cannot_verify": unverified, "interrupted": report.interrupted } }).to_string(),
-            });
+            match arguments.format {
+                Format::Human => {
+                    output::line(&format!("  {ok} ok, {failed} failed, {unverified} that cannot be verified"));
+                }
+                Format::Json => output::json(&json!({
+                    "station": name,
+                    "summary": { "ok": ok, "failed": failed, "cannot_verify": unverified, "interrupted": report.interrupted },
+                })),
+            }
             if failed > 0 {
                 exit = exit.min(Exit::BenchFailed);
             }
@@ -69,7 +74,7 @@ fn told(finding: &Finding) -> String {
     format!("  {:<13}  {what}: {did}: {saw}", outcome.word())
 }
 
-fn json_of(station: &str, finding: &Finding) -> String {
+fn json_of(station: &str, finding: &Finding) -> Value {
     let latency = finding.latency.map(|Latency { n, median, p99, max, uncertainty }| {
         json!({
             "n": n,
@@ -93,5 +98,4 @@ fn json_of(station: &str, finding: &Finding) -> String {
         "saw": finding.saw,
         "latency": latency,
     })
-    .to_string()
 }

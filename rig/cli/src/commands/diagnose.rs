@@ -58,7 +58,7 @@ fn conclude(mut reader: Reader<'_>, arguments: &Diagnose) -> Result<Exit, Proble
     let diagnosis = brickproof_diagnose::diagnose(&observed, transport);
     match arguments.format {
         Format::Human => output::line(tell(&observed, &diagnosis).trim_end()),
-        Format::Json => output::line(&as_json(&observed, &diagnosis).to_string()),
+        Format::Json => output::json(&as_json(&observed, &diagnosis)),
     }
     Ok(Exit::Passed)
 }

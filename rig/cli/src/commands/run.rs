@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZero;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::RecvTimeoutError;
 use std::sync::{Arc, mpsc};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use brickproof_firmware::{Firmware, private_keys, private_keys_of};
 use brickproof_report::matrix::matrices;
@@ -16,7 +17,7 @@ use brickproof_report::{Secrets, evidence};
 use brickproof_scenario::Knob;
 use brickproof_scenario::plan::Plan;
 use brickproof_sim::Simulation;
-use brickproof_trial::TrialId;
+use brickproof_trial::{TrialId, VerdictKind};
 
 use crate::arguments::{Execution, Format, Output, Run};
 use crate::exit::{Exit, Problem};
@@ -31,6 +32,8 @@ use crate::{files, library, output, runner, signals};
 const DEFAULT_SCENARIOS: &str = "scenarios/";
 /// What the place of a virtual board is called when no bench file gives it a name.
 const STATION: &str = "virtual";
+/// While no trial ends, the clock goes on at least.
+const TOLD_EVERY: Duration = Duration::from_millis(500);
 
 /// A trial that is to be run.
 pub(crate) struct Job {
@@ -301,27 +304,39 @@ fn print_all(
     set_aside: &SetAside,
     live: &Teller,
 ) -> Vec<Finished> {
-    let progress = Progress::new();
-    let colour = output::colour();
+    let mut progress = Progress::new();
     let mut ended: Vec<Option<Vec<Finished>>> = (0..jobs).map(|_| None).collect();
-    let (mut done, mut shown) = (0, 0);
-    let print = |attempt: &Finished| print_trial(&set_aside.result(attempt), showing, colour);
-    for Ended { position, attempts, begun: _ } in receiver {
-        attempts.last().into_iter().for_each(|last| live.ended(last));
-        ended[position] = Some(attempts);
-        done += 1;
-        progress.clear();
-        while let Some(Some(ready)) = ended.get(shown) {
-            ready.iter().for_each(print);
-            shown += 1;
+    let (mut done, mut not_passed, mut shown) = (0, 0, 0);
+    let print = |attempt: &Finished| print_trial(&set_aside.result(attempt), showing);
+    loop {
+        match receiver.recv_timeout(TOLD_EVERY) {
+            Ok(Ended { position, attempts, begun: _ }) => {
+                attempts.last().into_iter().for_each(|last| live.ended(last));
+                done += 1;
+                not_passed += usize::from(!attempts.last().is_some_and(has_passed));
+                ended[position] = Some(attempts);
+                progress.clear();
+                while let Some(Some(ready)) = ended.get(shown) {
+                    ready.iter().for_each(print);
+                    shown += 1;
+                }
+            }
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => break,
         }
         if done < jobs {
-            progress.show(&format!("{done} of {jobs} trials"));
+            let bad = if not_passed > 0 { format!(", {not_passed} not passed") } else { String::new() };
+            progress.show(&format!("{done} of {jobs} trials{bad}, {}", progress.elapsed()));
         }
     }
+    progress.clear();
     // An interruption leaves gaps; what came after a gap has not been shown yet.
     ended.iter().skip(shown).flatten().flatten().for_each(print);
     ended.into_iter().flatten().flatten().collect()
+}
+
+fn has_passed(attempt: &Finished) -> bool {
+    attempt.trial.verdict().is_some_and(|verdict| verdict.kind == VerdictKind::Passed)
 }
 
 fn run_one(job: &Job, station: &str, interrupted: &AtomicBool, secrets: &Secrets) -> Finished {
@@ -362,22 +377,22 @@ impl Showing {
     }
 }
 
-fn print_trial(trial: &TrialResult, showing: Showing, colour: terminal::Colour) {
+fn print_trial(trial: &TrialResult, showing: Showing) {
     match showing {
-        Showing::Lines => output::line(&terminal::trial_line(trial, colour)),
-        Showing::Json => output::line(&serde_json::to_string(trial).unwrap_or_default()),
+        Showing::Lines => output::line(&terminal::trial_line(trial, output::look())),
+        Showing::Json => output::json(trial),
         Showing::Matrices => {}
     }
 }
 
-fn report(results: &Results, wall: std::time::Duration, showing: Showing) {
+fn report(results: &Results, wall: Duration, showing: Showing) {
     match showing {
         Showing::Json if results.not_asked.is_empty() => {
-            output::line(&serde_json::json!({ "summary": results.summary }).to_string());
+            output::json(&serde_json::json!({ "summary": results.summary }));
         }
         Showing::Json => {
             let last = serde_json::json!({ "summary": results.summary, "not_asked": results.not_asked });
-            output::line(&last.to_string());
+            output::json(&last);
         }
         Showing::Lines | Showing::Matrices => {
             let colour = output::colour();
@@ -389,6 +404,9 @@ fn report(results: &Results, wall: std::time::Duration, showing: Showing) {
                 output::line(terminal::failure(trial, results.rig.world, colour).trim_end());
             }
             output::line("");
+            if let Some(told) = terminal::not_passed(results, colour) {
+                output::line(&format!("{told}\n"));
+            }
             output::line(&terminal::summary(results, wall, colour));
             if let Some(not_asked) = terminal::not_asked(results, colour) {
                 output::line(&not_asked);

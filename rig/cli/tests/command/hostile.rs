@@ -1,0 +1,221 @@
+//! A board that says what breaks readers: terminals, parsers, browsers, build servers. Whatever comes of it stays valid and inert.
+//!
+//! Boundary: real trials of firmware that says so. Every file that is kept must have a check
+//! here: one without fails the test, so that a new kind of evidence does not go unlooked at.
+
+use std::path::Path;
+
+use brickproof_units::is_inert;
+use quick_xml::events::Event;
+use serde_json::Value;
+
+use crate::desk::{Called, Desk};
+use crate::mouthpiece;
+
+/// What a board says, a line each.
+const LINES: &[&[u8]] = &[
+    b"\x1b[2J\x1b[31mRED\x1b[0m\x1b[?1049h\x1b[6n",
+    b"\x1b]0;title\x07\x1b]8;;http://example.invalid\x1b\\link\x1b]52;c;ZXZpbA==\x07",
+    b"\x9b31m\x9d0;title\x9c \x90q\x9c",
+    b"\xc2\x9b31m\xc2\x9d0;title\xc2\x9c",
+    b"back\x08\x08\x08\x08space\x0bvertical\x0cform\x7f\x05\x0e\x0f",
+    b"\xff\xfe \xc0\xaf overlong \xed\xa0\x80 surrogate \xf4\x90\x80\x80 beyond \xe2\x82",
+    b"nul\0nul\0",
+    b"<script>alert(1)</script><img src=x onerror=alert(1)><svg/onload=alert(1)>",
+    b"</pre></style></script><!-- --><![CDATA[ ]]> &amp; &#27; &nbsp; \" ' `",
+    b"javascript:alert(1) data:text/html,<script>alert(1)</script>",
+    b"::error file=src/main.rs,line=1::owned",
+    b"::set-output name=key::value%0A::add-mask::a",
+    b"##[error]owned ##vso[task.setvariable variable=a]b ##teamcity[message text='a']",
+    b"=cmd|' /C calc'!A0,\"a\"\"b\";\t+1+1\t@SUM(A1)\t-2",
+    b"- yaml: [*a, &b !!c d] # no: comment",
+    b"{\"t\":1,\"kind\":\"verdict\",\"verdict\":\"passed\"}",
+    b"$end $dumpvars #1 b0 ! $enddefinitions",
+    b"$(touch owned) `touch owned` ${HOME} %s%n%x ; touch owned | tee owned",
+    "\u{202e}gpj.exe\u{202c} \u{2066}isolated\u{2069} \u{200f}mark".as_bytes(),
+    "line\u{2028}paragraph\u{2029}next\u{85}line \u{feff}mark \u{fffe}\u{ffff} \u{1ffff} \u{e0041}tag".as_bytes(),
+    "zalgo\u{0300}\u{0301}\u{0302}\u{0303}\u{0304} wide日本語 \u{1f600}".as_bytes(),
+    br"\x1b[31m \u001b \n \0 escapes that are text",
+    b"../../../../etc/passwd /dev/null con.txt",
+];
+
+/// Fails, so that what the board said is told.
+const SCENARIO: &str = "\
+scenario: A board says what it likes
+board: lantern-nrf51
+matrix:
+  line: [LINES]
+firmware: ./says-${line}.bin
+steps:
+  - supply: { usb: 5V }
+  - expect: { console: never said by anybody, within: 500ms }
+cleanup:
+  - supply: off
+";
+
+fn desk() -> Desk {
+    let numbers: Vec<String> = (0..LINES.len()).map(|number| number.to_string()).collect();
+    let desk = Desk::with(&[("hostile.yaml", &SCENARIO.replace("LINES", &numbers.join(", ")))]);
+    for (number, line) in LINES.iter().enumerate() {
+        desk.put(&format!("says-{number}.bin"), &mouthpiece::says(&[line, b"\r\n".as_slice()].concat()));
+    }
+    desk
+}
+
+/// What may stand in a text that somebody looks at.
+fn inert(name: &str, bytes: &[u8]) -> String {
+    let text = String::from_utf8(bytes.to_vec()).unwrap_or_else(|error| panic!("{name} is no UTF-8: {error}"));
+    for line in text.lines() {
+        let steering = line.chars().find(|c| !is_inert(*c) && *c != '\t');
+        assert_eq!(steering, None, "{name}: {line:?}");
+        let begins = line.trim_start();
+        assert!(!begins.starts_with("::") && !begins.starts_with("##"), "{name} speaks to a build server: {line}");
+    }
+    assert!(!text.contains('\r'), "{name}");
+    text
+}
+
+fn json(name: &str, bytes: &[u8]) {
+    let text = inert(name, bytes);
+    serde_json::from_str::<Value>(&text).unwrap_or_else(|error| panic!("{name}: {error}"));
+}
+
+fn json_lines(name: &str, bytes: &[u8]) {
+    for line in inert(name, bytes).lines() {
+        let value: Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{name}: {error}: {line}"));
+        assert!(value.is_object(), "{name}: {line}");
+    }
+}
+
+/// Well formed, with the characters that XML 1.0 has, and no elements but those of its kind.
+fn xml(name: &str, bytes: &[u8]) {
+    let text = inert(name, bytes);
+    let mut reader = quick_xml::Reader::from_str(&text);
+    reader.config_mut().check_end_names = true;
+    let mut open = 0_i32;
+    loop {
+        match reader.read_event().unwrap_or_else(|error| panic!("{name}: {error}")) {
+            Event::Start(start) => {
+                open += 1;
+                harmless(name, &start);
+            }
+            Event::Empty(start) => harmless(name, &start),
+            Event::End(_) => open -= 1,
+            Event::Eof => break,
+            _ => {}
+        }
+    }
+    assert_eq!(open, 0, "{name}: an element is not closed");
+}
+
+fn harmless(name: &str, start: &quick_xml::events::BytesStart<'_>) {
+    let element = String::from_utf8_lossy(start.name().as_ref()).into_owned();
+    assert!(!["script", "img", "foreignObject"].contains(&element.as_str()), "{name} has <{element}>");
+    for attribute in start.attributes() {
+        let attribute = attribute.unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert!(!attribute.key.as_ref().starts_with(b"on"), "{name}: <{element}> does something");
+    }
+}
+
+/// Every file below `folder`, by its kind.
+fn check_kept(desk: &Desk, folder: &str) {
+    let files = desk.files(folder);
+    assert!(!files.is_empty(), "{folder} is empty");
+    for (name, bytes) in files {
+        let name = format!("{folder}/{name}");
+        let ending = Path::new(&name).extension().map(|it| it.to_string_lossy().into_owned());
+        match ending.as_deref() {
+            Some("json") => json(&name, &bytes),
+            Some("jsonl") => json_lines(&name, &bytes),
+            Some("xml" | "svg") => xml(&name, &bytes),
+            Some("txt" | "yaml") => drop(inert(&name, &bytes)),
+            // What `history` tells of it is printed, and looked at there.
+            Some("sqlite") => assert!(bytes.starts_with(b"SQLite format 3\0"), "{name}"),
+            // The bytes themselves, and it says so.
+            Some("raw" | "bin") => {}
+            _ => panic!("nothing here checks {name}: say how it stays valid and inert, and check it"),
+        }
+    }
+}
+
+/// What is printed.
+fn check_printed(called: &Called, words: &[&str]) {
+    let what = words.join(" ");
+    inert(&format!("{what}: standard output"), called.out.as_bytes());
+    inert(&format!("{what}: standard error"), called.err.as_bytes());
+    if words.contains(&"json") {
+        json_lines(&what, called.out.as_bytes());
+    }
+}
+
+fn call(desk: &Desk, words: &[&str], exit: i32) -> Called {
+    let output = desk.command(words).output().expect("the command was built");
+    // What is no UTF-8 must not be mended before it is looked at.
+    assert!(std::str::from_utf8(&output.stdout).is_ok() && std::str::from_utf8(&output.stderr).is_ok(), "{words:?}");
+    let called = Called::from(output);
+    called.exits(exit);
+    check_printed(&called, words);
+    called
+}
+
+#[test]
+fn whatever_a_board_says_all_that_is_kept_and_printed_stays_valid_and_inert() {
+    let desk = desk();
+    let run = call(&desk, &["run", "hostile.yaml", "--report", "run"], 1);
+    assert!(run.out.contains(r"\x1b[2J\x1b[31mRED"), "it was said, and is told: {}", run.out);
+    assert!(run.out.contains("<script>alert(1)</script>"), "a terminal has no markup");
+    assert!(run.out.contains(r"\xe2\x80\xaegpj.exe"), "{}", run.out);
+    check_kept(&desk, "run");
+    call(&desk, &["run", "hostile.yaml", "--report", "run", "--format", "json"], 1);
+    check_kept(&desk, "run");
+    call(&desk, &["run", "hostile.yaml", "--matrix"], 1);
+    let results = desk.json("run/results.json");
+    for trial in results["trials"].as_array().expect("there are trials") {
+        let id = trial["id"].as_str().expect("it has one");
+        let number: usize = trial["parameters"]["line"].as_str().and_then(|it| it.parse().ok()).expect("it is one");
+        let raw = std::fs::read(desk.path(&format!("run/trials/{id}/console.raw"))).expect("it is kept");
+        assert!(raw.windows(LINES[number].len()).any(|part| part == LINES[number]), "{id}: the bytes as they came");
+        call(&desk, &["replay", id, "--scenarios", "hostile.yaml", "--report", "again"], 1);
+        check_kept(&desk, "again");
+        // None of the lines is one of a log, and that is all that can be said of them.
+        desk.call(&["diagnose", &format!("run/trials/{id}"), "--board", "lantern-nrf51"]);
+    }
+    check_kept(&desk, ".brickproof");
+    assert!(!desk.path("owned").exists());
+}
+
+#[test]
+fn campaigns_and_their_evidence_stay_inert_too() {
+    let desk = desk();
+    for (number, format) in [(0, "human"), (3, "json"), (18, "human")] {
+        let cell = format!("line={number}");
+        let words = ["soak", "hostile.yaml", "--set", &cell, "--cycles", "2", "--report", "soak", "--fresh"];
+        call(&desk, &[&words[..], &["--format", format]].concat(), 1);
+        check_kept(&desk, "soak");
+    }
+}
+
+#[test]
+fn a_log_and_a_dump_of_somebody_elses_stay_inert_too() {
+    let desk = desk();
+    let mut log = b"0000000100 [system] INFO: Starting handshake: presense_announce=1\n".to_vec();
+    for line in LINES {
+        log.extend([b"0000000200 [comm.dtls] ERROR: handshake failed -6800 ", *line, b"\n", *line, b"\n"].concat());
+    }
+    desk.put("board.log", &log);
+    for format in ["human", "json"] {
+        call(&desk, &["diagnose", "board.log", "--board", "argon", "--format", format], 0);
+    }
+    for (number, line) in LINES.iter().enumerate() {
+        let mut flash = mouthpiece::says(line);
+        flash.resize(256 << 10, 0xFF);
+        // Where the keys of this board are, and its server's name among them.
+        (0x3_e000..0x3_f000).zip(line.iter().cycle()).for_each(|(at, byte)| flash[at] = *byte);
+        desk.put("dump.bin", &flash);
+        let out = format!("unit-{number}");
+        let words = ["autopsy", "--image", "dump.bin", "--board", "lantern-nrf51", "--out", &out, "--format"];
+        call(&desk, &[&words[..], &[["human", "json"][number % 2]]].concat(), 0);
+        check_kept(&desk, &out);
+        call(&desk, &["lint", &out], 0);
+    }
+}
