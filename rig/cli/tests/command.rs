@@ -8,10 +8,14 @@ mod benches;
 mod boards;
 #[path = "command/campaigns.rs"]
 mod campaigns;
+#[path = "command/canary.rs"]
+mod canary;
 #[path = "command/desk.rs"]
 mod desk;
 #[path = "command/diagnose.rs"]
 mod diagnose;
+#[path = "command/documents.rs"]
+mod documents;
 #[path = "command/evidence.rs"]
 mod evidence;
 #[path = "command/exhaustive.rs"]

@@ -117,6 +117,14 @@ fn harmless(name: &str, start: &quick_xml::events::BytesStart<'_>) {
     }
 }
 
+/// Read by somebody else's reader of waveforms.
+fn waveforms(name: &str, bytes: &[u8]) {
+    inert(name, bytes);
+    let read = wellen::simple::read_from_reader(std::io::Cursor::new(bytes.to_vec()));
+    let signals = read.map(|waves| waves.hierarchy().iter_vars().count());
+    assert!(signals.as_ref().is_ok_and(|count| *count > 0), "{name}: {signals:?}");
+}
+
 /// Every file below `folder`, by its kind.
 fn check_kept(desk: &Desk, folder: &str) {
     let files = desk.files(folder);
@@ -128,6 +136,7 @@ fn check_kept(desk: &Desk, folder: &str) {
             Some("json") => json(&name, &bytes),
             Some("jsonl") => json_lines(&name, &bytes),
             Some("xml" | "svg") => xml(&name, &bytes),
+            Some("vcd") => waveforms(&name, &bytes),
             Some("txt" | "yaml") => drop(inert(&name, &bytes)),
             // What `history` tells of it is printed, and looked at there.
             Some("sqlite") => assert!(bytes.starts_with(b"SQLite format 3\0"), "{name}"),

@@ -10,6 +10,10 @@ const SENT: u32 = 0x4000_211C;
 const SEND: u32 = 0x4000_251C;
 /// Both have RAM from here on, at least 16 KiB of it.
 const STACK: u32 = 0x2000_4000;
+/// Where the control block of RTT is, and the ring behind it.
+pub(crate) const BLOCK: u32 = 0x2000_0400;
+const RING: u32 = BLOCK + 0x40;
+
 /// An image that says `text` on its serial console.
 pub(crate) fn says(text: &[u8]) -> Vec<u8> {
     image(text, |code, from, to| {
@@ -22,6 +26,29 @@ pub(crate) fn says(text: &[u8]) -> Vec<u8> {
         code.half(&[0x781D, 0x6035, 0x6839, 0x2900, 0xD0FC, 0x2100, 0x6039]);
         // adds r3, #1; cmp r3, r4; bne to the beginning
         code.half(&[0x3301, 0x42A3, 0xD1F4]);
+    })
+}
+
+/// An image in whose ring of RTT `text` stands, at most 8 KiB of it.
+pub(crate) fn has_in_its_ring(text: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(text.len()).expect("it is short");
+    assert!(length < 8 << 10, "there is RAM for it");
+    image(text, |code, from, to| {
+        code.load(3, from);
+        code.load(4, to);
+        code.load(6, RING);
+        // ldrb r5, [r3]; strb r5, [r6]; adds r3, #1; adds r6, #1; cmp r3, r4; bne to the beginning
+        code.half(&[0x781D, 0x7035, 0x3301, 0x3601, 0x42A3, 0xD1F9]);
+        // One channel up, none down: name, buffer, size, where is written, where is read, flags.
+        let channel = [0, RING, length + 1, length, 0, 0];
+        for (place, value) in [1, 0].into_iter().chain(channel).enumerate() {
+            code.store(BLOCK + 16 + 4 * place as u32, value);
+        }
+        // The id goes last: the block is there once it says so.
+        let id = b"SEGGER RTT\0\0\0\0\0\0".as_chunks::<4>().0;
+        for (place, word) in id.iter().enumerate().rev() {
+            code.store(BLOCK + 4 * place as u32, u32::from_le_bytes(*word));
+        }
     })
 }
 

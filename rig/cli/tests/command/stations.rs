@@ -89,9 +89,13 @@ impl Station {
 
     /// A board of that kind with this firmware, as a factory leaves it.
     pub(crate) fn with(board: &str, firmware: &str, seed: u64) -> Self {
+        Self::of(board, &Firmware::shipped(firmware).expect("it ships"), seed)
+    }
+
+    /// The same with firmware that need not ship.
+    pub(crate) fn of(board: &str, firmware: &Firmware, seed: u64) -> Self {
         let profile = Arc::clone(Library::built_in().board(board).expect("it ships"));
-        let firmware = Firmware::shipped(firmware).expect("it ships");
-        let (board, wiring) = factory_board(&profile, &firmware, seed).expect("it fits");
+        let (board, wiring) = factory_board(&profile, firmware, seed).expect("it fits");
         let serial = board.soc().unique_id().iter().map(|byte| format!("{byte:02x}")).collect();
         let board = PacedBoard::start(board, wiring, seed).expect("there is a thread");
         let served = serve(&board.hand(), ServeOptions::default()).expect("there is a port");
