@@ -1,9 +1,12 @@
 //! A board that says what breaks readers: terminals, parsers, browsers, build servers. Whatever comes of it stays valid and inert.
 //!
-//! Boundary: real trials of firmware that says so. Every file that is kept must have a check
+//! Boundary: real trials of firmware that says so, and a real console that another program feeds. Every file that is kept must have a check
 //! here: one without fails the test, so that a new kind of evidence does not go unlooked at.
 
+use std::io::{Read, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use brickproof_units::is_inert;
 use quick_xml::events::Event;
@@ -227,4 +230,93 @@ fn a_log_and_a_dump_of_somebody_elses_stay_inert_too() {
         check_kept(&desk, &out);
         call(&desk, &["lint", &out], 0);
     }
+}
+
+/// Ten million bytes and no end of line, at the speed of a terminal of the kernel.
+const FLOOD: usize = 10_000_000;
+
+const FLOODED: &str = "\
+scenario: A board that does not stop
+board: lantern-nrf51
+firmware: as_found
+steps:
+  - supply: { usb: 5V }
+  - send: begin
+  - expect: { console: the end of it, within: 60s }
+  - expect: { console: never said by anybody, within: 200ms }
+";
+
+/// A supply that does what it is asked.
+const SUPPLY: &str = "\
+#!/bin/sh
+volts=0V
+while read -r request; do
+    case $request in
+        hello*) echo 'value brickproof-command/1 switch set measure-voltage' ;;
+        measure) echo \"value $volts -\" ;;
+        'switch on') volts=5V; echo ok ;;
+        'switch off') volts=0V; echo ok ;;
+        *) echo ok ;;
+    esac
+done
+";
+
+/// The most memory that the process had so far, in bytes.
+#[cfg(target_os = "linux")]
+fn peak(process: u32) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.split_whitespace().next()?.parse::<u64>().ok().map(|kib| kib << 10)
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn ten_megabytes_without_an_end_of_line_take_bounded_time_and_memory() {
+    let (mut board, held, port) = crate::terminal::line();
+    let desk = Desk::with(&[("flooded.yaml", FLOODED), ("supply", SUPPLY)]);
+    std::fs::set_permissions(desk.path("supply"), std::fs::Permissions::from_mode(0o755)).expect("it is ours");
+    let bench = format!(
+        "bench: flood\nworld: lane\nstations:\n  left:\n    board: lantern-nrf51\n    console: {{ driver: serial, path: {} }}\n    \
+         supply: {{ driver: command, program: ./supply, voltage_ceiling: 5V, measures: [voltage] }}\n",
+        port.display()
+    );
+    desk.put("bench.yaml", bench.as_bytes());
+    let said = std::thread::spawn(move || -> std::io::Result<()> {
+        let (mut asked, mut byte) = (Vec::new(), [0]);
+        while !asked.ends_with(b"begin") {
+            board.read_exact(&mut byte)?;
+            asked.push(byte[0]);
+        }
+        let piece: Vec<u8> = LINES.concat().into_iter().filter(|byte| !matches!(byte, b'\r' | b'\n')).collect();
+        for _ in 0..FLOOD.div_ceil(piece.len()) {
+            board.write_all(&piece)?;
+        }
+        board.write_all(b"the end of it\n")
+    });
+    let began = Instant::now();
+    let words = ["run", "flooded.yaml", "--bench", "bench.yaml", "--report", "out"];
+    let mut command = desk.command(&words);
+    let file = |name| std::fs::File::create(desk.path(name)).expect("it is ours");
+    command.env("BRICKPROOF_STATE", desk.path("state")).stdout(file("printed")).stderr(file("complained"));
+    let mut child = command.spawn().expect("the command was built");
+    let mut most = 0;
+    while child.try_wait().expect("it is our child").is_none() {
+        most = most.max(peak(child.id()).unwrap_or(0));
+        assert!(began.elapsed() < Duration::from_secs(120), "it does not end");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let exit = child.wait().expect("it is our child").code();
+    let called = Called { exit, out: desk.read("printed"), err: desk.read("complained") };
+    // Whoever still waits for a listener is told that there is none.
+    drop(held);
+    said.join().expect("it does not fail").expect("everything was taken");
+    called.exits(1);
+    check_printed(&called, &words);
+    assert!(called.out.len() < 20_000, "{} bytes are printed", called.out.len());
+    assert!(called.out.contains(" characters, all of them in the evidence)"), "what is cut is said: {}", called.out);
+    assert!(most < 40 * FLOOD as u64, "{most} bytes of memory for {FLOOD} of console");
+    check_kept(&desk, "out");
+    let kept = desk.files("out/trials");
+    let raw = kept.iter().find(|(name, _)| name.ends_with("console.raw")).expect("it is kept");
+    assert!(raw.1.len() >= FLOOD, "{} bytes", raw.1.len());
 }

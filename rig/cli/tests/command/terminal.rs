@@ -11,7 +11,7 @@ use std::process::Child;
 
 use rustix::fs::{Mode, OFlags};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-use rustix::termios::{Winsize, tcsetwinsize};
+use rustix::termios::{OptionalActions, Winsize, tcgetattr, tcsetattr, tcsetwinsize};
 
 use crate::desk::{BOOTS, Desk, FAILS};
 
@@ -32,6 +32,16 @@ steps:
   - expect: { console: Cloud connected, within: 1s }
   - wait: \"${hold}\"
 ";
+
+/// A serial line: one end, the other, which keeps it up, and its path.
+pub(crate) fn line() -> (File, OwnedFd, PathBuf) {
+    let (master, path) = pair();
+    let there = rustix::fs::open(&path, OFlags::RDWR | OFlags::NOCTTY, Mode::empty()).expect("it is there");
+    let mut settings = tcgetattr(&there).expect("it is a terminal");
+    settings.make_raw();
+    tcsetattr(&there, OptionalActions::Now, &settings).expect("it is a terminal");
+    (master, there, path)
+}
 
 fn pair() -> (File, PathBuf) {
     let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("there are terminals");
