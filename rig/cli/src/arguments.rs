@@ -24,7 +24,7 @@ pub(crate) use stations::{
     PowerCommand, PowerCycle, PowerOff, PowerOn, Reset, WayWord,
 };
 pub(crate) use tools::{Completions, Described, Man, Schema, Waves};
-pub(crate) use trials::{Execution, Explain, Lint, Output, Replay, Run, Selection};
+pub(crate) use trials::{Execution, Explain, Lint, Output, Replay, Report, Run, Selection};
 pub(crate) use units::{Autopsy, CloudWord, Diagnose, KeyWork, Keys, ThroughWord};
 
 /// Runs scenarios against boards, injects the faults that brick products in the field, and says whether the firmware survived.
@@ -54,6 +54,8 @@ pub(crate) enum Command {
     Prove(Prove),
     /// Does it last? Many cycles of the same
     Soak(Soak),
+    /// Make the page of a run or of a campaign once more, out of what is kept of it
+    Report(Report),
     /// Show every mistake in scenario files; run nothing
     Lint(Lint),
     /// Say in plain words what a scenario does and needs

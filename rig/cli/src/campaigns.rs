@@ -6,6 +6,7 @@ mod carried;
 mod evidence;
 mod here;
 mod keeping;
+pub(crate) mod pages;
 mod showing;
 mod there;
 
@@ -344,12 +345,14 @@ pub(crate) fn conduct(prepared: Prepared, conduct: &Conduct) -> Result<Exit, Pro
     Ok(if interrupted == Interrupted::Yes { Exit::Interrupted } else { exit(&answer) })
 }
 
-/// The answer and the picture, beside the journal.
+/// The answer, the picture and the page, beside the journal.
 fn keep_answer(desk: &mut Desk<'_>, answer: &Answer, world: World) -> Result<(), Problem> {
     desk.journal.conclude(answer, &desk.course, world, desk.showing.told_by_their_first_second())?;
     let busy = if world == World::Virtual { desk.prepared.busy() } else { Vec::new() };
     let caption = Caption { title: &desk.prepared.campaign.title, world: world.name(), busy: &busy };
-    picture::svg(&desk.course, &caption).map_or(Ok(()), |picture| desk.journal.draw(&picture))
+    picture::svg(&desk.course, &caption).map_or(Ok(()), |picture| desk.journal.draw(&picture))?;
+    pages::keep_answer(desk.journal.folder(), answer, &desk.course, world)?;
+    pages::make(desk.journal.folder()).map(drop)
 }
 
 fn exit(answer: &Answer) -> Exit {

@@ -20,6 +20,7 @@ pub(crate) mod make_safe;
 pub(crate) mod manual;
 pub(crate) mod power;
 pub(crate) mod replay;
+pub(crate) mod report;
 pub(crate) mod reset;
 pub(crate) mod run;
 pub(crate) mod schema;

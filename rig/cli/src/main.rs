@@ -30,6 +30,7 @@ fn main() -> ExitCode {
         Command::FindWindow(find) => commands::campaign::find_window(&find),
         Command::Prove(prove) => commands::campaign::prove(&prove),
         Command::Soak(soak) => commands::campaign::soak(&soak),
+        Command::Report(report) => commands::report::report(&report),
         Command::Lint(lint) => commands::lint::lint(&lint),
         Command::Explain(explain) => commands::explain::explain(&explain),
         Command::History(history) => commands::history::history(&history),

@@ -14,8 +14,8 @@ use brickproof_bench::file::{self, Bench, Driver, Station, World};
 use brickproof_bench::fitness::unfit;
 use brickproof_bench::state::StateFolder;
 use brickproof_bench::{Failure, OpenError, OpenStation};
-use brickproof_report::Secrets;
 use brickproof_report::results::{self, Finished, FirmwareRef};
+use brickproof_report::{Backstage, Secrets};
 use brickproof_scenario::plan::Plan;
 use brickproof_scenario::suggestion;
 use brickproof_trial::{Achieved, Command, CommandError, Observation, Stamp, Trial};
@@ -474,6 +474,7 @@ impl Job {
             wall_ns,
             replay: self.replay.clone(),
             secrets: secrets.clone(),
+            backstage: Backstage::default(),
         }
     }
 }

@@ -71,6 +71,27 @@ pub enum Told {
     Recovered(BoardNumber),
 }
 
+/// What a journal has of one trial, in its own words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Counted from 0, in the order of asking.
+    pub number: u64,
+    /// Whose firmware ran.
+    pub arm: String,
+    /// What the board is called that made it.
+    pub board: String,
+    /// Where the knobs of its fault stood.
+    pub settings: Vec<(String, String)>,
+    /// What it came to.
+    pub outcome: String,
+    /// How long after its trigger the fault struck; `None` if none did.
+    pub struck_after: Option<Span>,
+    /// Whether the first second of its board told it.
+    pub told: bool,
+    /// Its id.
+    pub id: String,
+}
+
 /// What a journal had.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Resumed {
@@ -185,6 +206,21 @@ pub fn settings_of(line: &str, id: &str) -> Option<Vec<(String, String)>> {
     // Most lines are not worth being read.
     let told: Line = line.contains(id).then(|| serde_json::from_str(line).ok())??;
     (told.id == id).then_some(told.settings)
+}
+
+/// The trials of a journal, in the order of asking. Lines that tell of anything else, or of nothing, are passed over.
+pub fn entries(text: &str) -> impl Iterator<Item = Entry> {
+    let entry = |line: Line| Entry {
+        number: line.shot,
+        arm: line.arm,
+        board: line.board,
+        settings: line.settings,
+        outcome: line.outcome,
+        struck_after: line.struck_after_ns.map(Span::nanos),
+        told: line.told,
+        id: line.id,
+    };
+    text.lines().filter_map(|line| serde_json::from_str(line).ok()).map(entry)
 }
 
 /// Tells `course`, which is at its beginning, what `text` has. A bench that failed then is forgiven.

@@ -75,11 +75,12 @@ fn share(counts: Counts) -> String {
     format!("{} of {} failed ({low} to {high})", counts.failures(), counts.trials())
 }
 
+/// From light to dark as from good to bad, so that they are told apart without colour too.
 const fn colour(class: Class) -> &'static str {
     match class {
-        Class::Survived => "#2a9d4a",
-        Class::LockedOut => "#d1495b",
-        Class::Misbehaved => "#e9a23b",
+        Class::Survived => "#a9dcb6",
+        Class::LockedOut => "#c0392b",
+        Class::Misbehaved => "#e08a1e",
         Class::Silent => "#3b3b3b",
         Class::Discarded | Class::Invalid => "#b0b0b0",
     }

@@ -89,6 +89,11 @@ impl Recogniser {
         }
     }
 
+    /// How the sensor's counts are taken for light.
+    pub fn calibration(&self) -> &Calibration {
+        &self.calibration
+    }
+
     /// Takes the next sample.
     pub fn feed(&mut self, sample: &Sample) {
         let possible = sample.integration > Span::ZERO && sample.integration <= Sample::LONGEST;

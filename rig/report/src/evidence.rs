@@ -1,4 +1,4 @@
-//! The evidence folder: results, JUnit, and for each trial its timeline and raw console.
+//! The evidence folder: results, their page, JUnit, and for each trial its timeline and raw console.
 //!
 //! Boundary: with live news the only part of this crate that touches the file system. A file is complete or absent, since it is written
 //! beside its place and then renamed; a folder without `results.json`, which is written last, is still in the making.
@@ -11,7 +11,9 @@ use std::path::{Component, Path, PathBuf};
 use brickproof_trial::Trial;
 use serde::Deserialize;
 
+use crate::backstage::Backstage;
 use crate::junit;
+use crate::page;
 use crate::results::{Finished, Results, SCHEMA, TrialResult};
 use crate::secrets::Secrets;
 use crate::timeline;
@@ -28,6 +30,9 @@ const FEW: usize = 50;
 
 const RESULTS: &str = "results.json";
 const TRIALS: &str = "trials";
+const TIMELINE: &str = "timeline.jsonl";
+/// The page for people.
+pub const PAGE: &str = "report.html";
 /// The longest name of a trial's folder, in bytes; the usual file systems take 255.
 const LONGEST_NAME: usize = 200;
 
@@ -148,17 +153,59 @@ impl Folder {
         let json = serde_json::to_string_pretty(results).map_err(|error| EvidenceError::Format(error.into()))?;
         let xml = junit::to_xml(results).map_err(|error| EvidenceError::Format(error.into()))?;
         write_file(&self.path.join("junit.xml"), xml.as_bytes())?;
-        for (Finished { id, trial, attempt, secrets, .. }, told) in finished.iter().zip(&results.trials) {
+        for (Finished { id, trial, attempt, secrets, backstage, .. }, told) in finished.iter().zip(&results.trials) {
             let place = self.path.join(TRIALS).join(trial_folder(&id.to_string(), *attempt));
-            let mut files = files_of(trial, secrets);
+            let mut files = files_of(trial, backstage, secrets);
             if finished.len() <= FEW || told.verdict != "passed" {
                 let waves = files.first().map(|(_, timeline)| waves_of(timeline, told)).transpose()?;
                 files.extend(waves.unwrap_or_default());
             }
             write_files(&place, &files)?;
         }
+        self.write_page(results)?;
         // Last, so that a folder with results is a folder with everything.
         write_file(&self.path.join(RESULTS), format!("{json}\n").as_bytes())
+    }
+
+    /// What is kept at `path` of a run.
+    ///
+    /// # Errors
+    /// There is none, or its results cannot be read.
+    pub fn kept(path: &Path) -> io::Result<(Self, Results)> {
+        let text = fs::read(path.join(RESULTS))?;
+        let results: Results = serde_json::from_slice(&text)?;
+        if results.schema != SCHEMA {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, format!("its schema is not {SCHEMA}")));
+        }
+        Ok((Self { path: path.to_owned() }, results))
+    }
+
+    /// Writes the page of results whose trials are kept here already, and says where.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn write_page(&self, results: &Results) -> Result<PathBuf, EvidenceError> {
+        let path = self.path.join(PAGE);
+        write_file(&path, page::html(results, |trial| self.timeline_of(trial)).as_bytes())?;
+        Ok(path)
+    }
+
+    /// Writes the page of one trial into its folder, and says where; `None` if there is no such trial.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn write_page_of(&self, results: &Results, id: &str) -> Result<Option<PathBuf>, EvidenceError> {
+        let Some(page) = page::html_of_one(results, id, |trial| self.timeline_of(trial)) else { return Ok(None) };
+        let place = self.path.join(TRIALS).join(trial_folder(id, 1));
+        make_folder(&place)?;
+        write_file(&place.join(PAGE), page.as_bytes())?;
+        Ok(Some(place.join(PAGE)))
+    }
+
+    /// The lines of a trial's timeline, where they are kept.
+    pub fn timeline_of(&self, trial: &TrialResult) -> Option<String> {
+        let place = self.path.join(TRIALS).join(trial_folder(&trial.id, trial.attempt));
+        fs::read_to_string(place.join(TIMELINE)).ok()
     }
 
     /// The trials of the earlier run whose results stand here.
@@ -199,12 +246,12 @@ fn is_ours(junit: &Path) -> bool {
 }
 
 /// What is kept of one trial: files, each with its name. Private keys are masked.
-pub fn files_of(trial: &Trial, secrets: &Secrets) -> Vec<(&'static str, Vec<u8>)> {
+pub fn files_of(trial: &Trial, backstage: &Backstage, secrets: &Secrets) -> Vec<(&'static str, Vec<u8>)> {
     let record = trial.timeline();
     let console = record.raw_console();
     let secrets = &secrets.and_those_in(&console);
     vec![
-        ("timeline.jsonl", timeline::to_json_lines(record, secrets).into_bytes()),
+        (TIMELINE, timeline::to_json_lines(record, &trial.calibrations(), backstage, secrets).into_bytes()),
         ("console.raw", secrets.masked(&console).into_owned()),
     ]
 }

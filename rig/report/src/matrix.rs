@@ -12,21 +12,14 @@ const MARK: &str = " (!)";
 
 /// The tables of all scenarios that have two axes or more, and below them what the words mean; `None` if none has.
 pub fn matrices(results: &Results) -> Option<String> {
-    let trials: Vec<&TrialResult> = results.last_attempts().collect();
-    let mut paths: Vec<&str> = Vec::new();
-    for trial in &trials {
-        if !paths.contains(&trial.scenario.path.as_str()) {
-            paths.push(&trial.scenario.path);
-        }
+    let matrices = of_scenarios(results);
+    if matrices.is_empty() {
+        return None;
     }
     let mut text = String::new();
-    for path in paths {
-        let of_path: Vec<&TrialResult> = trials.iter().copied().filter(|trial| trial.scenario.path == path).collect();
+    for matrix in &matrices {
         // Writing to a `String` cannot fail.
-        let _ = write_scenario(&mut text, &of_path);
-    }
-    if text.is_empty() {
-        return None;
+        let _ = matrix.write(&mut text);
     }
     let _ = writeln!(
         text,
@@ -35,24 +28,56 @@ pub fn matrices(results: &Results) -> Option<String> {
     Some(text)
 }
 
-fn write_scenario(text: &mut String, trials: &[&TrialResult]) -> fmt::Result {
-    let Some(first) = trials.first() else { return Ok(()) };
-    let axes: Vec<&str> = first.parameters.keys().map(String::as_str).collect();
-    let [others @ .., across, down] = axes.as_slice() else { return Ok(()) };
-    writeln!(text, "{} ({})", first.scenario.title, first.scenario.path)?;
-    let mut tables: Vec<(Vec<String>, Table)> = Vec::new();
-    for (name, table) in tables_of(trials, others, across, down) {
-        match tables.iter_mut().find(|(_, known)| *known == table) {
-            Some((names, _)) => names.push(name),
-            None => tables.push((vec![name], table)),
+/// What came of the cells of one scenario's matrix.
+#[derive(Debug)]
+pub(crate) struct Matrix<'a> {
+    pub(crate) title: &'a str,
+    pub(crate) path: &'a str,
+    pub(crate) across: &'a str,
+    pub(crate) down: &'a str,
+    /// The axes besides those two.
+    pub(crate) others: Vec<&'a str>,
+    /// Each with the values of the others for which it is so.
+    pub(crate) tables: Vec<(Vec<String>, Table)>,
+}
+
+/// Those of all scenarios that have two axes or more.
+pub(crate) fn of_scenarios(results: &Results) -> Vec<Matrix<'_>> {
+    let mut paths: Vec<(&str, Vec<&TrialResult>)> = Vec::new();
+    for trial in results.last_attempts() {
+        match paths.iter_mut().find(|(path, _)| *path == trial.scenario.path) {
+            Some((_, trials)) => trials.push(trial),
+            None => paths.push((&trial.scenario.path, vec![trial])),
         }
     }
-    for (names, table) in tables {
-        let of = if others.is_empty() { String::new() } else { format!("{}: ", others.join(" ")) };
-        writeln!(text, "\n  {of}{}", names.join(", "))?;
-        table.write(text, across, down)?;
+    paths.iter().filter_map(|(_, trials)| Matrix::of(trials)).collect()
+}
+
+impl<'a> Matrix<'a> {
+    fn of(trials: &[&'a TrialResult]) -> Option<Self> {
+        let first = trials.first()?;
+        let axes: Vec<&str> = first.parameters.keys().map(String::as_str).collect();
+        let [others @ .., across, down] = axes.as_slice() else { return None };
+        let mut tables: Vec<(Vec<String>, Table)> = Vec::new();
+        for (name, table) in tables_of(trials, others, across, down) {
+            match tables.iter_mut().find(|(_, known)| *known == table) {
+                Some((names, _)) => names.push(name),
+                None => tables.push((vec![name], table)),
+            }
+        }
+        let (title, path) = (&first.scenario.title, &first.scenario.path);
+        Some(Self { title, path, across, down, others: others.to_vec(), tables })
     }
-    writeln!(text)
+
+    fn write(&self, text: &mut String) -> fmt::Result {
+        writeln!(text, "{} ({})", self.title, self.path)?;
+        for (names, table) in &self.tables {
+            let of = if self.others.is_empty() { String::new() } else { format!("{}: ", self.others.join(" ")) };
+            writeln!(text, "\n  {of}{}", names.join(", "))?;
+            table.write(text, self.across, self.down)?;
+        }
+        writeln!(text)
+    }
 }
 
 /// One table for each combination of the values of `others`, in the order in which they come.
@@ -67,7 +92,7 @@ fn tables_of(trials: &[&TrialResult], others: &[&str], across: &str, down: &str)
                 tables.len() - 1
             }
         };
-        tables[place].1.add(value(trial, across), value(trial, down), word(trial));
+        tables[place].1.add(value(trial, across), value(trial, down), Cell::of(trial));
     }
     tables
 }
@@ -76,39 +101,73 @@ fn value(trial: &TrialResult, axis: &str) -> String {
     trial.parameters.get(axis).and_then(|value| value.as_str()).unwrap_or("-").to_owned()
 }
 
-/// What was seen of a cell, marked if the scenario expects something else.
-fn word(trial: &TrialResult) -> String {
-    match (trial.verdict.as_str(), trial.expected.as_str()) {
-        ("passed", "bricked") => "bricked".to_owned(),
-        ("passed", _) => "passed".to_owned(),
-        // Of a brick that was expected either nothing came or another one, and the reason says which.
-        ("failed", _) => format!("failed{MARK}"),
-        ("error", _) => format!("error{MARK}"),
-        _ => format!("undecided{MARK}"),
-    }
-}
-
-/// Words by row and column, both in the order in which they come.
+/// Cells by row and column, both in the order in which they come.
 #[derive(Debug, Default, PartialEq, Eq)]
-struct Table {
-    columns: Vec<String>,
-    rows: Vec<String>,
-    cells: Vec<(usize, usize, BTreeSet<String>)>,
+pub(crate) struct Table {
+    pub(crate) columns: Vec<String>,
+    pub(crate) rows: Vec<String>,
+    cells: Vec<(usize, usize, BTreeSet<Cell>)>,
 }
 
-impl Table {
-    fn add(&mut self, column: String, row: String, word: String) {
-        let (column, row) = (place_of(&mut self.columns, column), place_of(&mut self.rows, row));
-        match self.cells.iter_mut().find(|(c, r, _)| (*c, *r) == (column, row)) {
-            // The same cell with another seed.
-            Some((_, _, words)) => drop(words.insert(word)),
-            None => self.cells.push((column, row, BTreeSet::from([word]))),
+/// What came of one cell: what was seen, and whether the scenario expects it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Cell {
+    Bricked,
+    Error,
+    Failed,
+    Passed,
+    Undecided,
+}
+
+impl Cell {
+    fn of(trial: &TrialResult) -> Self {
+        match (trial.verdict.as_str(), trial.expected.as_str()) {
+            ("passed", "bricked") => Self::Bricked,
+            ("passed", _) => Self::Passed,
+            // Of a brick that was expected either nothing came or another one, and the reason says which.
+            ("failed", _) => Self::Failed,
+            ("error", _) => Self::Error,
+            _ => Self::Undecided,
         }
     }
 
-    fn cell(&self, column: usize, row: usize) -> String {
+    /// In a word.
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::Bricked => "bricked",
+            Self::Error => "error",
+            Self::Failed => "failed",
+            Self::Passed => "passed",
+            Self::Undecided => "undecided",
+        }
+    }
+
+    /// Whether it is what its scenario expects.
+    pub(crate) const fn is_expected(self) -> bool {
+        matches!(self, Self::Bricked | Self::Passed)
+    }
+}
+
+impl Table {
+    fn add(&mut self, column: String, row: String, cell: Cell) {
+        let (column, row) = (place_of(&mut self.columns, column), place_of(&mut self.rows, row));
+        match self.cells.iter_mut().find(|(c, r, _)| (*c, *r) == (column, row)) {
+            // The same cell with another seed.
+            Some((_, _, seen)) => drop(seen.insert(cell)),
+            None => self.cells.push((column, row, BTreeSet::from([cell]))),
+        }
+    }
+
+    /// What came of the trials of one cell, each once; nothing if there was none.
+    pub(crate) fn seen(&self, column: usize, row: usize) -> impl Iterator<Item = Cell> {
         let found = self.cells.iter().find(|(c, r, _)| (*c, *r) == (column, row));
-        found.map_or("-".to_owned(), |(_, _, words)| words.iter().cloned().collect::<Vec<_>>().join(", "))
+        found.into_iter().flat_map(|(_, _, seen)| seen.iter().copied())
+    }
+
+    fn cell(&self, column: usize, row: usize) -> String {
+        let told = |cell: Cell| format!("{}{}", cell.word(), if cell.is_expected() { "" } else { MARK });
+        let words: Vec<String> = self.seen(column, row).map(told).collect();
+        if words.is_empty() { "-".to_owned() } else { words.join(", ") }
     }
 
     fn write(&self, text: &mut String, across: &str, down: &str) -> fmt::Result {

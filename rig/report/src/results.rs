@@ -13,6 +13,7 @@ use brickproof_trial::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::backstage::Backstage;
 use crate::connecting;
 pub use crate::connecting::{ConnectEntry, SeenBy};
 use crate::log;
@@ -356,6 +357,8 @@ pub struct Finished {
     pub replay: String,
     /// The private keys that were about.
     pub secrets: Secrets,
+    /// What its world knows besides.
+    pub backstage: Backstage,
 }
 
 impl FirmwareRef {
@@ -428,7 +431,8 @@ impl TrialResult {
 
     /// What `finished` came to. A trial that was never concluded counts as inconclusive.
     pub fn new(finished: &Finished) -> Self {
-        let Finished { id, trial, attempt, firmware, station, board_serial, wall_ns, replay, secrets } = finished;
+        let Finished { id, trial, attempt, firmware, station, board_serial, wall_ns, replay, secrets, backstage: _ } =
+            finished;
         let plan = trial.plan();
         // A line that is told may be one of many over which the board printed a key.
         let secrets = &secrets.and_those_in(&trial.timeline().raw_console());

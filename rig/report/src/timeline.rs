@@ -2,7 +2,9 @@
 //!
 //! Boundary: a faithful copy of the engine's record, but for private keys, which are masked. Every line has `t` (nanoseconds since the trial
 //! began), `u` (uncertainty in nanoseconds, left out when zero) and `kind`. Light samples are bundled, sixty-four a line, at the instant of
-//! the first. What is of another light than the board's first has `led`, its place among the profile's lights, counted from 0. A console line that is one of a log has `log`, what it says taken apart: `boot` (the start of the board that it follows, counted
+//! the first; `sensor` says how their counts are taken for light. So are the course of the rail (`rail_course`) and the flash operations
+//! (`flash`), which only a simulated world knows. A request that drives lines of the board has `drives`: which, and from when to when, in nanoseconds after
+//! `t`. What is of another light than the board's first has `led`, its place among the profile's lights, counted from 0. A console line that is one of a log has `log`, what it says taken apart: `boot` (the start of the board that it follows, counted
 //! from 1) and `uptime_ms` on the board's own clock, `said_ns` on the trial's, which is no further than `within_ns` from the truth, `level`,
 //! `category`, `file`, `line`, `func`, `message`, `code` and `details`, and `explained`, what its numbers mean; what is not there or not known is
 //! left out.
@@ -13,33 +15,45 @@ use std::collections::BTreeMap;
 
 use brickproof_boards::LedIndex;
 use brickproof_console::display;
-use brickproof_light::Sample;
-use brickproof_scenario::plan::Edge;
+use brickproof_light::{CalibrationParts, Sample};
+use brickproof_scenario::plan::{Edge, Way};
 use brickproof_trial::{Achieved, Command, Event, Glimpse, Happening, Progress, Timeline};
-use brickproof_units::Instant;
+use brickproof_units::{Instant, Span};
 use serde_json::{Value, json};
 
+use crate::backstage::{Backstage, FlashWork};
 use crate::log::Reader;
 use crate::results::{asked, fault_kind};
 use crate::secrets::Secrets;
 
 pub use schema::schema;
 
-const SAMPLES_A_LINE: usize = 64;
+const ENTRIES_A_LINE: usize = 64;
+/// As profiles call it.
+const RESET: &str = "RESET";
 
-/// The timeline as JSON lines, without `secrets`.
-pub fn to_json_lines(timeline: &Timeline, secrets: &Secrets) -> String {
+/// The timeline as JSON lines, without `secrets`; with what `sensors` make of light, and what the world knows besides.
+pub fn to_json_lines(
+    timeline: &Timeline,
+    sensors: &[(LedIndex, CalibrationParts)],
+    backstage: &Backstage,
+    secrets: &Secrets,
+) -> String {
     let mut text = String::new();
     let mut log = Reader::new();
-    let bundles = bundles(timeline);
-    let mut bundles = bundles.iter().peekable();
+    sensors.iter().for_each(|(led, parts)| push(&mut text, &sensor_line(*led, parts)));
+    let mut bundles = light_bundles(timeline);
+    bundles.extend(rail_bundles(backstage));
+    bundles.extend(flash_bundles(backstage));
+    bundles.sort_by_key(|(began, _)| *began);
+    let mut bundles = bundles.into_iter().peekable();
     for event in timeline.events.iter() {
-        while let Some(bundle) = bundles.next_if(|it| it.began() <= event.at) {
-            push(&mut text, &bundle.line());
+        while let Some((_, line)) = bundles.next_if(|(began, _)| *began <= event.at) {
+            push(&mut text, &line);
         }
         push(&mut text, &event_line(event, &mut log, secrets));
     }
-    bundles.for_each(|bundle| push(&mut text, &bundle.line()));
+    bundles.for_each(|(_, line)| push(&mut text, &line));
     text
 }
 
@@ -48,44 +62,53 @@ fn push(text: &mut String, line: &Value) {
     text.push('\n');
 }
 
-/// Some samples of one light, one after the other.
-struct Bundle {
-    led: LedIndex,
-    first: Sample,
-    others: Vec<Sample>,
+fn sensor_line(led: LedIndex, parts: &CalibrationParts) -> Value {
+    let CalibrationParts { dark, noise, correction } = parts;
+    let mut line = json!({ "t": 0, "kind": "sensor", "dark": dark, "noise": noise, "correction": correction });
+    name_light(&mut line, led);
+    line
 }
 
-impl Bundle {
-    fn began(&self) -> Instant {
-        self.first.at
-    }
-
-    /// `samples`: nanoseconds since `t`, red, green, blue, clear.
-    fn line(&self) -> Value {
-        let row = |it: &Sample| json!([it.at.since(self.began()).get(), it.red, it.green, it.blue, it.clear]);
-        let rows = std::iter::once(&self.first).chain(&self.others).map(row);
-        let mut line = json!({
-            "t": self.began().as_nanos(), "kind": "light_samples", "integration_ns": self.first.integration.get(),
-            "samples": rows.collect::<Vec<_>>(),
-        });
-        name_light(&mut line, self.led);
-        line
-    }
-}
-
-/// The samples of every light in bundles, by their beginnings.
-fn bundles(timeline: &Timeline) -> Vec<Bundle> {
-    let mut finished: Vec<Bundle> = Vec::new();
-    let mut growing: BTreeMap<LedIndex, Bundle> = BTreeMap::new();
+/// The samples of every light in bundles, each with its beginning: nanoseconds since `t`, red, green, blue, clear.
+fn light_bundles(timeline: &Timeline) -> Vec<(Instant, Value)> {
+    let mut lights: BTreeMap<LedIndex, Vec<Sample>> = BTreeMap::new();
     for Glimpse { led, sample } in timeline.samples.iter().copied() {
-        match growing.get_mut(&led) {
-            Some(bundle) if bundle.others.len() + 1 < SAMPLES_A_LINE => bundle.others.push(sample),
-            _ => finished.extend(growing.insert(led, Bundle { led, first: sample, others: Vec::new() })),
-        }
+        lights.entry(led).or_default().push(sample);
     }
-    finished.extend(growing.into_values());
-    finished.sort_by_key(Bundle::began);
-    finished
+    let bundles = lights.iter().flat_map(|(led, samples)| samples.chunks(ENTRIES_A_LINE).map(move |some| (*led, some)));
+    let line = |(led, some): (LedIndex, &[Sample])| {
+        let (began, integration) = (some[0].at, some[0].integration);
+        let row = |it: &Sample| json!([it.at.since(began).get(), it.red, it.green, it.blue, it.clear]);
+        let samples: Vec<Value> = some.iter().map(row).collect();
+        let mut line = json!({
+            "t": began.as_nanos(), "kind": "light_samples", "integration_ns": integration.get(), "samples": samples,
+        });
+        name_light(&mut line, led);
+        (began, line)
+    };
+    bundles.map(line).collect()
+}
+
+/// The course of the rail: nanoseconds since `t`, microvolts.
+fn rail_bundles(backstage: &Backstage) -> impl Iterator<Item = (Instant, Value)> {
+    backstage.rail.chunks(ENTRIES_A_LINE).map(|some| {
+        let began = some[0].0;
+        let points: Vec<Value> = some.iter().map(|(at, rail)| json!([at.since(began).get(), rail.get()])).collect();
+        (began, json!({ "t": began.as_nanos(), "kind": "rail_course", "points": points }))
+    })
+}
+
+/// What the flash did: nanoseconds since `t` to its beginning and to its end, what, where, and how much of it was done in parts per million.
+fn flash_bundles(backstage: &Backstage) -> impl Iterator<Item = (Instant, Value)> {
+    backstage.flash.chunks(ENTRIES_A_LINE).map(|some| {
+        let began = some[0].began;
+        let row = |it: &FlashWork| {
+            let [from, to] = [it.began, it.ended].map(|at| at.since(began).get());
+            json!([from, to, it.kind.name(), it.kind.address(), it.completed.get()])
+        };
+        let operations: Vec<Value> = some.iter().map(row).collect();
+        (began, json!({ "t": began.as_nanos(), "kind": "flash", "operations": operations }))
+    })
 }
 
 fn name_light(line: &mut Value, led: LedIndex) {
@@ -114,7 +137,12 @@ fn describe(event: &Event, log: &mut Reader, secrets: &Secrets) -> (&'static str
         Happening::StepBegan { index } => ("step_began", json!({ "step": index })),
         Happening::StepEnded { index } => ("step_ended", json!({ "step": index })),
         Happening::Asked { id, command } => {
-            ("asked", json!({ "id": id.0, "command": command_in_words(command, secrets) }))
+            let mut line = json!({ "id": id.0, "command": command_in_words(command, secrets) });
+            let drives = drives(command);
+            if !drives.is_empty() {
+                line["drives"] = drives.into();
+            }
+            ("asked", line)
         }
         Happening::Answered { id, result } => match result {
             Ok(achieved) => ("answered", json!({ "id": id.0, "achieved": achieved_value(achieved) })),
@@ -195,6 +223,27 @@ fn achieved_value(achieved: &Achieved) -> Value {
             "began_ns": shape.began.as_nanos(), "uncertainty_ns": shape.uncertainty.as_nanos(), "lowest_uv": shape.lowest.get(),
             "below_brown_out_ns": shape.below_brown_out.get(),
         }),
+    }
+}
+
+/// The lines of the board that a command pulls: which, from when, until when.
+fn drives(command: &Command) -> Vec<Value> {
+    let drive = |line: &str, from: Span, to: Span| json!([line, from.get(), to.get()]);
+    let through_reset = |button: &str, reset: Span, hold: Span| {
+        vec![drive(button, Span::ZERO, reset + hold), drive(RESET, Span::ZERO, reset)]
+    };
+    match command {
+        Command::Reset { hold } => vec![drive(RESET, Span::ZERO, *hold)],
+        Command::Press { button, hold } => vec![drive(button, Span::ZERO, *hold)],
+        Command::PressThroughReset { button, reset, hold } => through_reset(button, *reset, *hold),
+        Command::Enter(entry) => match (entry.ways().next(), &entry.buttons) {
+            (Some(Way::Buttons), Some(buttons)) => match buttons.after_reset() {
+                Some(hold) => through_reset(&buttons.button, buttons.reset, hold),
+                None => vec![drive(&buttons.button, Span::ZERO, buttons.hold)],
+            },
+            _ => Vec::new(),
+        },
+        _ => Vec::new(),
     }
 }
 

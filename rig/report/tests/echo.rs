@@ -6,7 +6,7 @@ use brickproof_cloud::CloudEvent;
 use brickproof_keys::device_key_from_seed;
 use brickproof_report::evidence::Folder;
 use brickproof_report::results::{Finished, FirmwareRef, Results, TrialResult, World};
-use brickproof_report::{Secrets, junit, terminal};
+use brickproof_report::{Backstage, Secrets, junit, terminal};
 use brickproof_scenario::{Library, load};
 use brickproof_trial::{Achieved, Observation, Stamp, Trial, TrialId};
 use brickproof_units::{Instant, Span};
@@ -59,6 +59,7 @@ fn kept(console: &[u8], secrets: Secrets) -> (Vec<(&'static str, Vec<u8>)>, temp
         wall_ns: 0,
         replay: String::new(),
         secrets,
+        backstage: Backstage::default(),
     };
     let results = Results::new(World::Virtual, vec![TrialResult::new(&finished)]);
     let folder = tempfile::tempdir().expect("there is room for a folder");

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use brickproof_report::results::{Finished, FirmwareRef, Results, TrialResult, World};
 use brickproof_report::timeline::to_json_lines;
-use brickproof_report::{Secrets, junit, terminal};
+use brickproof_report::{Backstage, Secrets, junit, terminal};
 use brickproof_scenario::{Library, load};
 use brickproof_trial::{Achieved, Observation, Stamp, Trial, TrialId};
 use brickproof_units::{Instant, Span};
@@ -54,6 +54,7 @@ fn finished(lines: &[(u64, &str)]) -> Finished {
         wall_ns: 0,
         replay: "brickproof replay t".to_owned(),
         secrets: Secrets::default(),
+        backstage: Backstage::default(),
     }
 }
 
@@ -71,7 +72,7 @@ const LINES: [(u64, &str); 7] = [
 #[test]
 fn the_console_in_the_timeline_is_taken_apart_where_it_is_a_log() {
     let finished = finished(&LINES);
-    let timeline = to_json_lines(finished.trial.timeline(), &finished.secrets);
+    let timeline = to_json_lines(finished.trial.timeline(), &[], &finished.backstage, &finished.secrets);
     let console: Vec<&str> = timeline.lines().filter(|line| line.contains(r#""kind":"console""#)).collect();
     insta::assert_snapshot!(console.join("\n"));
 }

@@ -11,6 +11,7 @@ use brickproof_trial::{Observation, OtherPlan, Stamp, Trial};
 use brickproof_units::{Instant, Span};
 use brickproof_virtual_board::flash::Flash;
 
+use crate::backstage::{Backstage, Onlooker};
 use crate::sensor;
 use crate::world::{Story, World, WorldConfig, lights_of};
 
@@ -119,10 +120,13 @@ impl Simulation {
     }
 
     /// Goes on to the end, or until `go_on` says no; then the trial ends undecided, and the station is cleaned up and made safe. A wait in
-    /// the cleanup is cut short then: nothing here needs the time.
-    pub fn run_while(&mut self, go_on: impl Fn() -> bool) {
+    /// the cleanup is cut short then: nothing here needs the time. Returns what went on behind the scenes meanwhile; of the flash only what
+    /// the world keeps a record of ([`WorldConfig::records`]).
+    pub fn run_while(&mut self, go_on: impl Fn() -> bool) -> Backstage {
+        let mut onlooker = Onlooker::default();
         let mut look_at = self.trial.now() + SLICE;
-        while self.step(look_at) {
+        while self.step(look_at.min(Onlooker::next_look(&self.trial))) {
+            onlooker.look(&self.world);
             if self.trial.now() >= look_at {
                 look_at = self.trial.now() + SLICE;
                 if !go_on() {
@@ -130,6 +134,7 @@ impl Simulation {
                 }
             }
         }
+        onlooker.into_backstage(&mut self.world)
     }
 
     /// What comes of the board during the next `span` if nobody touches it. The trial itself stays where it is.

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::thread;
 
-use brickproof_report::Secrets;
 use brickproof_report::timeline::to_json_lines;
+use brickproof_report::{Backstage, Secrets};
 use brickproof_scenario::Setting;
 use brickproof_scenario::plan::Plan;
 use brickproof_sim::Simulation;
@@ -37,7 +37,11 @@ fn ended(mut simulation: Simulation) -> String {
 fn record(simulation: &Simulation) -> String {
     let timeline = simulation.trial().timeline();
     let console: String = timeline.raw_console().iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("{}{console}\n{:?}\n", to_json_lines(timeline, &Secrets::default()), simulation.trial().verdict())
+    format!(
+        "{}{console}\n{:?}\n",
+        to_json_lines(timeline, &[], &Backstage::default(), &Secrets::default()),
+        simulation.trial().verdict()
+    )
 }
 
 /// Fails with the first line that differs, not with two megabytes.
@@ -215,8 +219,16 @@ fn a_trial_that_is_not_told_to_stop_is_the_one_that_nobody_could_stop() {
     let plans = subjects().into_iter().chain(cells_of("t.yaml", DYING));
     for plan in plans {
         let mut watched = simulation(plan.clone(), 1);
-        watched.run_while(|| true);
-        assert_same(&ended(simulation(plan, 1)), &record(&watched), "looked at every second");
+        let backstage = watched.run_while(|| true);
+        assert_same(&ended(simulation(plan, 1)), &record(&watched), "looked at every second, and closely at its fault");
+        assert!(backstage.rail.windows(2).all(|pair| pair[0].0 < pair[1].0), "the course of the rail goes on in time");
+        for fault in watched.trial().faults() {
+            let shape = fault.achieved.expect("it struck");
+            let struck = shape.began..=shape.began + shape.below_brown_out;
+            let lowest = backstage.rail.iter().filter(|(at, _)| struck.contains(at)).map(|(_, rail)| rail.get()).min();
+            let lowest = lowest.expect("it was looked at while it lasted");
+            assert!((lowest - shape.lowest.get()).abs() <= 20_000, "{lowest} uV, and the fault says {}", shape.lowest);
+        }
     }
 }
 

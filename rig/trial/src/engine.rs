@@ -12,7 +12,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use brickproof_boards::LedIndex;
-use brickproof_light::Calibration;
+use brickproof_light::{Calibration, CalibrationParts};
 use brickproof_scenario::plan::{Cause, Expected, Plan, Step, StepAction};
 use brickproof_units::{Instant, Span, Voltage};
 
@@ -219,6 +219,11 @@ impl Trial {
     /// What was done and seen.
     pub fn timeline(&self) -> &Timeline {
         &self.timeline
+    }
+
+    /// How the sensor above each of its lights counts; the first light always has one.
+    pub fn calibrations(&self) -> Vec<(LedIndex, CalibrationParts)> {
+        self.eyes.lights().calibrations()
     }
 
     /// How the steps went.

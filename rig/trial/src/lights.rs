@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use brickproof_boards::{BoardProfile, LedIndex};
-use brickproof_light::{Calibration, Recogniser, Sight};
+use brickproof_light::{Calibration, CalibrationParts, Recogniser, Sight};
 use brickproof_units::Span;
 
 use crate::ports::Glimpse;
@@ -64,6 +64,12 @@ impl Lights {
             LedIndex::FIRST => Some(&self.first),
             led => self.others.iter().find(|other| other.led == led).map(|other| &other.recogniser),
         }
+    }
+
+    /// How the sensor above each light counts; the first light always has one.
+    pub(crate) fn calibrations(&self) -> Vec<(LedIndex, CalibrationParts)> {
+        let others = self.others.iter().map(|other| (other.led, other.recogniser.calibration().parts()));
+        std::iter::once((LedIndex::FIRST, self.first.calibration().parts())).chain(others).collect()
     }
 
     /// What a light shows now, in words.

@@ -91,6 +91,16 @@ pub(crate) struct Replay {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct Report {
+    /// Where it is kept: a folder under .brickproof/runs or .brickproof/campaigns, or what --report said
+    #[arg(value_name = "DIR")]
+    pub(crate) folder: PathBuf,
+    /// A page of this trial alone, in its own folder: for what the page of a large run has no room for
+    #[arg(long, value_name = "TRIAL-ID")]
+    pub(crate) trial: Option<String>,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct Lint {
     /// Scenario files, or folders of them
     #[arg(required = true, value_name = "PATH")]

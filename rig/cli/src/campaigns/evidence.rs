@@ -10,8 +10,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use brickproof_explore::{Class, Course, Shot};
-use brickproof_report::Secrets;
 use brickproof_report::evidence::{files_of, write_files};
+use brickproof_report::{Backstage, Secrets};
 use brickproof_trial::Trial;
 use brickproof_units::Size;
 
@@ -104,7 +104,7 @@ impl Evidence {
     /// Keeps a trial if there is room for it, or room can be made.
     pub(super) fn keep(&mut self, shot: &Shot, class: Class, standing: Standing, trial: &Trial) -> Result<(), Problem> {
         let key = key_of(shot, class, standing);
-        let files = files_of(trial, &self.secrets);
+        let files = files_of(trial, &Backstage::default(), &self.secrets);
         let bytes = files.iter().map(|(_, bytes)| bytes.len() as u64).sum();
         // The same trial may have been kept right before an earlier process died.
         self.remove(&key)?;

@@ -17,9 +17,9 @@ use crate::exit::Problem;
 
 /// Where campaigns are kept when nobody says where.
 const DEFAULT_FOLDER: &str = ".brickproof/campaigns";
-const JOURNAL: &str = "journal.jsonl";
+pub(super) const JOURNAL: &str = "journal.jsonl";
 const ANSWER: &str = "answer.txt";
-const PICTURE: &str = "picture.svg";
+pub(super) const PICTURE: &str = "picture.svg";
 /// How much a machine that loses its power may forget.
 const SYNC_EVERY: Duration = Duration::from_secs(1);
 
@@ -172,20 +172,23 @@ impl Journal {
         if let Some(spared) = spared {
             text = format!("{}\n{spared}\n", text.trim_end());
         }
-        let path = self.folder.join(ANSWER);
-        let beside = path.with_extension("part");
-        let written = fs::write(&beside, text).and_then(|()| fs::rename(&beside, &path));
-        written.map_err(|source| Problem::NotKept { path, source })
+        write(&self.folder.join(ANSWER), &text)
     }
 
     /// The picture, where there is one.
     pub(super) fn draw(&self, picture: &str) -> Result<(), Problem> {
-        let path = self.folder.join(PICTURE);
-        fs::write(&path, picture).map_err(|source| Problem::NotKept { path, source })
+        write(&self.folder.join(PICTURE), picture)
     }
 
     /// Where it is.
     pub(super) fn folder(&self) -> &Path {
         &self.folder
     }
+}
+
+/// Writes a file, which is complete or as it was.
+pub(super) fn write(path: &Path, text: &str) -> Result<(), Problem> {
+    let beside = path.with_extension("part");
+    let written = fs::write(&beside, text).and_then(|()| fs::rename(&beside, path));
+    written.map_err(|source| Problem::NotKept { path: path.to_owned(), source })
 }

@@ -13,11 +13,13 @@ use brickproof_firmware::{Firmware, private_keys, private_keys_of};
 use brickproof_report::matrix::matrices;
 use brickproof_report::results::{Finished, FirmwareRef, NotAsked, Results, TrialResult, World};
 use brickproof_report::terminal;
-use brickproof_report::{Secrets, evidence};
+use brickproof_report::{FlashKind, FlashWork, Secrets, evidence};
 use brickproof_scenario::Knob;
 use brickproof_scenario::plan::Plan;
-use brickproof_sim::Simulation;
+use brickproof_sim::{Backstage, Simulation, WorldConfig};
 use brickproof_trial::{TrialId, VerdictKind};
+use brickproof_virtual_board::board::Records;
+use brickproof_virtual_board::flash::{FlashOperation, FlashRecord};
 
 use crate::arguments::{Execution, Format, Output, Run};
 use crate::exit::{Exit, Problem};
@@ -341,8 +343,9 @@ fn has_passed(attempt: &Finished) -> bool {
 
 fn run_one(job: &Job, station: &str, interrupted: &AtomicBool, secrets: &Secrets) -> Finished {
     let began = Instant::now();
-    let mut simulation = Simulation::new(Arc::clone(&job.plan), &job.firmware, job.id.seed());
-    simulation.run_while(|| !interrupted.load(Ordering::Relaxed));
+    let config = WorldConfig { records: Records::Kept, ..WorldConfig::new(job.id.seed()) };
+    let mut simulation = Simulation::with_config(Arc::clone(&job.plan), &job.firmware, config);
+    let backstage = simulation.run_while(|| !interrupted.load(Ordering::Relaxed));
     Finished {
         id: job.id.clone(),
         trial: simulation.into_trial(),
@@ -353,7 +356,23 @@ fn run_one(job: &Job, station: &str, interrupted: &AtomicBool, secrets: &Secrets
         wall_ns: u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX),
         replay: job.replay.clone(),
         secrets: secrets.clone(),
+        backstage: told(backstage),
     }
+}
+
+/// What a simulated world knows, as evidence tells it.
+fn told(Backstage { rail, flash }: Backstage) -> brickproof_report::Backstage {
+    let work = |record: FlashRecord| FlashWork {
+        began: record.start,
+        ended: record.end,
+        kind: match record.operation {
+            FlashOperation::Program { address, .. } => FlashKind::Program { address },
+            FlashOperation::ErasePage { address } => FlashKind::Erase { address },
+            FlashOperation::EraseAll | FlashOperation::EraseUicr => FlashKind::EraseAll,
+        },
+        completed: record.completed,
+    };
+    brickproof_report::Backstage { rail, flash: flash.into_iter().map(work).collect() }
 }
 
 /// What is printed of the trials.

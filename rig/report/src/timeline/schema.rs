@@ -8,13 +8,21 @@ use serde_json::{Map, Value, json};
 type Field = (&'static str, fn() -> Value, &'static str);
 
 /// A kind of line, what it tells, and its fields.
-const KINDS: [(&str, &str, &[Field]); 16] = [
+const KINDS: [(&str, &str, &[Field]); 19] = [
     ("step_began", "A step began.", &[STEP]),
     ("step_ended", "A step ended as it should.", &[STEP]),
     (
         "asked",
         "The trial asked for something.",
-        &[ID, ("command", command, "What, in words; of a fault what was asked of it.")],
+        &[
+            ID,
+            ("command", command, "What, in words; of a fault what was asked of it."),
+            (
+                "drives?",
+                drives,
+                "Lines of the board that it pulls: which, and from when to when, in nanoseconds since `t`.",
+            ),
+        ],
     ),
     (
         "answered",
@@ -39,6 +47,34 @@ const KINDS: [(&str, &str, &[Field]); 16] = [
             ("samples", samples, "Nanoseconds since `t`, and the counts of red, green, blue and clear."),
             LED,
         ],
+    ),
+    (
+        "sensor",
+        "How the counts of a light's sensor are taken for light.",
+        &[
+            (
+                "dark",
+                numbers,
+                "Of red, green and blue with the light off, in thousandths of a count per step of 2.4 ms.",
+            ),
+            ("noise", count, "The deviation of their sum, in thousandths of a count per step."),
+            ("correction", rows, "Each row makes one corrected channel out of the three, in millionths."),
+            LED,
+        ],
+    ),
+    (
+        "rail_course",
+        "What a simulated world knows of the rail: between two points it runs straight.",
+        &[("points", rows, "Nanoseconds since `t`, and microvolts.")],
+    ),
+    (
+        "flash",
+        "What a simulated world knows of flash operations, the first at `t`.",
+        &[(
+            "operations",
+            operations,
+            "Nanoseconds since `t` from its beginning to its end, what it was, where (null: everywhere), and how much of it was done, in parts per million.",
+        )],
     ),
     ("cloud", "The cloud saw or did something.", &[EVENT]),
     (
@@ -152,7 +188,27 @@ fn command() -> Value {
 
 fn samples() -> Value {
     let row = json!({ "type": "array", "items": { "type": "integer", "minimum": 0 }, "minItems": 5, "maxItems": 5 });
-    json!({ "type": "array", "items": row, "minItems": 1, "maxItems": super::SAMPLES_A_LINE })
+    json!({ "type": "array", "items": row, "minItems": 1, "maxItems": super::ENTRIES_A_LINE })
+}
+
+fn drives() -> Value {
+    let row = json!({ "type": "array", "prefixItems": [text(), count(), count()], "minItems": 3, "maxItems": 3 });
+    json!({ "type": "array", "items": row, "minItems": 1 })
+}
+
+fn numbers() -> Value {
+    json!({ "type": "array", "items": number() })
+}
+
+fn rows() -> Value {
+    json!({ "type": "array", "items": numbers() })
+}
+
+fn operations() -> Value {
+    let kind = json!({ "enum": ["program", "erase", "erase_all"] });
+    let place = json!({ "type": ["integer", "null"], "minimum": 0 });
+    let row = json!({ "type": "array", "prefixItems": [count(), count(), kind, place, count()], "minItems": 5, "maxItems": 5 });
+    json!({ "type": "array", "items": row, "minItems": 1, "maxItems": super::ENTRIES_A_LINE })
 }
 
 fn presence() -> Value {
