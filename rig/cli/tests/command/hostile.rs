@@ -8,6 +8,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use base64::Engine as _;
 use brickproof_units::is_inert;
 use quick_xml::events::Event;
 use serde_json::Value;
@@ -120,6 +121,30 @@ fn harmless(name: &str, start: &quick_xml::events::BytesStart<'_>) {
     }
 }
 
+/// No markup but the page's own, and whatever it packs is JSON. That a browser does nothing of it is held in `pages`.
+fn page(name: &str, bytes: &[u8]) {
+    let text = inert(name, bytes);
+    for foreign in ["<script>alert", "<img", "onerror=alert(1)>", "<svg/onload", "</pre></style>", "<![CDATA["] {
+        assert!(!text.contains(foreign), "{name} has {foreign:?}");
+    }
+    for packed in unpacked(&text) {
+        let data = String::from_utf8(packed).unwrap_or_else(|error| panic!("{name}: {error}"));
+        serde_json::from_str::<Value>(&data).unwrap_or_else(|error| panic!("{name}: {error}"));
+    }
+}
+
+/// What a page packs: deflated, in base64, between two tags.
+pub(crate) fn unpacked(page: &str) -> Vec<Vec<u8>> {
+    let is_digit = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=');
+    let runs = page.split(|c: char| !is_digit(c)).filter(|run| run.len() > 32);
+    let unpack = |run: &str| {
+        let deflated = base64::engine::general_purpose::STANDARD.decode(run).ok()?;
+        let mut data = Vec::new();
+        flate2::read::ZlibDecoder::new(&deflated[..]).read_to_end(&mut data).ok().map(|_| data)
+    };
+    runs.filter_map(unpack).collect()
+}
+
 /// Read by somebody else's reader of waveforms.
 fn waveforms(name: &str, bytes: &[u8]) {
     inert(name, bytes);
@@ -139,6 +164,7 @@ fn check_kept(desk: &Desk, folder: &str) {
             Some("json") => json(&name, &bytes),
             Some("jsonl") => json_lines(&name, &bytes),
             Some("xml" | "svg") => xml(&name, &bytes),
+            Some("html") => page(&name, &bytes),
             Some("vcd") => waveforms(&name, &bytes),
             Some("txt" | "yaml") => drop(inert(&name, &bytes)),
             // What `history` tells of it is printed, and looked at there.
@@ -181,6 +207,7 @@ fn whatever_a_board_says_all_that_is_kept_and_printed_stays_valid_and_inert() {
     call(&desk, &["run", "hostile.yaml", "--report", "run", "--format", "json"], 1);
     check_kept(&desk, "run");
     call(&desk, &["run", "hostile.yaml", "--matrix"], 1);
+    assert!(!unpacked(&desk.read("run/report.html")).is_empty(), "the page packs what it draws");
     let results = desk.json("run/results.json");
     for trial in results["trials"].as_array().expect("there are trials") {
         let id = trial["id"].as_str().expect("it has one");
