@@ -153,7 +153,7 @@ fn every_line_of_a_timeline_keeps_to_its_schema_and_what_is_spoiled_does_not() {
         }
     }
     // No instrument of the virtual bench fails by itself.
-    assert_eq!(kinds.len(), 15, "{kinds:?}");
+    assert_eq!(kinds.len(), 18, "{kinds:?}");
 }
 
 #[test]
