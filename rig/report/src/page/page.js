@@ -909,7 +909,7 @@
     addEventListener('beforeprint', () => paper(true));
     addEventListener('afterprint', () => paper(false));
     matchMedia('(prefers-color-scheme: dark)').addEventListener('change', again);
-    document.documentElement.dataset.ready = '';
+    document.documentElement.dataset.ready = String(Math.round(performance.now()));
   }
   start();
 })();
