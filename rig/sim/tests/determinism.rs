@@ -221,7 +221,8 @@ fn a_trial_that_is_not_told_to_stop_is_the_one_that_nobody_could_stop() {
         let mut watched = simulation(plan.clone(), 1);
         let backstage = watched.run_while(|| true);
         assert_same(&ended(simulation(plan, 1)), &record(&watched), "looked at every second, and closely at its fault");
-        assert!(backstage.rail.windows(2).all(|pair| pair[0].0 < pair[1].0), "the course of the rail goes on in time");
+        // At one instant it may be looked at before and after a source was plugged in.
+        assert!(backstage.rail.windows(2).all(|pair| pair[0].0 <= pair[1].0), "the course of the rail goes on in time");
         for fault in watched.trial().faults() {
             let shape = fault.achieved.expect("it struck");
             let struck = shape.began..=shape.began + shape.below_brown_out;

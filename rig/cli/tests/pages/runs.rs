@@ -96,6 +96,7 @@ fn find_a_line(browser: &Browser) {
     assert!(found.0 < at && at < found.1, "{at} in {found:?}");
     assert!(browser.text(".readout").contains("handshake failed"), "{}", browser.text(".readout"));
     // Another one, by its mark.
+    browser.run("document.querySelector('.lines .on').classList.remove('on')", &[]);
     let script =
         "const scope = document.querySelector('.scope').scope, lane = scope.lanes.find(it => it.name === 'console');
          const n = scope.consoleAt.findLastIndex(at => at < scope.to && at > scope.from);
