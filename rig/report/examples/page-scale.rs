@@ -3,6 +3,8 @@
 //!
 //! Boundary: made-up trials, as many as are asked for (`BRICKPROOF_PAGE_TRIALS`, 10,000 if not given), in the real page and a real browser.
 
+#![expect(clippy::print_stdout, reason = "it is an example: printing is its purpose")]
+
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -88,7 +90,7 @@ fn moves(browser: &Browser) {
 }
 
 fn campaign(trials: u64) -> Campaign {
-    let outcome = |number: u64| if number % 3 == 0 { "locked out" } else { "survived" };
+    let outcome = |number: u64| if number.is_multiple_of(3) { "locked out" } else { "survived" };
     let trial = |number: u64| CampaignTrial {
         number,
         arm: "only".to_owned(),
@@ -99,7 +101,7 @@ fn campaign(trials: u64) -> Campaign {
         ],
         outcome: outcome(number).to_owned(),
         struck_after_ns: Some(number * 6_000 + number % 977),
-        told: number % 2 == 0,
+        told: number.is_multiple_of(2),
         id: format!(
             "brown-out.nrf51.lantern-no-heal.{}-{:08x}",
             (number + 1) << 32 | 1,
@@ -129,7 +131,7 @@ fn campaign(trials: u64) -> Campaign {
 }
 
 fn trial(number: u64, duration_ns: u64) -> TrialResult {
-    let (failed, release) = (number % 10 == 0, if number % 2 == 0 { "no-heal" } else { "heal-full" });
+    let (failed, release) = (number.is_multiple_of(10), if number.is_multiple_of(2) { "no-heal" } else { "heal-full" });
     let step = |index: u64, text: &str, from: u64, to: u64| json!({ "index": index, "line": 10 + index, "text": text, "verdict": "passed", "start_ns": from, "end_ns": to });
     let told = json!({
         "id": format!("made-up.nrf51.no-heal.{number}-{:08x}", number.wrapping_mul(2_654_435_761) & 0xffff_ffff),
