@@ -111,14 +111,18 @@ fn cut_at(at: &str, after: &str, firmware: &str) -> Plan {
     )
 }
 
-/// What was told of the transfer before an instant, the last of it.
-fn told_before(outcome: &Outcome, at: Instant) -> Progress {
+/// What was told of the transfer last before an instant, and what was told of it at all: a board that is cut off lives on what its capacitors
+/// hold, and may be written to until they are empty.
+fn told_before_and_at_last(outcome: &Outcome, at: Instant) -> [Progress; 2] {
     let events = outcome.trial.timeline().events.iter();
-    let told = events.filter_map(|event| match event.what {
-        Happening::Progress { progress, .. } => Some((event.at, progress)),
-        _ => None,
-    });
-    told.rev().find(|(told, _)| *told <= at).expect("it was told").1
+    let told: Vec<(Instant, Progress)> = events
+        .filter_map(|event| match event.what {
+            Happening::Progress { progress, .. } => Some((event.at, progress)),
+            _ => None,
+        })
+        .collect();
+    let before = told.iter().rev().find(|(told, _)| *told <= at);
+    [before, told.last()].map(|it| it.expect("it was told").1)
 }
 
 /// Counted in the order in which an image is written: up to where a flash holds the new one, and from where on the old one.
@@ -142,12 +146,11 @@ fn new_until_and_old_from(flash: &[u8]) -> (usize, usize) {
 }
 
 /// What was told of a transfer is what the flash holds: new where it was surely written, old where it surely was not.
-fn held_to_the_flash(told: Progress, flash: &[u8]) {
+fn held_to_the_flash([struck, last]: [Progress; 2], flash: &[u8]) {
     let (new_until, old_from) = new_until_and_old_from(flash);
-    let [done, uncertainty] = [told.done, told.uncertainty].map(|bytes| bytes as usize);
     assert!(
-        done <= new_until && old_from <= done + uncertainty,
-        "told {told:?}, new to {new_until}, old from {old_from}"
+        struck.done as usize <= new_until && old_from <= (last.done + last.uncertainty) as usize,
+        "struck at {struck:?}, told at last {last:?}, new to {new_until}, old from {old_from}"
     );
 }
 
@@ -159,12 +162,12 @@ async fn power_that_fails_in_the_middle_leaves_a_torn_release_where_the_timeline
     let [FaultRecord { achieved: Some(achieved), progress: Some((_, triggered)), .. }] = outcome.trial.faults() else {
         panic!("one fault that was made: {:?}", outcome.trial.faults());
     };
-    let struck = told_before(&outcome, achieved.began);
-    println!("triggered at {triggered:?}, struck at {struck:?}");
+    let told = told_before_and_at_last(&outcome, achieved.began);
+    println!("triggered at {triggered:?}, struck, and told at last: {told:?}");
     let (old, new) = (image(OLD), image(NEW));
     let flash = read_by_stock_probe_rs(&rig, &served, old.len().max(new.len()));
     assert!(!flash.starts_with(&old) && !flash.starts_with(&new), "it is torn between them");
-    held_to_the_flash(struck, &flash);
+    held_to_the_flash(told, &flash);
     let asked = new.len() * 4 / 10;
     assert!(triggered.done as usize <= asked && asked < (triggered.done + triggered.uncertainty) as usize);
 
@@ -191,9 +194,9 @@ async fn a_cut_that_comes_late_finds_as_much_written_as_the_timeline_says_by_the
     let [FaultRecord { achieved: Some(achieved), progress: Some((_, triggered)), .. }] = outcome.trial.faults() else {
         panic!("one fault that was made: {:?}", outcome.trial.faults());
     };
-    let struck = told_before(&outcome, achieved.began);
-    assert!(struck.done > triggered.done, "triggered at {triggered:?}, struck at {struck:?}");
-    held_to_the_flash(struck, &read_by_stock_probe_rs(&rig, &served, image(NEW).len()));
+    let told = told_before_and_at_last(&outcome, achieved.began);
+    assert!(told[0].done > triggered.done, "triggered at {triggered:?}, struck, and told at last: {told:?}");
+    held_to_the_flash(told, &read_by_stock_probe_rs(&rig, &served, image(NEW).len()));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

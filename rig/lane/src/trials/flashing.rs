@@ -57,22 +57,22 @@ fn there_and_back() -> Result<(), Mishap> {
     same("stock probe-rs reads no-heal", read_by_stock_probe_rs(OLD.len())? == OLD, true)
 }
 
-/// How much was written when the fault struck, and how much more may have been: what was told last before it.
-fn told_before_the_fault() -> Result<(usize, usize), Mishap> {
+/// How much was written when the fault struck, as was told last before it, and how much may have been once the board's capacitors were empty, as
+/// was told at last.
+fn surely_and_possibly_written() -> Result<[usize; 2], Mishap> {
     let trial = evidence(REPORT)?;
     let achieved = &trial["faults"][0]["achieved"];
     let began = achieved["began_ns"].as_u64().ok_or("the fault was not made")?;
     let folder = format!("{REPORT}/trials/{}", trial["id"].as_str().unwrap_or_default());
     let timeline = fs::read_to_string(format!("{folder}/timeline.jsonl"))?;
     let events = timeline.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    let told: Vec<Value> = events.filter(|it| it["kind"] == "progress" && it["t"].as_u64() <= Some(began)).collect();
+    let told: Vec<Value> = events.filter(|it| it["kind"] == "progress").collect();
+    let struck = told.iter().rfind(|it| it["t"].as_u64() <= Some(began)).ok_or("no progress was told before it")?;
     let last = told.last().ok_or("no progress was told")?;
-    note(&format!("told before the fault: {last}; {}", trial["faults"][0]["trigger"]));
-    let bytes = |name: &str| last[name].as_u64().and_then(|bytes| usize::try_from(bytes).ok());
-    Ok((
-        bytes("done_bytes").ok_or("how much is not told")?,
-        bytes("uncertainty_bytes").ok_or("how surely is not told")?,
-    ))
+    note(&format!("told before the fault: {struck}; at last: {last}; {}", trial["faults"][0]["trigger"]));
+    let bytes = |told: &Value, name: &str| told[name].as_u64().and_then(|bytes| usize::try_from(bytes).ok());
+    let possibly = bytes(last, "done_bytes").zip(bytes(last, "uncertainty_bytes")).map(|(done, more)| done + more);
+    Ok([bytes(struck, "done_bytes").ok_or("how much is not told")?, possibly.ok_or("how surely is not told")?])
 }
 
 fn cut_and_flashed_again() -> Result<(), Mishap> {
@@ -82,9 +82,8 @@ fn cut_and_flashed_again() -> Result<(), Mishap> {
     torn.note();
     torn.ended_with(0)?;
     is_dark(&mut far)?;
-    let (done, uncertainty) = told_before_the_fault()?;
+    let [done, rest] = surely_and_possibly_written()?;
     let flash = read_by_stock_probe_rs(NEW.len().min(OLD.len()))?;
-    let rest = done + uncertainty;
     same("what was told as written is the new release", flash[..done] == NEW[..done], true)?;
     same("what cannot have been written is the old one", flash[rest..] == OLD[rest..flash.len()], true)?;
     same("it is torn between them", flash == NEW[..flash.len()] || flash == OLD[..flash.len()], false)?;
