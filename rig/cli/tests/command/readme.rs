@@ -99,3 +99,16 @@ fn the_diagnosis_that_is_quoted_is_what_its_command_prints() {
         assert!(told.out.lines().any(|line| line == quoted), "the README says\n{quoted}\nand it is\n{}", told.out);
     }
 }
+
+#[test]
+fn the_campaigns_that_are_quoted_answer_so() {
+    let desk = Desk::with_shipped("scenarios");
+    let text = readme();
+    let commands = text.lines().filter_map(|line| line.split_once(" -- campaign ")).map(|(_, file)| file);
+    let answers: Vec<String> = commands.map(|file| desk.call(&["campaign", file])).map(|called| called.out).collect();
+    assert_eq!(answers.len(), 2);
+    for quoted in block("At which instants").iter().filter(|line| *line != "…") {
+        let is_printed = answers.iter().flat_map(|answer| answer.lines()).any(|printed| shows(quoted, printed));
+        assert!(is_printed, "the README says\n{quoted}\nand it is\n{}", answers.join("\n"));
+    }
+}
