@@ -18,9 +18,9 @@ use brickproof_light::{Rhythm, Sight};
 use brickproof_report::Secrets;
 use brickproof_report::live::folder::{DEFAULT_FOLDER, HEARTBEAT, Place};
 use brickproof_report::live::{self, Ended, Light, Live, Progress, SCHEMA, Stage, Step};
-use brickproof_report::results::{Finished, TrialResult, World};
+use brickproof_report::results::{TrialResult, World};
 use brickproof_scenario::plan::Plan;
-use brickproof_trial::{Happening, VerdictKind};
+use brickproof_trial::Happening;
 use brickproof_units::Voltage;
 
 use crate::commands::run::Job;
@@ -33,6 +33,8 @@ const ENDED: usize = 8;
 /// A key may go over many lines, and is known by its beginning: so much of what was said before a line is looked through with it. It holds
 /// any key that `Secrets` knows.
 const HEARD: usize = 10 * 1024;
+/// The verdict of which thousands may come in a second.
+const PASSED: &str = "passed";
 /// Longer texts are cut.
 const LONGEST: usize = 400;
 
@@ -157,13 +159,13 @@ impl Board {
         }
     }
 
-    fn count(&mut self, verdict: VerdictKind) {
+    fn count(&mut self, verdict: &str) {
         self.progress.done += 1;
         let count = match verdict {
-            VerdictKind::Passed => &mut self.progress.passed,
-            VerdictKind::Failed => &mut self.progress.failed,
-            VerdictKind::Error => &mut self.progress.error,
-            VerdictKind::Inconclusive => &mut self.progress.inconclusive,
+            PASSED => &mut self.progress.passed,
+            "failed" => &mut self.progress.failed,
+            "error" => &mut self.progress.error,
+            _ => &mut self.progress.inconclusive,
         };
         *count += 1;
     }
@@ -184,24 +186,18 @@ impl Teller {
     }
 
     /// A trial is over. Only the last of its attempts is.
-    pub(crate) fn ended(&self, last: &Finished) {
-        let verdict = last.trial.verdict().map_or(VerdictKind::Inconclusive, |it| it.kind);
-        let is_worth_it = {
-            let board = self.0.board();
-            verdict != VerdictKind::Passed || board.put.is_none_or(|put| put.elapsed() >= EVERY)
-        };
-        // Its words are looked through for keys, which takes its time.
-        let told = is_worth_it.then(|| ended(&TrialResult::new(last)));
+    pub(crate) fn ended(&self, last: &TrialResult) {
         self.change(|board| {
-            board.count(verdict);
-            let Some(told) = told else { return };
-            if verdict == VerdictKind::Passed {
-                board.put = Some(Instant::now());
-            } else {
-                board.failures.push_front(told.clone());
+            board.count(&last.verdict);
+            if last.verdict != PASSED {
+                board.failures.push_front(ended(last));
                 board.failures.truncate(ENDED);
+            } else if board.put.is_some_and(|put| put.elapsed() < EVERY) {
+                return;
+            } else {
+                board.put = Some(Instant::now());
             }
-            board.ended.push_front(told);
+            board.ended.push_front(ended(last));
             board.ended.truncate(ENDED);
         });
     }

@@ -15,7 +15,7 @@ use brickproof_report::results::{Finished, TrialResult, World};
 use jiff::{Timestamp, ZonedDateTime};
 
 use crate::arguments::Remembered;
-use crate::commands::run::{Begun, Ended};
+use crate::commands::run::{Begun, Ended, Written};
 use crate::exit::Problem;
 use crate::{files, output};
 
@@ -42,8 +42,16 @@ impl SetAside {
     }
 
     /// What came of a trial, set aside if somebody says so.
-    pub(crate) fn result(&self, finished: &Finished) -> TrialResult {
+    fn result(&self, finished: &Finished) -> TrialResult {
         self.quarantine.set_aside(TrialResult::new(finished), self.began.date())
+    }
+
+    fn written(&self, Ended { position, attempts, begun }: Ended) -> (Begun, Written) {
+        let judged = |finished: Finished| {
+            let result = self.result(&finished);
+            (finished, result)
+        };
+        (begun, Written { position, attempts: attempts.into_iter().map(judged).collect() })
     }
 
     /// Tells entries that have no effect on these trials.
@@ -100,7 +108,7 @@ impl Memory {
         scope: &'scope Scope<'scope, '_>,
         ended: Receiver<Ended>,
         set_aside: &SetAside,
-    ) -> (Receiver<Ended>, ScopedJoinHandle<'scope, Result<(), HistoryError>>) {
+    ) -> (Receiver<Written>, ScopedJoinHandle<'scope, Result<(), HistoryError>>) {
         let (sender, receiver) = mpsc::channel();
         let set_aside = set_aside.clone();
         let keeping = scope.spawn(move || {
@@ -114,13 +122,14 @@ impl Memory {
                 }
             };
             while let Ok(first) = ended.recv() {
-                let waiting: Vec<Ended> = std::iter::once(first).chain(ended.try_iter()).collect();
+                let waiting = std::iter::once(first).chain(ended.try_iter());
+                let waiting: Vec<(Begun, Written)> = waiting.map(|it| set_aside.written(it)).collect();
                 if let Some((open, run)) = &mut history
-                    && let Err(error) = record(open, *run, &waiting, &set_aside)
+                    && let Err(error) = record(open, *run, &waiting)
                 {
                     (outcome, history) = (Err(error), None);
                 }
-                waiting.into_iter().for_each(|it| drop(sender.send(it)));
+                waiting.into_iter().for_each(|(_, it)| drop(sender.send(it)));
             }
             outcome
         });
@@ -129,20 +138,15 @@ impl Memory {
 }
 
 /// Writes down what was begun, in one transaction. When each began is reckoned back from now, by how long it took.
-fn record(history: &mut History, run: RunId, ended: &[Ended], set_aside: &SetAside) -> Result<(), HistoryError> {
+fn record(history: &mut History, run: RunId, ended: &[(Begun, Written)]) -> Result<(), HistoryError> {
     let now = Timestamp::now();
-    let mut results = Vec::new();
-    for Ended { attempts, begun, .. } in ended {
-        let Some(last) = attempts.len().checked_sub(1).filter(|_| *begun == Begun::Yes) else { continue };
-        for (place, attempt) in attempts.iter().enumerate() {
-            let behind: u64 = attempts[place..].iter().map(|it| it.wall_ns).sum();
+    let mut trials = Vec::new();
+    for (_, Written { attempts, .. }) in ended.iter().filter(|(begun, _)| *begun == Begun::Yes) {
+        for (place, (_, result)) in attempts.iter().enumerate() {
+            let behind: u64 = attempts[place..].iter().map(|(finished, _)| finished.wall_ns).sum();
             let started = now.checked_sub(Duration::from_nanos(behind)).unwrap_or(now);
-            results.push((set_aside.result(attempt), started, place < last));
+            trials.push(NewTrial { result, started, discarded: place + 1 < attempts.len() });
         }
     }
-    let trials: Vec<NewTrial<'_>> = results
-        .iter()
-        .map(|(result, started, discarded)| NewTrial { result, started: *started, discarded: *discarded })
-        .collect();
     history.record(run, &trials)
 }

@@ -17,7 +17,7 @@ use brickproof_report::{FlashKind, FlashWork, Secrets, evidence};
 use brickproof_scenario::Knob;
 use brickproof_scenario::plan::Plan;
 use brickproof_sim::{Backstage, Simulation, WorldConfig};
-use brickproof_trial::{TrialId, VerdictKind};
+use brickproof_trial::TrialId;
 use brickproof_virtual_board::board::Records;
 use brickproof_virtual_board::flash::{FlashOperation, FlashRecord};
 
@@ -54,6 +54,13 @@ pub(crate) struct Ended {
     /// In their order; all but the last were discarded. There is at least one.
     pub(crate) attempts: Vec<Finished>,
     pub(crate) begun: Begun,
+}
+
+/// A job that is done and written down, by its place among the jobs.
+pub(crate) struct Written {
+    pub(crate) position: usize,
+    /// As in [`Ended`], each with what came of it.
+    pub(crate) attempts: Vec<(Finished, TrialResult)>,
 }
 
 /// Whether a station began a trial, or none was left for it.
@@ -184,9 +191,9 @@ pub(crate) fn execute(mut jobs: Vec<Job>, at_once: usize, execution: &Execution)
             _ => Ok(run_all(jobs, chosen.as_ref(), at_once, secrets, &sender)),
         });
         let (receiver, keeping) = memory.between(scope, receiver, &set_aside);
-        (print_all(jobs.len(), receiver, showing, &set_aside, teller), work.join(), keeping.join())
+        (print_all(jobs.len(), receiver, showing, teller), work.join(), keeping.join())
     });
-    let trials: Vec<TrialResult> = finished.iter().map(|it| set_aside.result(it)).collect();
+    let (finished, trials): (Vec<Finished>, Vec<TrialResult>) = finished.into_iter().unzip();
     set_aside.tell_idle(&trials);
     let results = Results::new(world, trials).beside(not_asked).begun(set_aside.started());
     let mut came_to = match outcome.unwrap_or_else(|panic| std::panic::resume_unwind(panic)) {
@@ -301,21 +308,21 @@ fn run_all(
 /// Prints trials as they end, in the order of the jobs, and gathers them in that order.
 fn print_all(
     jobs: usize,
-    receiver: mpsc::Receiver<Ended>,
+    receiver: mpsc::Receiver<Written>,
     showing: Showing,
-    set_aside: &SetAside,
     live: &Teller,
-) -> Vec<Finished> {
+) -> Vec<(Finished, TrialResult)> {
     let mut progress = Progress::new();
-    let mut ended: Vec<Option<Vec<Finished>>> = (0..jobs).map(|_| None).collect();
+    let mut ended: Vec<Option<Vec<(Finished, TrialResult)>>> = (0..jobs).map(|_| None).collect();
     let (mut done, mut not_passed, mut shown) = (0, 0, 0);
-    let print = |attempt: &Finished| print_trial(&set_aside.result(attempt), showing);
+    let print = |(_, result): &(Finished, TrialResult)| print_trial(result, showing);
     loop {
         match receiver.recv_timeout(TOLD_EVERY) {
-            Ok(Ended { position, attempts, begun: _ }) => {
-                attempts.last().into_iter().for_each(|last| live.ended(last));
+            Ok(Written { position, attempts }) => {
+                let last = attempts.last().map(|(_, result)| result);
+                last.into_iter().for_each(|last| live.ended(last));
                 done += 1;
-                not_passed += usize::from(!attempts.last().is_some_and(has_passed));
+                not_passed += usize::from(last.is_none_or(|last| last.verdict != "passed"));
                 ended[position] = Some(attempts);
                 progress.clear();
                 while let Some(Some(ready)) = ended.get(shown) {
@@ -335,10 +342,6 @@ fn print_all(
     // An interruption leaves gaps; what came after a gap has not been shown yet.
     ended.iter().skip(shown).flatten().flatten().for_each(print);
     ended.into_iter().flatten().flatten().collect()
-}
-
-fn has_passed(attempt: &Finished) -> bool {
-    attempt.trial.verdict().is_some_and(|verdict| verdict.kind == VerdictKind::Passed)
 }
 
 fn run_one(job: &Job, station: &str, interrupted: &AtomicBool, secrets: &Secrets) -> Finished {
