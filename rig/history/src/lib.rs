@@ -34,7 +34,7 @@ pub use dimensions::{Filter, Image, Place};
 pub use error::HistoryError;
 pub use flaky::{ALPHA, Flakiness, FlakyScenario, Follows, Side};
 pub use glob::Glob;
-pub use rate::{CONFIDENCE, Rate};
+pub use rate::{CONFIDENCE, Rate, worst_first};
 pub use rates::Rates;
 pub use record::{NewRun, NewTrial, RunId};
 pub use runs::{RunSummary, TrialRow};

@@ -89,6 +89,12 @@ impl Rate {
     }
 }
 
+/// Those that pass least often first, since they are why somebody looks; those of which nothing was judged last, and otherwise as they stand.
+pub fn worst_first<N>(rated: &mut [(N, Rate)]) {
+    let passing = |rate: &Rate| rate.pass_rate().map_or(f64::INFINITY, Probability::get);
+    rated.sort_by(|(_, a), (_, b)| passing(a).total_cmp(&passing(b)));
+}
+
 impl Serialize for Rate {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let interval = self.interval();

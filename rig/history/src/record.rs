@@ -166,7 +166,7 @@ fn insert_all(transaction: &Transaction<'_>, run: RunId, trials: &[NewTrial<'_>]
             quarantine,
         ])?;
         let number = transaction.last_insert_rowid();
-        let step = result.steps.iter().find(|it| matches!(it.verdict.as_str(), "failed" | "error"));
+        let step = result.failing_step();
         if !result.reason.is_empty() || step.is_some() {
             let place = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
             tell.execute(params![

@@ -10,7 +10,7 @@ use brickproof_yaml::printable;
 
 use crate::compare::{CHANCE, Change, Comparison};
 use crate::flaky::{Flakiness, FlakyScenario, Follows, Side};
-use crate::rate::Rate;
+use crate::rate::{Rate, worst_first};
 use crate::rates::Rates;
 use crate::runs::{RunSummary, TrialRow};
 use crate::since::Since;
@@ -76,13 +76,10 @@ fn table(head: [&str; 5], rows: &[[String; 5]]) -> String {
 }
 
 fn rows_of<N>(named: &[(N, Rate)], length: Length, name: impl Fn(&N) -> String) -> (Vec<[String; 5]>, usize) {
-    // Those that fail most often stand where people look first.
-    let mut order: Vec<&(N, Rate)> = named.iter().collect();
-    order.sort_by(|(_, a), (_, b)| {
-        b.counts().estimate().partial_cmp(&a.counts().estimate()).unwrap_or(std::cmp::Ordering::Equal)
-    });
+    let mut order: Vec<(&N, Rate)> = named.iter().map(|(label, rate)| (label, *rate)).collect();
+    worst_first(&mut order);
     let told = length.of(order.len());
-    let row = |(label, rate): &&(N, Rate)| {
+    let row = |(label, rate): &(&N, Rate)| {
         let [passed, share, interval, beside] = rate_cells(rate);
         [printable(&name(label)), passed, share, interval, beside]
     };

@@ -105,6 +105,13 @@ fn what_is_set_aside_runs_and_is_told_and_fails_nothing() {
     );
     let junit = desk.read("report/junit.xml");
     assert!(junit.contains("<skipped") && !junit.contains("<failure"), "{junit}");
+    let page = desk.read("report/report.html");
+    assert!(page.contains("<h1>2 of 3 trials passed</h1>") && page.contains("1 set aside by a person"), "{page}");
+    assert!(!page.contains("to blame:"), "nobody is for what counts for nothing: {page}");
+    desk.call(&["run", "fails.yaml", "--no-history", "--report", "alone"]).exits(0);
+    let page = desk.read("alone/report.html");
+    assert!(page.contains("<h1>The trial is set aside</h1>"), "{page}");
+    assert!(page.contains("set aside until 2999-12-31: heals no key, see issue 12"), "{page}");
     let told = desk.call(&["history", "quarantine"]);
     assert!(told.out.contains("fails.yaml until 2999-12-31: heals no key, see issue 12\n  virtual world: 0 of 1 passed, 0 % (0 % to 97.5 %): it never passes"), "{}", told.out);
     assert!(told.out.contains("no trial ran under it"), "{}", told.out);

@@ -671,6 +671,8 @@
       : trial.blame ? `The ${trial.blame} is to blame.` : `It is ${WORDS[trial.verdict] || trial.verdict}.`;
     box.append(make('p', { className: 'whose' }, whose));
     if (trial.reason) box.append(make('p', {}, trial.reason));
+    const aside = trial.quarantine;
+    if (aside && trial.blame !== 'bench' && trial.blame !== 'scenario') box.append(make('p', {}, `Set aside until ${aside.until}: ${aside.reason}`));
     const step = trial.steps.find(it => it.verdict === 'failed' || it.verdict === 'error');
     if (step) box.append(make('p', { className: 'soft' }, `${trial.scenario.path}:${step.line}: step ${step.index}, ${step.text}`));
     return box;
@@ -808,7 +810,7 @@
     }
     const why = table.kind === 'run' && row.r ? make('span', { className: 'why' }, (row.b ? `${row.b}: ` : '') + row.r) : null;
     const long = make('span', { className: 'long' }, table.kind === 'run' ? span(row.d) : row.d === null ? 'no fault' : `struck at ${span(row.d)}`);
-    const word = row.x ? 'bricked' : WORDS[row.v] || row.v;
+    const word = (row.x ? 'bricked' : WORDS[row.v] || row.v) + (row.q ? ', set aside' : '');
     const details = make('details', { className: `trial ${classOf(row.v)}`, 'data-number': number }, make('summary', {}, make('span', { className: 'word', title: row.x ? 'bricked, as its scenario expects: passed' : row.v }, word), name, long, why), body);
     let filled = false;
     const look = () => {
@@ -835,7 +837,7 @@
       const first = drawn === 0;
       for (const number of shown.slice(drawn, drawn + AT_ONCE)) {
         const row = table.rows[number];
-        fragment.append(rowOf(row, number, (first && drawn < OPENED && classOf(row.v) === 'failed' && table.kind === 'run') || shown.length === 1));
+        fragment.append(rowOf(row, number, (first && drawn < OPENED && classOf(row.v) === 'failed' && !row.q && table.kind === 'run') || shown.length === 1));
         drawn++;
       }
       more.before(fragment);

@@ -169,6 +169,8 @@ struct Row<'a> {
     a: u32,
     /// Whether it bricked as expected.
     x: bool,
+    /// Whether a person set it aside, so that it counts for nothing.
+    q: bool,
     /// How much the page has of it: 0 this row, 1 words, 2 a picture too.
     h: u8,
     /// The command that runs it again.
@@ -199,6 +201,7 @@ impl<'a> Table<'a> {
             f: &trial.firmware.name,
             a: trial.attempt,
             x: trial.verdict == "passed" && trial.expected == "bricked",
+            q: trial.is_set_aside(),
             h: *shown as u8,
             c: &trial.replay,
             o: format!("{folders}/{}", trial_folder(&trial.id, trial.attempt)),
@@ -225,8 +228,10 @@ fn answer(results: &Results) -> String {
         of(summary.error, "could not be carried out")
     } else if summary.inconclusive > 0 {
         of(summary.inconclusive, if total == 1 { "is undecided" } else { "are undecided" })
-    } else {
+    } else if summary.passed > 0 || summary.quarantined == 0 {
         of(summary.passed, "passed")
+    } else {
+        of(summary.quarantined, if total == 1 { "is set aside" } else { "are set aside" })
     }
 }
 
@@ -242,6 +247,7 @@ fn head(results: &Results, answer: &str) -> Markup {
         ("failed", summary.failed, "failed"),
         ("error", summary.error, "could not be carried out"),
         ("undecided", summary.inconclusive, "undecided"),
+        ("undecided", summary.quarantined, "set aside"),
         ("passed", summary.passed, "passed"),
     ];
     let board_time: u64 = results.trials.iter().map(|it| it.duration_ns).sum();
@@ -256,6 +262,7 @@ fn head(results: &Results, answer: &str) -> Markup {
                 @let blamed = blamed(results);
                 @if !blamed.is_empty() { li { "to blame: " (blamed) } }
                 @if bricked > 0 { li { (bricked) " of those that passed bricked, as their scenarios expect" } }
+                @if summary.quarantined > 0 { li { (summary.quarantined) " set aside by a person: whatever they came to counts for nothing" } }
                 @if summary.discarded > 0 { li { (summary.discarded) " attempts were discarded: their fault struck outside its tolerance" } }
                 li { (brickproof_units::Instant::from_nanos(board_time).to_string()) " of board time" }
                 @for wanted in &results.not_asked {
@@ -288,7 +295,8 @@ fn told(counts: &[(&str, usize, &str)]) -> String {
 /// Who, and how often.
 fn blamed(results: &Results) -> String {
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-    for blame in results.last_attempts().filter(|it| it.verdict != "passed").filter_map(|it| it.blame.as_deref()) {
+    let is_blamed = |it: &&TrialResult| it.verdict != "passed" && !it.is_set_aside();
+    for blame in results.last_attempts().filter(is_blamed).filter_map(|it| it.blame.as_deref()) {
         *counts.entry(blame).or_default() += 1;
     }
     let mut counts: Vec<(&str, usize)> = counts.into_iter().collect();
@@ -329,7 +337,10 @@ fn failure(trial: &TrialResult) -> Markup {
         article.failure {
             h3 { (trial.verdict) ": " (trial.id) @if let Some(blame) = &trial.blame { " (blame: " (blame) ")" } }
             p { (shortened(&trial.reason)) }
-            @if let Some(step) = trial.steps.iter().find(|it| matches!(it.verdict.as_str(), "failed" | "error")) {
+            @if let Some(aside) = trial.quarantine.as_ref().filter(|_| trial.is_set_aside()) {
+                p { "set aside until " (aside.until) ": " (aside.reason) }
+            }
+            @if let Some(step) = trial.failing_step() {
                 p { (trial.scenario.path) ":" (step.line) ": step " (step.index) ", " (step.text) }
             }
             ul {

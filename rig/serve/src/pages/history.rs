@@ -2,7 +2,7 @@
 //!
 //! Boundary: HTML out of what `brickproof-history` counts. Worlds are never mixed.
 
-use brickproof_history::{CONFIDENCE, Flakiness, Follows, Rate, Rates, Side, Trend};
+use brickproof_history::{CONFIDENCE, Flakiness, Follows, Rate, Rates, Side, Trend, worst_first};
 use brickproof_units::Instant;
 use maud::{Markup, html};
 
@@ -66,10 +66,9 @@ pub(crate) fn none(why: &str) -> Markup {
     layout::page("History", &body)
 }
 
-/// The lowest rates first: they are why somebody looks.
 fn table(what: &str, mut rows: Vec<(String, Rate)>) -> Markup {
-    let low = |rate: &Rate| rate.pass_rate().map_or(2.0, brickproof_statistics::Probability::get);
-    rows.sort_by(|(a, of_a), (b, of_b)| low(of_a).total_cmp(&low(of_b)).then_with(|| a.cmp(b)));
+    rows.sort_by(|(a, _), (b, _)| a.cmp(b));
+    worst_first(&mut rows);
     let further = rows.len().saturating_sub(SHOWN);
     html! {
         table.rates {

@@ -2,7 +2,7 @@
 //!
 //! Boundary: HTML out of values. Text is escaped by being put in.
 
-use brickproof_report::results::World;
+use brickproof_report::results::{Summary, TrialResult, World};
 use maud::{DOCTYPE, Markup, html};
 
 /// A page of that name.
@@ -62,6 +62,15 @@ pub(crate) fn verdict(verdict: &str) -> Markup {
     html! { span.verdict.(class) { (verdict) } }
 }
 
+/// That a person set a trial aside, if somebody did.
+pub(crate) fn aside(trial: &TrialResult) -> Markup {
+    html! {
+        @if let Some(aside) = trial.quarantine.as_ref().filter(|_| trial.is_set_aside()) {
+            span { "set aside until " (aside.until) ": " bdi { (aside.reason) } }
+        }
+    }
+}
+
 /// `1 trial`, `2 trials`.
 pub(crate) fn counted(count: u64, what: &str) -> String {
     if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
@@ -73,9 +82,21 @@ pub(crate) struct Counts {
     pub(crate) failed: u64,
     pub(crate) error: u64,
     pub(crate) inconclusive: u64,
+    pub(crate) aside: u64,
 }
 
 impl Counts {
+    /// Those of a run that is over.
+    pub(crate) fn of(summary: &Summary) -> Self {
+        Self {
+            passed: summary.passed as u64,
+            failed: summary.failed as u64,
+            error: summary.error as u64,
+            inconclusive: summary.inconclusive as u64,
+            aside: summary.quarantined as u64,
+        }
+    }
+
     /// Words and colours.
     pub(crate) fn chips(&self) -> Markup {
         let counts = [
@@ -83,6 +104,7 @@ impl Counts {
             (self.failed, "failed", "failed"),
             (self.error, "error", "in error"),
             (self.inconclusive, "inconclusive", "inconclusive"),
+            (self.aside, "inconclusive", "set aside"),
         ];
         html! {
             span.chips {

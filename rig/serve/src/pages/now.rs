@@ -111,7 +111,7 @@ fn ended_without_a_word(live: &Live, lasted: Duration) -> Markup {
 
 fn progress(progress: &Progress) -> Markup {
     let Progress { total, done, passed, failed, error, inconclusive, told } = progress;
-    let counts = Counts { passed: *passed, failed: *failed, error: *error, inconclusive: *inconclusive };
+    let counts = Counts { passed: *passed, failed: *failed, error: *error, inconclusive: *inconclusive, aside: 0 };
     html! {
         div.progress {
             p.count {
@@ -281,13 +281,7 @@ fn endings(title: &str, ended: &[Ended]) -> Markup {
 }
 
 fn over(run: &Run) -> Markup {
-    let summary = &run.summary;
-    let counts = Counts {
-        passed: summary.passed as u64,
-        failed: summary.failed as u64,
-        error: summary.error as u64,
-        inconclusive: summary.inconclusive as u64,
-    };
+    let counts = Counts::of(&run.summary);
     let further = run.scenarios.saturating_sub(run.titles.len()) as u64;
     html! {
         li.run {

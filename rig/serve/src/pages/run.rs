@@ -15,13 +15,7 @@ use crate::runs::{Run, Shelf};
 const LISTED: usize = 500;
 
 pub(crate) fn page(shelf: &Shelf, run: &Run, results: &Results) -> Markup {
-    let summary = &results.summary;
-    let counts = Counts {
-        passed: summary.passed as u64,
-        failed: summary.failed as u64,
-        error: summary.error as u64,
-        inconclusive: summary.inconclusive as u64,
-    };
+    let counts = Counts::of(&results.summary);
     // What did not pass first: that is what people come for.
     let (passed, not): (Vec<&TrialResult>, Vec<&TrialResult>) =
         results.trials.iter().partition(|trial| trial.verdict == "passed");
@@ -88,6 +82,7 @@ fn line(trial: &TrialResult) -> Markup {
                     span { "at " (trial.station) }
                     span { (Instant::from_nanos(trial.duration_ns)) " on its clock" }
                     @if trial.attempt > 1 { span { "attempt " (trial.attempt) } }
+                    (layout::aside(trial))
                 }
                 @if !trial.reason.is_empty() {
                     p.reason {

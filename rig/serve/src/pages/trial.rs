@@ -37,6 +37,7 @@ fn attempt(shelf: &Shelf, run: u64, trial: &TrialResult, attempts: usize) -> Mar
             p.answer {
                 (layout::verdict(&trial.verdict))
                 @if let Some(blame) = &trial.blame { span { "blame: " b { (blame) } } }
+                (layout::aside(trial))
             }
             @if !trial.reason.is_empty() { p.reason { bdi { (trial.reason) } } }
             dl.about {
