@@ -5,6 +5,8 @@
 
 use std::fmt::Write as _;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use brickproof_firmware::{Firmware, private_keys};
 use brickproof_keys::device_key_from_seed;
 use regex::bytes::{Regex, RegexBuilder};
@@ -46,16 +48,7 @@ fn joined(bytes: &[u8], between: &str, written: impl Fn(&u8) -> String) -> Strin
 }
 
 fn base64(bytes: &[u8]) -> String {
-    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::new();
-    for three in bytes.chunks(3) {
-        let group = (0..3).fold(0, |group, at| group << 8 | u32::from(three.get(at).copied().unwrap_or(0)));
-        for place in 0..4 {
-            let sextet = (group >> (18 - 6 * place)) & 63;
-            text.push(if place <= three.len() { char::from(ALPHABET[sextet as usize]) } else { '=' });
-        }
-    }
-    text
+    STANDARD.encode(bytes)
 }
 
 fn lines(text: &str, length: usize) -> String {
