@@ -165,7 +165,7 @@ fn flakiness(dimensions: &Dimensions, world: World, groups: &[Group]) -> Flakine
                 p: &[Option<Probability>],
                 names: &[String]| {
         let own = || found.iter().zip(p).filter(|(it, _)| it.of.0 == scenario);
-        let could_tell = own().any(|(it, _)| it.found.least.get() * comparisons as f64 <= ALPHA);
+        let could_tell = own().any(|(it, _)| it.found.least.get() * comparisons.max(1) as f64 <= ALPHA);
         let follows = own().filter_map(|(it, p)| blamed(it, *p, &names[it.of.1])).collect();
         Side { number: number.len(), failed_on, follows, could_tell }
     };

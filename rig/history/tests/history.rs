@@ -83,6 +83,13 @@ fn what_is_asked_for_is_counted_and_nothing_else() {
     assert_eq!(of(Filter { board: Some("photon".into()), ..hardware() }), []);
     let run = history.runs(&hardware(), 5).expect("it can be read");
     assert_eq!((run.len(), run[0].rate), (1, really));
+    let nights = |since: &str, until: &str| {
+        let filter = Filter { since: since.parse().ok(), until: until.parse().ok(), ..Filter::default() };
+        history.runs(&filter, 5).expect("it can be read").len()
+    };
+    assert_eq!(nights("2026-11-25", "2026-11-26"), 2, "both days belong to it");
+    assert_eq!([nights("2026-11-26", "2026-11-26"), nights("2026-11-25", "2026-11-25")], [1, 1]);
+    assert_eq!([nights("2026-11-27", "2026-11-30"), nights("2026-11-01", "2026-11-24")], [0, 0]);
 }
 
 #[test]
