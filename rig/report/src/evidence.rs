@@ -6,7 +6,10 @@
 use std::ffi::OsStr;
 use std::fs;
 use std::io;
+use std::num::NonZero;
 use std::path::{Component, Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
 
 use brickproof_trial::Trial;
 use serde::Deserialize;
@@ -153,18 +156,23 @@ impl Folder {
         let json = serde_json::to_string_pretty(results).map_err(|error| EvidenceError::Format(error.into()))?;
         let xml = junit::to_xml(results).map_err(|error| EvidenceError::Format(error.into()))?;
         write_file(&self.path.join("junit.xml"), xml.as_bytes())?;
-        for (Finished { id, trial, attempt, secrets, backstage, .. }, told) in finished.iter().zip(&results.trials) {
-            let place = self.path.join(TRIALS).join(trial_folder(&id.to_string(), *attempt));
-            let mut files = files_of(trial, backstage, secrets);
-            if finished.len() <= FEW || told.verdict != "passed" {
-                let waves = files.first().map(|(_, timeline)| waves_of(timeline, told)).transpose()?;
-                files.extend(waves.unwrap_or_default());
-            }
-            write_files(&place, &files)?;
-        }
+        let trials: Vec<(&Finished, &TrialResult)> = finished.iter().zip(&results.trials).collect();
+        shared_out(&trials, |(finished, told)| self.write_trial(finished, told, trials.len()))?;
         self.write_page(results)?;
         // Last, so that a folder with results is a folder with everything.
         write_file(&self.path.join(RESULTS), format!("{json}\n").as_bytes())
+    }
+
+    /// Writes what is kept of one trial of so many.
+    fn write_trial(&self, finished: &Finished, told: &TrialResult, trials: usize) -> Result<(), EvidenceError> {
+        let Finished { id, trial, attempt, secrets, backstage, .. } = finished;
+        let place = self.path.join(TRIALS).join(trial_folder(&id.to_string(), *attempt));
+        let mut files = files_of(trial, backstage, secrets);
+        if trials <= FEW || told.verdict != "passed" {
+            let waves = files.first().map(|(_, timeline)| waves_of(timeline, told)).transpose()?;
+            files.extend(waves.unwrap_or_default());
+        }
+        write_files(&place, &files)
     }
 
     /// What is kept at `path` of a run.
@@ -238,6 +246,24 @@ impl Folder {
         }
         Ok(())
     }
+}
+
+/// Does something with each of them, as many at a time as there are processors. After a failure no more are begun.
+fn shared_out<T: Sync>(all: &[T], act: impl Fn(&T) -> Result<(), EvidenceError> + Sync) -> Result<(), EvidenceError> {
+    let (next, failed) = (AtomicUsize::new(0), AtomicBool::new(false));
+    let work = || {
+        while let Some(one) = all.get(next.fetch_add(1, Ordering::Relaxed)).filter(|_| !failed.load(Ordering::Relaxed))
+        {
+            act(one).inspect_err(|_| failed.store(true, Ordering::Relaxed))?;
+        }
+        Ok(())
+    };
+    let threads = thread::available_parallelism().map_or(1, NonZero::get).min(all.len());
+    thread::scope(|scope| {
+        let threads: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+        let ended = threads.into_iter().map(|it| it.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+        ended.fold(Ok(()), Result::and)
+    })
 }
 
 /// Whether a JUnit file is one that an interrupted run left without its results.
