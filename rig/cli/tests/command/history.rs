@@ -172,10 +172,11 @@ fn a_damaged_history_costs_no_evidence() {
 }
 
 #[test]
-fn the_quarantine_that_the_readme_shows_is_one() {
+fn the_quarantine_that_is_shown_is_one() {
     let desk = desk();
-    let readme = std::fs::read_to_string(crate::desk::repository().join("README.md")).expect("it is committed");
-    let shown = readme.split("```").find_map(|block| block.strip_prefix("yaml\nquarantine:")).expect("it shows one");
+    let shown = crate::desk::repository().join("scenarios/README.md");
+    let shown = std::fs::read_to_string(shown).expect("it is committed");
+    let shown = shown.split("```").find_map(|block| block.strip_prefix("yaml\nquarantine:")).expect("it shows one");
     desk.put("quarantine.yaml", format!("quarantine:{shown}").as_bytes());
     let called = desk.call(&["run", "boots.yaml"]);
     called.exits(0);
