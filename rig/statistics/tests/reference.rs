@@ -1,6 +1,8 @@
 //! The statistics against the numbers of other implementations: `reference/make.py` says which and how.
 
-use brickproof_statistics::{Counts, Probability, fisher_baseline_fails_more, fisher_differ, holm, success_run};
+use brickproof_statistics::{
+    Counts, Probability, fisher_baseline_fails_more, fisher_differ, fisher_stratified, holm, median_ranks, success_run,
+};
 
 /// The rows of a table, without its two lines of header.
 fn rows(table: &str) -> Vec<Vec<f64>> {
@@ -56,6 +58,29 @@ fn fishers_test_is_that_of_scipy() {
         let (baseline, candidate) = (counts(row[0], row[1]), counts(row[2], row[3]));
         near(fisher_baseline_fails_more(baseline, candidate), row[4], 1e-8, &format!("one-sided {row:?}"));
         near(fisher_differ(baseline, candidate), row[5], 1e-8, &format!("two-sided {row:?}"));
+    }
+}
+
+#[test]
+fn the_test_over_strata_is_every_split_of_the_failures_counted() {
+    let rows = rows("strata");
+    for case in rows.chunk_by(|a, b| a[0] == b[0]) {
+        let strata: Vec<_> = case.iter().map(|row| (counts(row[1], row[2]), counts(row[3], row[4]))).collect();
+        for (found, what) in [
+            (fisher_stratified(strata.iter().copied()), "as they stand"),
+            (fisher_stratified(strata.iter().rev().copied()), "backwards"),
+        ] {
+            near(found.p, case[0][5], 1e-9, &format!("p {what} {case:?}"));
+            near(found.least, case[0][6], 1e-9, &format!("least {what} {case:?}"));
+        }
+    }
+}
+
+#[test]
+fn the_ranks_around_a_median_are_those_of_the_binomial_distribution() {
+    for row in rows("median-ranks") {
+        let ranks = (row[2] >= 0.0).then_some((row[2] as usize, row[3] as usize));
+        assert_eq!(median_ranks(row[0] as usize, p(row[1])), ranks, "{row:?}");
     }
 }
 
