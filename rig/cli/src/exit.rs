@@ -12,6 +12,8 @@ use brickproof_report::evidence::EvidenceError;
 use brickproof_report::results::{Results, TrialResult};
 use brickproof_scenario::{Diagnostics, counted};
 
+use crate::remembering::Forgotten;
+
 /// What the shell gets. Where several apply, the first of this list, which is the least.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Exit {
@@ -108,9 +110,9 @@ pub(crate) enum Problem {
     /// The history is none that can be used; nothing was executed.
     #[error(transparent)]
     History(HistoryError),
-    /// What was kept is not in the history.
-    #[error("the trials are not all in the history: {0}")]
-    NotRemembered(HistoryError),
+    /// Trials are not in the history.
+    #[error(transparent)]
+    NotRemembered(Forgotten),
     /// Results could not be printed.
     #[error("results could not be printed")]
     Print(#[source] io::Error),

@@ -1,7 +1,8 @@
 //! Trials into the history of the bench as they end, and those set aside that a quarantine lists.
 //!
 //! Boundary: it stands between the trials and whoever prints them. What is waiting goes into one transaction, and is passed on once that is
-//! committed: the line of a trial that was printed is in the history. A history that fails loses nothing else of a run; it is told at its end.
+//! committed: the line of a trial that was printed is in the history. A history that fails loses nothing else of a run: the lines go on, what
+//! it owes is tried again with the next ones and at the end, and what it has not got by then is told.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,8 +11,9 @@ use std::thread::{Scope, ScopedJoinHandle};
 use std::time::Duration;
 
 use brickproof_history::quarantine::{self, DEFAULT_QUARANTINE, Idle, Quarantine};
-use brickproof_history::{DEFAULT_FILE, History, HistoryError, NewRun, NewTrial, RunId};
+use brickproof_history::{DEFAULT_FILE, History, HistoryError, NewRun, NewTrial, PATIENCE, RunId};
 use brickproof_report::results::{Finished, TrialResult, World};
+use brickproof_scenario::counted;
 use jiff::{Timestamp, ZonedDateTime};
 
 use crate::arguments::Remembered;
@@ -73,10 +75,61 @@ pub(crate) fn read(path: &Path) -> Result<Quarantine, Problem> {
     quarantine::load(&files::label(path), bytes).map_err(|mistakes| Problem::Mistakes(vec![mistakes]))
 }
 
-/// Where the trials of a run go.
-pub(crate) struct Memory {
-    /// `None`: nowhere, because that was asked for.
-    history: Option<Result<(History, RunId), HistoryError>>,
+/// A run that is to be kept, and where.
+struct Wanted {
+    path: PathBuf,
+    world: World,
+    bench: String,
+    evidence: PathBuf,
+    began: ZonedDateTime,
+}
+
+impl Wanted {
+    fn begin(&self) -> Result<(History, RunId), HistoryError> {
+        let mut history = History::open(&self.path)?;
+        let Self { world, bench, evidence, began: started, .. } = self;
+        let run = history.begin_run(&NewRun { started, world: *world, bench, evidence })?;
+        Ok((history, run))
+    }
+}
+
+/// An attempt that is not in the history yet.
+struct Owed {
+    result: TrialResult,
+    started: Timestamp,
+    discarded: bool,
+}
+
+impl Owed {
+    fn of(trial: &NewTrial<'_>) -> Self {
+        Self { result: trial.result.clone(), started: trial.started, discarded: trial.discarded }
+    }
+
+    fn trial(&self) -> NewTrial<'_> {
+        NewTrial { result: &self.result, started: self.started, discarded: self.discarded }
+    }
+}
+
+/// What is not in the history, and why.
+#[derive(Debug, thiserror::Error)]
+#[error("{} of this run could not be kept in the history: {error}", counted(*.trials, "trial"))]
+pub(crate) struct Forgotten {
+    trials: usize,
+    error: HistoryError,
+}
+
+/// Where the trials of a run go; nowhere, if that was asked for.
+pub(crate) struct Memory(Option<Keeping>);
+
+/// Between a failure and the end of the run no line waits longer than this for a history that somebody has locked.
+const PATIENCE_AFTER_A_FAILURE: Duration = Duration::from_millis(500);
+
+/// A history, and what it has not taken yet.
+struct Keeping {
+    wanted: Wanted,
+    open: Option<(History, RunId)>,
+    owed: Vec<Owed>,
+    failure: Option<HistoryError>,
 }
 
 impl Memory {
@@ -89,56 +142,87 @@ impl Memory {
         set_aside: &SetAside,
     ) -> Result<Self, Problem> {
         if wanted.no_history {
-            return Ok(Self { history: None });
+            return Ok(Self(None));
         }
         let path = wanted.history.clone().unwrap_or_else(|| PathBuf::from(DEFAULT_FILE));
-        let begun = History::open(&path).and_then(|mut history| {
-            let run = history.begin_run(&NewRun { started: &set_aside.began, world, bench, evidence })?;
-            Ok((history, run))
-        });
-        match begun {
-            Err(error @ (HistoryError::Foreign { .. } | HistoryError::Newer { .. })) => Err(Problem::History(error)),
-            begun => Ok(Self { history: Some(begun) }),
-        }
+        let (bench, evidence, began) = (bench.to_owned(), evidence.to_owned(), set_aside.began.clone());
+        let wanted = Wanted { path, world, bench, evidence, began };
+        let (open, failure) = match wanted.begin() {
+            Ok(begun) => (Some(begun), None),
+            Err(error @ (HistoryError::Foreign { .. } | HistoryError::Newer { .. })) => {
+                return Err(Problem::History(error));
+            }
+            Err(error) => (None, Some(error)),
+        };
+        Ok(Self(Some(Keeping { wanted, open, owed: Vec::new(), failure })))
     }
 
-    /// Trials as they end, each once it is written down; and in the end what kept them from it.
+    /// Trials as they end, each once it is written down or could not be; and in the end what is not.
     pub(crate) fn between<'scope>(
         self,
         scope: &'scope Scope<'scope, '_>,
         ended: Receiver<Ended>,
         set_aside: &SetAside,
-    ) -> (Receiver<Written>, ScopedJoinHandle<'scope, Result<(), HistoryError>>) {
+    ) -> (Receiver<Written>, ScopedJoinHandle<'scope, Result<(), Forgotten>>) {
         let (sender, receiver) = mpsc::channel();
         let set_aside = set_aside.clone();
+        let Self(mut keeping) = self;
         let keeping = scope.spawn(move || {
-            let mut outcome = Ok(());
-            let mut history = match self.history {
-                None => None,
-                Some(Ok(history)) => Some(history),
-                Some(Err(error)) => {
-                    outcome = Err(error);
-                    None
-                }
-            };
             while let Ok(first) = ended.recv() {
                 let waiting = std::iter::once(first).chain(ended.try_iter());
                 let waiting: Vec<(Begun, Written)> = waiting.map(|it| set_aside.written(it)).collect();
-                if let Some((open, run)) = &mut history
-                    && let Err(error) = record(open, *run, &waiting)
-                {
-                    (outcome, history) = (Err(error), None);
+                if let Some(keeping) = &mut keeping {
+                    keeping.keep(&attempts_of(&waiting));
                 }
                 waiting.into_iter().for_each(|(_, it)| drop(sender.send(it)));
             }
-            outcome
+            // Whoever prints has got all there is, and waits for nothing here.
+            drop(sender);
+            keeping.map_or(Ok(()), Keeping::end)
         });
         (receiver, keeping)
     }
 }
 
-/// Writes down what was begun, in one transaction. When each began is reckoned back from now, by how long it took.
-fn record(history: &mut History, run: RunId, ended: &[(Begun, Written)]) -> Result<(), HistoryError> {
+impl Keeping {
+    /// Writes down these and what is owed, in one transaction. A failure that may pass is no end: a night is longer than anybody's lock.
+    fn keep(&mut self, trials: &[NewTrial<'_>]) {
+        if let Some((history, run)) = &mut self.open
+            && self.failure.as_ref().is_none_or(HistoryError::may_pass)
+        {
+            let all: Vec<NewTrial<'_>> = self.owed.iter().map(Owed::trial).chain(trials.iter().copied()).collect();
+            let Err(error) = history.record(*run, &all) else {
+                self.owed.clear();
+                self.failure = None;
+                return;
+            };
+            self.failure = Some(history.set_patience(PATIENCE_AFTER_A_FAILURE).err().unwrap_or(error));
+        }
+        self.owed.extend(trials.iter().map(Owed::of));
+    }
+
+    /// Tries a last time what was kept from the history by something that may be over now.
+    fn end(mut self) -> Result<(), Forgotten> {
+        if self.failure.as_ref().is_some_and(HistoryError::may_pass) {
+            let again = match self.open.take() {
+                Some((history, run)) => history.set_patience(PATIENCE).map(|()| (history, run)),
+                None => self.wanted.begin(),
+            };
+            match again {
+                Ok(open) => self.open = Some(open),
+                Err(error) => self.failure = Some(error),
+            }
+            self.keep(&[]);
+        }
+        match self.failure {
+            Some(error) if !self.owed.is_empty() => Err(Forgotten { trials: self.owed.len(), error }),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// What was begun, attempt by attempt. When each began is reckoned back from now, by how long it took.
+fn attempts_of(ended: &[(Begun, Written)]) -> Vec<NewTrial<'_>> {
     let now = Timestamp::now();
     let mut trials = Vec::new();
     for (_, Written { attempts, .. }) in ended.iter().filter(|(begun, _)| *begun == Begun::Yes) {
@@ -148,5 +232,5 @@ fn record(history: &mut History, run: RunId, ended: &[(Begun, Written)]) -> Resu
             trials.push(NewTrial { result, started, discarded: place + 1 < attempts.len() });
         }
     }
-    history.record(run, &trials)
+    trials
 }

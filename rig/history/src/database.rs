@@ -7,11 +7,12 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
-use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
-use crate::error::HistoryError;
+use crate::error::{HistoryError, is_locked};
 
 /// Where the history is when nobody says where.
 pub const DEFAULT_FILE: &str = ".brickproof/history.sqlite";
@@ -24,7 +25,12 @@ const MIGRATIONS: [&str; 1] = [include_str!("schema.sql")];
 const VERSION: i64 = MIGRATIONS.len() as i64;
 
 /// How long a writer waits for others.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub const PATIENCE: Duration = Duration::from_secs(20);
+/// How long whoever only reads does: no writer of ours keeps a reader out for longer than it takes to tidy up.
+const PATIENCE_OF_READERS: Duration = Duration::from_secs(5);
+
+/// Between two tries at what SQLite itself does not wait for.
+const PAUSE: Duration = Duration::from_millis(5);
 
 /// Every trial of a bench, in one file.
 #[derive(Debug)]
@@ -43,7 +49,7 @@ impl History {
             fs::create_dir_all(folder).map_err(|source| HistoryError::Folder { path: path.to_owned(), source })?;
         }
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let mut history = Self::connect(path, flags)?;
+        let mut history = Self::connect(path, flags, PATIENCE)?;
         history.told_from_others()?;
         history.set_up().map_err(HistoryError::of(path, "opened"))?;
         history.migrate()?;
@@ -58,9 +64,12 @@ impl History {
         if !path.exists() {
             return Err(HistoryError::Absent { path: path.to_owned() });
         }
-        let history = Self::connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let history = Self::connect(path, flags, PATIENCE_OF_READERS)?;
         match history.told_from_others()? {
             VERSION => Ok(history),
+            // Whoever began it was stopped at that.
+            0 => Err(HistoryError::Absent { path: path.to_owned() }),
             _ => Err(HistoryError::Older { path: path.to_owned() }),
         }
     }
@@ -70,10 +79,23 @@ impl History {
         &self.path
     }
 
-    fn connect(path: &Path, flags: OpenFlags) -> Result<Self, HistoryError> {
+    /// Waits no longer than this for other processes from now on.
+    ///
+    /// # Errors
+    /// SQLite does not take it.
+    pub fn set_patience(&self, patience: Duration) -> Result<(), HistoryError> {
+        self.connection.busy_timeout(patience).map_err(self.failed("opened"))
+    }
+
+    /// As long as it is kept, all that is read is of one moment, whatever others write.
+    pub(crate) fn snapshot(&self) -> Result<Transaction<'_>, HistoryError> {
+        self.connection.unchecked_transaction().map_err(self.failed("read"))
+    }
+
+    fn connect(path: &Path, flags: OpenFlags, patience: Duration) -> Result<Self, HistoryError> {
         let connection = Connection::open_with_flags(path, flags).map_err(HistoryError::of(path, "opened"))?;
         let history = Self { connection, path: path.to_owned() };
-        history.connection.busy_timeout(PATIENCE).map_err(history.failed("opened"))?;
+        history.set_patience(patience)?;
         // KiB: reports walk through an index that is larger than what SQLite keeps by itself.
         history.connection.pragma_update(None, "cache_size", -32_000).map_err(history.failed("opened"))?;
         Ok(history)
@@ -81,6 +103,8 @@ impl History {
 
     /// The version of the schema, 0 of a new file; refuses what no Brickproof wrote, and what a newer one did.
     fn told_from_others(&self) -> Result<i64, HistoryError> {
+        // Of one moment: another process may just begin it.
+        let _snapshot = self.snapshot()?;
         let number = |pragma: &str| -> Result<i64, HistoryError> {
             self.connection.pragma_query_value(None, pragma, |row| row.get(0)).map_err(self.failed("read"))
         };
@@ -100,9 +124,21 @@ impl History {
     }
 
     fn set_up(&self) -> rusqlite::Result<()> {
-        self.connection.pragma_update(None, "journal_mode", "WAL")?;
+        self.write_ahead()?;
         self.connection.pragma_update(None, "synchronous", "FULL")?;
         self.connection.pragma_update(None, "foreign_keys", true)
+    }
+
+    /// Of a new file SQLite makes one with a log for one process at a time, and tells the others at once that it is locked: they would
+    /// wait for each other.
+    fn write_ahead(&self) -> rusqlite::Result<()> {
+        let since = Instant::now();
+        loop {
+            match self.connection.pragma_update(None, "journal_mode", "WAL") {
+                Err(error) if is_locked(&error) && since.elapsed() < PATIENCE => thread::sleep(PAUSE),
+                made => return made,
+            }
+        }
     }
 
     fn migrate(&mut self) -> Result<(), HistoryError> {

@@ -14,6 +14,9 @@ use crate::error::HistoryError;
 use crate::glob::Glob;
 use crate::record::RunId;
 
+/// Every world, in the order of reports.
+pub(crate) const WORLDS: [World; 3] = [World::Virtual, World::Lane, World::Hardware];
+
 /// Which trials are asked for; everything where nothing is said.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
@@ -218,7 +221,7 @@ impl History {
     }
 
     pub(crate) fn world(&self, name: &str) -> Result<World, HistoryError> {
-        let known = [World::Virtual, World::Lane, World::Hardware].into_iter().find(|world| world.name() == name);
+        let known = WORLDS.into_iter().find(|world| world.name() == name);
         known.ok_or_else(|| self.strange(format!("the world `{name}`")))
     }
 }

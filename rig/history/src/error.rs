@@ -54,7 +54,7 @@ pub enum HistoryError {
         source: rusqlite::Error,
     },
     /// Its folder could not be made.
-    #[error("the folder of the history {path} could not be made: {source}")]
+    #[error("the folder of the history {path} could not be made: {source}; say with --history FILE where it is to be")]
     Folder {
         /// Which file.
         path: PathBuf,
@@ -75,12 +75,24 @@ pub enum HistoryError {
 }
 
 impl HistoryError {
+    /// Whether the same may go well when it is tried again: another process has it locked, or the disk is full or was away.
+    pub fn may_pass(&self) -> bool {
+        let Self::Database { source, .. } = self else { return false };
+        let disk = [Some(ErrorCode::DiskFull), Some(ErrorCode::SystemIoFailure)];
+        is_locked(source) || disk.contains(&source.sqlite_error_code())
+    }
+
     pub(crate) fn of(path: &Path, what: &'static str) -> impl Fn(rusqlite::Error) -> Self {
         move |source| match source.sqlite_error_code() {
             Some(ErrorCode::NotADatabase) => Self::Foreign { path: path.to_owned() },
             _ => Self::Database { path: path.to_owned(), what, source },
         }
     }
+}
+
+/// Whether another process or connection stands in the way.
+pub(crate) fn is_locked(error: &rusqlite::Error) -> bool {
+    matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
 }
 
 /// What happened, and what to try.
@@ -96,8 +108,13 @@ fn told(error: &rusqlite::Error) -> String {
         Some(ErrorCode::DatabaseCorrupt) => {
             "the file is damaged; move it away with its -wal and -shm, and a new one is begun (`sqlite3 FILE .recover` saves what can be read)"
         }
-        Some(ErrorCode::CannotOpen) => "it is no file that can be opened; look at its path and at its folder",
-        Some(ErrorCode::SystemIoFailure) => "the disk or its file system failed; look at the system's log",
+        Some(ErrorCode::CannotOpen) => {
+            "look at its path, and whether its folder may be written: SQLite keeps two files beside it, even to read it; a copy in another folder can be read with --history FILE"
+        }
+        // A disk that is full, too, where it is met by one of the files beside it.
+        Some(ErrorCode::SystemIoFailure) => {
+            "the disk is full, or it or its file system failed; make room, or look at the system's log"
+        }
         _ => return error.to_string(),
     };
     format!("{error}: {help}")

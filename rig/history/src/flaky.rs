@@ -88,6 +88,7 @@ impl History {
     /// # Errors
     /// The history cannot be read.
     pub fn flakiness(&self, filter: &Filter) -> Result<Vec<Flakiness>, HistoryError> {
+        let _snapshot = self.snapshot()?;
         let dimensions = self.dimensions()?;
         let groups = self.groups(&dimensions, filter)?;
         Ok(of_worlds(&dimensions, &groups).map(|(world, groups)| flakiness(&dimensions, world, &groups)).collect())

@@ -29,7 +29,7 @@ mod times;
 mod trend;
 
 pub use compare::{CHANCE, Change, CompareError, Compared, ComparedTimes, Comparison, ParseSelectorError, Selector};
-pub use database::{DEFAULT_FILE, History};
+pub use database::{DEFAULT_FILE, History, PATIENCE};
 pub use dimensions::{Filter, Image, Place};
 pub use error::HistoryError;
 pub use flaky::{ALPHA, Flakiness, FlakyScenario, Follows, Side};

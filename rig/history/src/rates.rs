@@ -9,7 +9,7 @@ use brickproof_report::results::World;
 use serde::Serialize;
 
 use crate::database::History;
-use crate::dimensions::{Dimensions, Filter, Image, Place};
+use crate::dimensions::{Dimensions, Filter, Image, Place, WORLDS};
 use crate::error::HistoryError;
 use crate::facts::Group;
 use crate::rate::Rate;
@@ -35,6 +35,7 @@ impl History {
     /// # Errors
     /// The history cannot be read.
     pub fn rates(&self, filter: &Filter) -> Result<Vec<Rates>, HistoryError> {
+        let _snapshot = self.snapshot()?;
         let dimensions = self.dimensions()?;
         let groups = self.groups(&dimensions, filter)?;
         Ok(of_worlds(&dimensions, &groups).map(|(world, groups)| rates(&dimensions, world, &groups)).collect())
@@ -46,7 +47,7 @@ pub(crate) fn of_worlds<'d>(
     dimensions: &'d Dimensions,
     groups: &'d [Group],
 ) -> impl Iterator<Item = (World, Vec<Group>)> + 'd {
-    [World::Virtual, World::Lane, World::Hardware].into_iter().filter_map(|world| {
+    WORLDS.into_iter().filter_map(|world| {
         let is_there = |group: &&Group| dimensions.places.get(&group.place).is_some_and(|place| place.world == world);
         let groups: Vec<Group> = groups.iter().filter(is_there).copied().collect();
         (!groups.is_empty()).then_some((world, groups))

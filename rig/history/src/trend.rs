@@ -59,6 +59,7 @@ impl History {
     /// # Errors
     /// The history cannot be read.
     pub fn trends(&self, filter: &Filter, by: TrendBy) -> Result<Vec<Trend>, HistoryError> {
+        let _snapshot = self.snapshot()?;
         let dimensions = self.dimensions()?;
         let mut gathered: BTreeMap<(World, &str, SeenBy), Points> = BTreeMap::new();
         for start in self.connected(&dimensions, filter)? {

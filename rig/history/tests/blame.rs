@@ -4,9 +4,9 @@
 
 mod support;
 
-use brickproof_history::{ALPHA, Filter, FlakyScenario, Follows, History};
+use brickproof_history::{ALPHA, Filter, FlakyScenario, Follows};
 use brickproof_report::results::{TrialResult, World};
-use support::{PASSES, Told, begin, record};
+use support::{PASSES, Told, begin, empty, record};
 
 const LEFT: (&str, &str) = ("left", "3f00aa01");
 const RIGHT: (&str, &str) = ("right", "3f00aa02");
@@ -27,8 +27,7 @@ fn trials(planted: &[Planted]) -> Vec<TrialResult> {
 }
 
 fn found(planted: &[Planted]) -> (Vec<Follows>, FlakyScenario) {
-    let folder = tempfile::tempdir().expect("there is room");
-    let mut history = History::open(&folder.path().join("history.sqlite")).expect("there is room");
+    let (mut history, _folder) = empty();
     let run = begin(&mut history, "2026-11-27", World::Hardware);
     record(&mut history, run, &trials(planted));
     let mut worlds = history.flakiness(&Filter::default()).expect("it can be read");

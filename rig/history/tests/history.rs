@@ -1,20 +1,13 @@
-//! What is written down is found again: counted, by itself, by other people's tools, and by two processes at once.
+//! What is written down is found again: counted, by itself, and by other people's tools.
 
 mod support;
 
-use std::fs;
 use std::process::Command;
 
-use brickproof_history::{Filter, Glob, History, HistoryError, Rate};
+use brickproof_history::{Filter, Glob, History, Rate};
 use brickproof_report::results::{TrialResult, World};
 use proptest::prelude::*;
-use support::{PASSES, Told, begin, record};
-use tempfile::TempDir;
-
-fn empty() -> (History, TempDir) {
-    let folder = tempfile::tempdir().expect("there is room");
-    (History::open(&folder.path().join("below/history.sqlite")).expect("there is room"), folder)
-}
+use support::{PASSES, Told, begin, empty, record};
 
 const FAILS: Told<'static> = Told { came_to: "failed firmware", connect_ms: None, seed: 2, ..PASSES };
 
@@ -92,74 +85,6 @@ fn what_is_asked_for_is_counted_and_nothing_else() {
     assert_eq!([nights("2026-11-27", "2026-11-30"), nights("2026-11-01", "2026-11-24")], [0, 0]);
 }
 
-#[test]
-fn somebody_elses_file_is_left_alone() {
-    let folder = tempfile::tempdir().expect("there is room");
-    let refused = |name: &str| {
-        let path = folder.path().join(name);
-        let before = fs::read(&path).expect("it is there");
-        let (one, other) = (History::open(&path).unwrap_err(), History::open_read_only(&path).unwrap_err());
-        assert!(
-            matches!(one, HistoryError::Foreign { .. }) && matches!(other, HistoryError::Foreign { .. }),
-            "{one} {other}"
-        );
-        assert_eq!(fs::read(&path).expect("it is there"), before);
-    };
-    fs::write(
-        folder.path().join("notes.txt"),
-        "milk, eggs, a board with 64 KiB, and then some more text to be long".repeat(9),
-    )
-    .expect("there is room");
-    refused("notes.txt");
-    let other = rusqlite::Connection::open(folder.path().join("other.sqlite")).expect("there is room");
-    other.execute_batch("CREATE TABLE trial (id INTEGER); PRAGMA user_version = 1").expect("there is room");
-    drop(other);
-    refused("other.sqlite");
-}
-
-#[test]
-fn a_newer_history_is_refused_with_what_to_do() {
-    let (history, folder) = empty();
-    let path = history.path().to_owned();
-    drop(history);
-    rusqlite::Connection::open(&path)
-        .expect("it is there")
-        .pragma_update(None, "user_version", 99)
-        .expect("it is ours");
-    for error in [History::open(&path).unwrap_err(), History::open_read_only(&path).unwrap_err()] {
-        let told = error.to_string().replace(&folder.path().display().to_string(), "");
-        assert_eq!(
-            told,
-            "/below/history.sqlite was written by a newer Brickproof: its history has version 99, and this one reads up to 1; use the newer one, or keep another history with --history FILE"
-        );
-    }
-}
-
-#[test]
-fn where_there_is_none_that_is_told() {
-    let folder = tempfile::tempdir().expect("there is room");
-    let error = History::open_read_only(&folder.path().join("history.sqlite")).unwrap_err();
-    assert!(error.to_string().contains("`brickproof run` makes it"), "{error}");
-    assert!(!folder.path().join("history.sqlite").exists());
-}
-
-#[test]
-fn a_damaged_history_is_told_and_how_to_save_what_can_be_read() {
-    let (mut history, _folder) = empty();
-    let run = begin(&mut history, "2026-11-27", World::Virtual);
-    let many: Vec<TrialResult> = (0..2_000).map(|seed| Told { seed, ..FAILS }.result()).collect();
-    record(&mut history, run, &many);
-    let path = history.path().to_owned();
-    drop(history);
-    let mut bytes = fs::read(&path).expect("it is there");
-    let middle = bytes.len() / 3;
-    bytes[middle..].fill(0xA5);
-    fs::write(&path, &bytes).expect("it is ours");
-    let history = History::open_read_only(&path).expect("its beginning is whole");
-    let error = history.rates(&Filter::default()).unwrap_err();
-    assert!(error.to_string().contains("the file is damaged; move it away"), "{error}");
-}
-
 /// Somebody else's reader, through the view that is made for it.
 #[test]
 fn stock_tools_read_it() {
@@ -188,35 +113,6 @@ boots.usb.18446744073709551615-5f3a09c2|18446744073709551615|hardware|left|faile
         assert!(std::env::var_os("BRICKPROOF_REQUIRE_ORACLES").is_none(), "neither sqlite3 nor python3 is here");
         eprintln!("NOT CHECKED: neither sqlite3 nor python3 is here to read a history");
     }
-}
-
-#[test]
-fn two_writers_at_once_wait_for_each_other() {
-    let folder = tempfile::tempdir().expect("there is room");
-    let path = folder.path().join("history.sqlite");
-    std::thread::scope(|scope| {
-        for writer in 0..4_u64 {
-            let path = &path;
-            scope.spawn(move || {
-                let mut history = History::open(path).expect("it waits");
-                let run = begin(&mut history, "2026-11-27", World::Virtual);
-                for seed in 0..25 {
-                    record(&mut history, run, &[Told { seed: writer * 100 + seed, ..PASSES }.result()]);
-                }
-            });
-        }
-    });
-    let history = History::open_read_only(&path).expect("it is there");
-    assert_eq!(history.rates(&Filter::default()).expect("it can be read")[0].all.passed, 100);
-    assert_eq!(
-        history
-            .runs(&Filter::default(), 10)
-            .expect("it can be read")
-            .iter()
-            .map(|it| it.rate.passed)
-            .collect::<Vec<_>>(),
-        [25; 4]
-    );
 }
 
 fn any_trial() -> impl Strategy<Value = TrialResult> {

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use brickproof_history::{Filter, History};
 use brickproof_report::results::{TrialResult, World};
-use support::{PASSES, Told, begin, record};
+use support::{PASSES, Told, begin, empty, record};
 
 /// What the child is called with.
 const WRITE: &str = "--write";
@@ -53,8 +53,9 @@ fn write(path: &Path, from: u64) -> ExitCode {
 }
 
 fn killed_again_and_again() -> ExitCode {
-    let folder = tempfile::tempdir().expect("there is room");
-    let path = folder.path().join("history.sqlite");
+    let (history, _folder) = empty();
+    let path = history.path().to_owned();
+    drop(history);
     let itself = std::env::current_exe().expect("it runs");
     // Any sequence does, as long as it is the same each time.
     let (mut random, mut next, mut acknowledged) = (0x9E37_79B9_7F4A_7C15_u64, 0, 0);

@@ -7,7 +7,7 @@ use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::SystemTime;
+use std::time::{Duration, Instant, SystemTime};
 
 use brickproof_history::{Filter, History, HistoryError, TrendBy};
 use brickproof_report::evidence::trial_folder;
@@ -27,6 +27,8 @@ pub(crate) const REPORT: &str = "report.html";
 const MOST: usize = 200;
 /// Results of more bytes are not read: a run of a hundred thousand trials has fewer.
 const LONGEST: u64 = 512 << 20;
+/// What could not be read is not asked for again within this time: whoever has it locked keeps each that asks waiting.
+const FAILURE_HOLDS: Duration = Duration::from_secs(2);
 /// So many titles of a run are told.
 const TITLES: usize = 3;
 
@@ -39,13 +41,16 @@ pub(crate) struct Shelf {
     known: Mutex<BTreeMap<u64, (Stamp, Arc<Run>)>>,
     history: PathBuf,
     /// What the history said, as long as nothing was written to it since.
-    told: Mutex<Option<(Stamps, Arc<Told>)>>,
+    told: Mutex<Option<(Stamps, Instant, Answer)>>,
 }
 
 /// Tells whether a file is still the one that was read.
 type Stamp = (SystemTime, u64);
 /// The same for a database and the log beside it, in which stands what was written last.
 type Stamps = [Option<Stamp>; 2];
+
+/// What the history says, or what keeps it from that.
+type Answer = Result<Arc<Told>, Arc<HistoryError>>;
 
 /// What a run came to.
 #[derive(Clone, Debug)]
@@ -165,16 +170,19 @@ impl Shelf {
         Some(bytes)
     }
 
-    /// What all trials say together, or why nothing does. It is asked by one at a time.
-    pub(crate) fn history(&self) -> Result<Arc<Told>, String> {
+    /// What all trials say together, or why nothing does. It is asked by one at a time; those who waited meanwhile hear of the same failure.
+    pub(crate) fn history(&self) -> Answer {
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         let stamps = ["sqlite", "sqlite-wal"].map(|it| stamp(&self.history.with_extension(it)));
-        if let Some((_, told)) = told.as_ref().filter(|(known, _)| *known == stamps) {
-            return Ok(Arc::clone(told));
+        let holds = |(known, since, answer): &(Stamps, Instant, Answer)| {
+            *known == stamps && (answer.is_ok() || since.elapsed() < FAILURE_HOLDS)
+        };
+        if let Some((_, _, answer)) = told.as_ref().filter(|told| holds(told)) {
+            return answer.clone();
         }
-        let fresh = Arc::new(self.ask_history().map_err(|error| error.to_string())?);
-        *told = Some((stamps, Arc::clone(&fresh)));
-        Ok(fresh)
+        let answer = self.ask_history().map(Arc::new).map_err(Arc::new);
+        *told = Some((stamps, Instant::now(), answer.clone()));
+        answer
     }
 
     fn ask_history(&self) -> Result<Told, HistoryError> {

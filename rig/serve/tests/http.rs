@@ -8,11 +8,13 @@ use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::time::Duration;
 
+use brickproof_history::History;
 use brickproof_report::evidence::Folder;
 use brickproof_report::live::folder::Place;
 use brickproof_report::live::{self, Live};
 use brickproof_report::results::{Results, World};
 use brickproof_serve::{Options, ServeError, Server, Token};
+use rusqlite::Connection;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
@@ -424,10 +426,49 @@ fn a_history_that_is_not_there_or_not_ours_is_told_and_is_no_failure() {
     let served = Served::new();
     let absent = served.get("/history");
     assert_eq!(absent.status, 200);
-    assert!(absent.text().contains("There is no history to show"), "{}", absent.text());
+    assert!(absent.text().contains("There is no history yet"), "{}", absent.text());
     assert!(!served.folder.path().join("history.sqlite").exists(), "whoever looks makes none");
     fs::write(served.folder.path().join("history.sqlite"), "<script>alert(1)</script>").expect("there is room");
     let foreign = served.get("/history");
     assert_eq!(foreign.status, 200);
-    assert!(foreign.text().contains("There is no history to show"), "{}", foreign.text());
+    assert!(foreign.text().contains("The history cannot be shown"), "{}", foreign.text());
+}
+
+/// What the page says where a history should be, of which this was made.
+fn told_of(spoil: impl FnOnce(&Path)) -> String {
+    let served = Served::new();
+    let path = served.folder.path().join("history.sqlite");
+    drop(History::open(&path).expect("there is room"));
+    spoil(&path);
+    let answer = served.get("/history");
+    assert_eq!((answer.status, served.get("/").status), (200, 200), "the other pages are not concerned");
+    let text = answer.text().replace(&served.folder.path().display().to_string(), "[folder]");
+    let (_, from) = text.split_once("<h1>").expect("it has a title");
+    from.split_once("</main>").expect("it has an end").0.to_owned()
+}
+
+#[test]
+fn a_history_that_cannot_be_read_is_told_with_what_to_try() {
+    let put = |path: &Path, at: usize, what: &[u8]| {
+        let mut bytes = fs::read(path).expect("it is there");
+        bytes[at..at + what.len()].copy_from_slice(what);
+        fs::write(path, bytes).expect("it is ours");
+    };
+    let mut told = String::new();
+    let mut tell = |name: &str, text: String| told.push_str(&format!("{name}: {text}\n"));
+    // Where SQLite keeps the version of whoever uses the file, and where its first page tells of tables.
+    tell("newer", told_of(|path| put(path, 60, &99_u32.to_be_bytes())));
+    tell("damaged", told_of(|path| put(path, 100, &[0xA5; 1_000])));
+    tell("locked", {
+        let mut other = None;
+        let text = told_of(|path| {
+            let it = Connection::open(path).expect("it is there");
+            let keeps_it = "PRAGMA locking_mode = EXCLUSIVE; BEGIN IMMEDIATE; UPDATE run SET night = night; COMMIT";
+            it.execute_batch(keeps_it).expect("nobody else has it");
+            other = Some(it);
+        });
+        drop(other);
+        text
+    });
+    insta::assert_snapshot!(told);
 }

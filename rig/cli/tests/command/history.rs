@@ -156,7 +156,8 @@ fn a_damaged_history_costs_no_evidence() {
     let called = desk.call(&["run", "boots.yaml", "--report", "report"]);
     called.exits(3);
     assert!(
-        called.err.contains("the trials are not all in the history") && called.err.contains("the file is damaged"),
+        called.err.contains("2 trials of this run could not be kept in the history")
+            && called.err.contains("the file is damaged"),
         "{}",
         called.err
     );

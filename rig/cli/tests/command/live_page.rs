@@ -252,7 +252,7 @@ fn the_history_is_seen_with_its_numbers_and_intervals() {
     let page = Served::begin(&desk, &[]);
     let address = format!("{}history", page.address);
     browser.open(&address);
-    assert!(browser.text("main").contains("There is no history to show"));
+    assert!(browser.text("main").contains("There is no history yet"));
     keep_nights(&desk);
     browser.open(&address);
     let seen = browser.text("main").replace('\u{a0}', " ");

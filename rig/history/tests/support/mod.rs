@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use serde_json::json;
+use tempfile::TempDir;
 
 /// What differs between the trials of a test.
 #[derive(Clone, Copy, Debug)]
@@ -67,6 +68,12 @@ fn sha256(name: &str) -> String {
     name.bytes()
         .fold(0x9E37_79B9_7F4A_7C15_u64, |sum, byte| (sum ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3))
         .to_string()
+}
+
+/// A history of its own, in a folder that goes with the test.
+pub(crate) fn empty() -> (History, TempDir) {
+    let folder = tempfile::tempdir().expect("there is room");
+    (History::open(&folder.path().join("below/history.sqlite")).expect("there is room"), folder)
 }
 
 /// A run on the evening of that day.

@@ -2,7 +2,7 @@
 //!
 //! Boundary: HTML out of what `brickproof-history` counts. Worlds are never mixed.
 
-use brickproof_history::{CONFIDENCE, Flakiness, Follows, Rate, Rates, Side, Trend, worst_first};
+use brickproof_history::{CONFIDENCE, Flakiness, Follows, HistoryError, Rate, Rates, Side, Trend, worst_first};
 use brickproof_units::Instant;
 use maud::{Markup, html};
 
@@ -52,13 +52,14 @@ pub(crate) fn page(told: &Told) -> Markup {
     layout::page("History", &body)
 }
 
-/// That there is nothing to be told, and why.
-pub(crate) fn none(why: &str) -> Markup {
+/// That nothing can be told, and why.
+pub(crate) fn none(why: &HistoryError) -> Markup {
+    let is_absent = matches!(why, HistoryError::Absent { .. });
     let body = html! {
         main {
             h1 { "History" }
             div.card.quiet {
-                p { "There is no history to show." }
+                p { @if is_absent { "There is no history yet." } @else { "The history cannot be shown." } }
                 p.hint { (why) }
             }
         }
