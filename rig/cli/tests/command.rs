@@ -26,6 +26,8 @@ mod files;
 mod github;
 #[path = "command/history.rs"]
 mod history;
+#[path = "command/history_told.rs"]
+mod history_told;
 #[path = "command/history_trouble.rs"]
 mod history_trouble;
 #[path = "command/hostile.rs"]

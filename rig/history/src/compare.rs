@@ -13,11 +13,11 @@ use jiff::civil::Date;
 use serde::Serialize;
 
 use crate::database::History;
-use crate::dimensions::{Dimensions, Filter};
+use crate::dimensions::{Dimensions, Filter, WORLDS};
 use crate::error::HistoryError;
+use crate::facts::{Connected, Group};
 use crate::question::{Question, Questions};
 use crate::rate::Rate;
-use crate::rates::of_worlds;
 use crate::record::RunId;
 use crate::times::Times;
 
@@ -93,8 +93,10 @@ pub enum Change {
     FailsSinceAsked,
     /// It is judged on the first side alone.
     NoLongerAsked,
-    /// It never failed.
+    /// It is judged, and never failed.
     Passes,
+    /// It is judged on neither side.
+    NotJudged,
 }
 
 /// One question on both sides.
@@ -132,6 +134,8 @@ pub struct ComparedTimes {
 pub struct Comparison {
     /// Where the verdicts were found.
     pub world: World,
+    /// What the first side is, and the second: `night 2026-11-27`.
+    pub sides: [String; 2],
     /// All trials of the first side.
     pub a: Rate,
     /// All trials of the second.
@@ -150,7 +154,7 @@ pub const CHANCE: f64 = 0.05;
 #[non_exhaustive]
 pub enum CompareError {
     /// There is no such night.
-    #[error("there are no two nights to compare: {0} is none")]
+    #[error("there is no trial of {0}: the history is of one night alone, or of none")]
     NoNight(Selector),
     /// No trial is selected.
     #[error("there is no trial of {0}")]
@@ -161,57 +165,105 @@ pub enum CompareError {
 }
 
 impl History {
-    /// The two sides of what is asked for, in each world that both have trials in.
+    /// The two sides of what is asked for, in each world that both have trials in. Which night is the last one is told in each world by
+    /// itself: a trial on a virtual board in the morning makes no night of a bench.
     ///
     /// # Errors
     /// A side has no trial, or the history cannot be read.
     pub fn compare(&self, filter: &Filter, a: &Selector, b: &Selector) -> Result<Vec<Comparison>, CompareError> {
+        let _snapshot = self.snapshot()?;
         let dimensions = self.dimensions()?;
-        let [first, second] = [a, b].map(|side| self.narrowed(filter, side));
-        let (first, second) = (first?, second?);
-        let [groups_a, groups_b] = [(&first, a), (&second, b)].map(|(filter, side)| {
-            let groups = self.groups(&dimensions, filter)?;
-            if groups.is_empty() { Err(CompareError::Nothing(side.clone())) } else { Ok(groups) }
-        });
-        let (groups_a, groups_b) = (groups_a?, groups_b?);
-        let (starts_a, starts_b) = (self.connected(&dimensions, &first)?, self.connected(&dimensions, &second)?);
+        let (mut found_a, mut found_b) = (Err(CompareError::NoNight(a.clone())), Err(CompareError::NoNight(b.clone())));
         let mut comparisons = Vec::new();
-        let others: BTreeMap<&str, Vec<_>> =
-            of_worlds(&dimensions, &groups_b).map(|(world, groups)| (world.name(), groups)).collect();
-        for (world, ours) in of_worlds(&dimensions, &groups_a) {
-            let Some(theirs) = others.get(world.name()) else { continue };
-            let mut questions = Questions::default();
-            let mut sides: BTreeMap<Question, (Rate, Rate)> = BTreeMap::new();
-            for group in &ours {
-                let (a, _) = sides.entry(questions.of(&dimensions, group)).or_default();
-                *a = a.and(group.rate);
+        for world in WORLDS.into_iter().filter(|world| dimensions.has_runs_in(filter, *world)) {
+            let first = self.side(&dimensions, filter, a, world, &mut found_a)?;
+            let second = self.side(&dimensions, filter, b, world, &mut found_b)?;
+            if let (Some(first), Some(second)) = (first, second) {
+                comparisons.push(self.comparison(&dimensions, world, &first, &second)?);
             }
-            for group in theirs {
-                let (_, b) = sides.entry(questions.of(&dimensions, group)).or_default();
-                *b = b.and(group.rate);
-            }
-            let sum =
-                |side: fn(&(Rate, Rate)) -> Rate| sides.values().fold(Rate::default(), |sum, it| sum.and(side(it)));
-            let (a, b) = (sum(|it| it.0), sum(|it| it.1));
-            let mut times = Starts::new(world, &sides);
-            starts_a.iter().for_each(|start| times.add(&dimensions, &mut questions, start, |it| &mut it.0));
-            starts_b.iter().for_each(|start| times.add(&dimensions, &mut questions, start, |it| &mut it.1));
-            comparisons.push(Comparison { world, a, b, times: times.told(), questions: compared(&questions, sides) });
         }
-        Ok(comparisons)
+        found_a.and(found_b).map(|()| comparisons)
     }
 
-    /// What is asked for, of one side alone.
-    fn narrowed(&self, filter: &Filter, side: &Selector) -> Result<Filter, CompareError> {
-        let of_night = |night: Date| Filter { since: Some(night), until: Some(night), ..filter.clone() };
-        let nights = || self.last_nights(filter.world);
-        Ok(match side {
-            Selector::Run(run) => Filter { run: Some(*run), ..filter.clone() },
-            Selector::Night(night) => of_night(*night),
-            Selector::Firmware(name) => Filter { firmware: Some(name.clone()), ..filter.clone() },
-            Selector::Last => of_night(nights()?.0.ok_or_else(|| CompareError::NoNight(side.clone()))?),
-            Selector::Previous => of_night(nights()?.1.ok_or_else(|| CompareError::NoNight(side.clone()))?),
+    /// The trials of one side in one world; nothing if there are none. What was found of the side in any world is kept in `found`.
+    fn side(
+        &self,
+        dimensions: &Dimensions,
+        filter: &Filter,
+        asked: &Selector,
+        world: World,
+        found: &mut Result<(), CompareError>,
+    ) -> Result<Option<Side>, HistoryError> {
+        let Some(side) = self.resolved(asked, world)? else { return Ok(None) };
+        let filter = narrowed(filter, &side, world);
+        let groups = self.groups(dimensions, &filter)?;
+        if groups.is_empty() {
+            if found.is_err() {
+                *found = Err(CompareError::Nothing(asked.clone()));
+            }
+            return Ok(None);
+        }
+        *found = Ok(());
+        Ok(Some(Side { name: side.to_string(), groups, filter }))
+    }
+
+    /// The last night, or the one before that, by its day in this world.
+    fn resolved(&self, asked: &Selector, world: World) -> Result<Option<Selector>, HistoryError> {
+        Ok(match asked {
+            Selector::Last => self.nights(world)?.0.map(Selector::Night),
+            Selector::Previous => self.nights(world)?.1.map(Selector::Night),
+            other => Some(other.clone()),
         })
+    }
+
+    fn comparison(
+        &self,
+        dimensions: &Dimensions,
+        world: World,
+        first: &Side,
+        second: &Side,
+    ) -> Result<Comparison, HistoryError> {
+        let mut questions = Questions::default();
+        let mut sides: BTreeMap<Question, (Rate, Rate)> = BTreeMap::new();
+        for group in &first.groups {
+            let (a, _) = sides.entry(questions.of(dimensions, group)).or_default();
+            *a = a.and(group.rate);
+        }
+        for group in &second.groups {
+            let (_, b) = sides.entry(questions.of(dimensions, group)).or_default();
+            *b = b.and(group.rate);
+        }
+        let sum = |side: fn(&(Rate, Rate)) -> Rate| sides.values().fold(Rate::default(), |sum, it| sum.and(side(it)));
+        let (a, b) = (sum(|it| it.0), sum(|it| it.1));
+        let mut times = Starts::new(&sides);
+        for start in self.connected(dimensions, &first.filter)? {
+            times.add(dimensions, &mut questions, &start, |it| &mut it.0);
+        }
+        for start in self.connected(dimensions, &second.filter)? {
+            times.add(dimensions, &mut questions, &start, |it| &mut it.1);
+        }
+        let (times, sides_of) = (times.told(), [first.name.clone(), second.name.clone()]);
+        Ok(Comparison { world, sides: sides_of, a, b, times, questions: compared(&questions, sides) })
+    }
+}
+
+/// One side in one world.
+struct Side {
+    /// What it is, with its day if it is a night.
+    name: String,
+    groups: Vec<Group>,
+    filter: Filter,
+}
+
+/// What is asked for, of one side in one world alone.
+fn narrowed(filter: &Filter, side: &Selector, world: World) -> Filter {
+    let filter = Filter { world: Some(world), ..filter.clone() };
+    match side {
+        Selector::Run(run) => Filter { run: Some(*run), ..filter },
+        Selector::Night(night) => Filter { since: Some(*night), until: Some(*night), ..filter },
+        Selector::Firmware(name) => Filter { firmware: Some(name.clone()), ..filter },
+        // They are nights by now.
+        Selector::Last | Selector::Previous => filter,
     }
 }
 
@@ -239,6 +291,7 @@ fn compared(questions: &Questions, sides: BTreeMap<Question, (Rate, Rate)>) -> V
 
 fn change(a: Counts, b: Counts) -> Change {
     match ((a.trials(), a.failures()), (b.trials(), b.failures())) {
+        ((0, _), (0, _)) => Change::NotJudged,
         ((0, _), (_, 0)) => Change::Passes,
         ((0, _), _) => Change::FailsSinceAsked,
         (_, (0, _)) => Change::NoLongerAsked,
@@ -254,24 +307,23 @@ type BothTimes = (Vec<u64>, Vec<u64>);
 
 /// The times of the questions that both sides were asked.
 struct Starts<'s> {
-    world: World,
     sides: &'s BTreeMap<Question, (Rate, Rate)>,
     times: BTreeMap<(String, SeenBy), BothTimes>,
 }
 
 impl<'s> Starts<'s> {
-    fn new(world: World, sides: &'s BTreeMap<Question, (Rate, Rate)>) -> Self {
-        Self { world, sides, times: BTreeMap::new() }
+    fn new(sides: &'s BTreeMap<Question, (Rate, Rate)>) -> Self {
+        Self { sides, times: BTreeMap::new() }
     }
 
     fn add(
         &mut self,
         dimensions: &Dimensions,
         questions: &mut Questions,
-        start: &crate::facts::Connected,
+        start: &Connected,
         side: fn(&mut BothTimes) -> &mut Vec<u64>,
     ) {
-        let Some(place) = dimensions.places.get(&start.place).filter(|place| place.world == self.world) else { return };
+        let Some(place) = dimensions.places.get(&start.place) else { return };
         let question = questions.about(dimensions, start.scenario, start.cell, start.image);
         if self.sides.get(&question).is_some_and(|(a, b)| a.all() > 0 && b.all() > 0) {
             side(self.times.entry((place.board.clone(), start.seen_by)).or_default()).push(start.after_ns);
@@ -315,6 +367,7 @@ mod tests {
         assert_eq!(went((0, 9), (0, 9)), Change::Passes);
         assert_eq!(went((0, 0), (1, 1)), Change::FailsSinceAsked);
         assert_eq!(went((0, 0), (0, 1)), Change::Passes);
+        assert_eq!(went((0, 0), (0, 0)), Change::NotJudged);
         assert_eq!(went((5, 5), (0, 0)), Change::NoLongerAsked);
     }
 }

@@ -143,6 +143,11 @@ impl Dimensions {
         })
     }
 
+    /// Whether the world is asked for, and anything ran there.
+    pub(crate) fn has_runs_in(&self, filter: &Filter, world: World) -> bool {
+        filter.world.is_none_or(|wanted| wanted == world) && self.runs.values().any(|run| run.world == world)
+    }
+
     /// The numbers of the scenarios that are asked for.
     pub(crate) fn scenarios_wanted(&self, filter: &Filter) -> Vec<i64> {
         let wanted = |path: &String| filter.scenario.as_ref().is_none_or(|glob| glob.matches(path));

@@ -6,7 +6,7 @@ use brickproof_report::evidence::trial_folder;
 use brickproof_report::results::World;
 use jiff::Timestamp;
 use jiff::civil::Date;
-use rusqlite::{OptionalExtension, Row};
+use rusqlite::Row;
 use serde::Serialize;
 
 use crate::database::History;
@@ -103,6 +103,7 @@ impl History {
     /// # Errors
     /// The history cannot be read.
     pub fn runs(&self, filter: &Filter, most: usize) -> Result<Vec<RunSummary>, HistoryError> {
+        let _snapshot = self.snapshot()?;
         let dimensions = self.dimensions()?;
         let mut wanted: Vec<_> =
             dimensions.runs.iter().filter(|(run, _)| dimensions.wants_run(filter, **run)).collect();
@@ -236,18 +237,15 @@ impl History {
         Timestamp::from_millisecond(millis).map_err(|_| self.strange(format!("the instant {millis} ms")))
     }
 
-    /// Which night the newest run is of, and the one before that.
-    ///
-    /// # Errors
-    /// The history cannot be read.
-    pub fn last_nights(&self, world: Option<World>) -> Result<(Option<Date>, Option<Date>), HistoryError> {
+    /// The newest night of a world that has trials, and the one before that: a run that has only begun makes no night.
+    pub(crate) fn nights(&self, world: World) -> Result<(Option<Date>, Option<Date>), HistoryError> {
         let failed = self.failed("read");
         let night = |before: &str| -> Result<Option<Date>, HistoryError> {
-            let sql = "SELECT max(night) FROM run WHERE night < ?1 AND (?2 = '' OR world = ?2)";
-            let world = world.map_or("", World::name);
-            let found: Option<Option<String>> =
-                self.connection.query_row(sql, [before, world], |row| row.get(0)).optional().map_err(&failed)?;
-            found.flatten().map(|it| it.parse().map_err(|_| self.strange(format!("the night `{it}`")))).transpose()
+            let sql = "SELECT max(night) FROM run WHERE night < ?1 AND world = ?2
+                 AND EXISTS (SELECT 1 FROM trial INDEXED BY trial_run WHERE trial.run = run.id)";
+            let found: Option<String> =
+                self.connection.query_row(sql, [before, world.name()], |row| row.get(0)).map_err(&failed)?;
+            found.map(|it| it.parse().map_err(|_| self.strange(format!("the night `{it}`")))).transpose()
         };
         let last = night("9999-12-31")?;
         let before = match last {

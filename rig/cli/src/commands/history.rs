@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use brickproof_history::tell::{self, Evidence, Length};
+use brickproof_history::tell::{self, Evidence, Length, Room};
 use brickproof_history::{Filter, Glob, History, Selector, TrendBy};
 use brickproof_report::results::World;
 use serde_json::{Value, json};
@@ -12,9 +12,6 @@ use serde_json::{Value, json};
 use crate::arguments::{Format, HistoryArguments, HistoryCommand, HistoryOf, Points, WorldWord};
 use crate::exit::{Exit, Problem};
 use crate::{output, remembering};
-
-/// So many runs and attempts are told in short.
-const NEWEST: usize = 20;
 
 /// What is printed: for people and for programs.
 struct Told {
@@ -30,9 +27,9 @@ pub(crate) fn history(arguments: &HistoryArguments) -> Result<Exit, Problem> {
         HistoryCommand::Trend { by } => trend(&history, of, *by)?,
         HistoryCommand::Flaky => flaky(&history, of)?,
         HistoryCommand::Compare { a, b } => compare(&history, of, a, b)?,
-        HistoryCommand::Show { id } => show(&history, id)?,
+        HistoryCommand::Show { id } => show(&history, of, id)?,
         HistoryCommand::Runs => runs(&history, of)?,
-        HistoryCommand::Quarantine { quarantine } => set_aside(&history, quarantine)?,
+        HistoryCommand::Quarantine { quarantine } => set_aside(&history, of, quarantine)?,
     };
     match of.format {
         Format::Json => told.rows.iter().for_each(|row| output::line(&row.to_string())),
@@ -61,8 +58,9 @@ impl HistoryOf {
         }
     }
 
-    fn length(&self) -> Length {
-        if self.all { Length::All } else { Length::Short }
+    /// What there is room for, where it is printed.
+    fn room(&self) -> Room {
+        Room { length: if self.all { Length::All } else { Length::Short }, width: output::look().width }
     }
 }
 
@@ -82,7 +80,7 @@ fn each<R: serde::Serialize>(report: &str, rows: &[R], people: impl Fn(&R) -> St
 
 fn rates(history: &History, of: &HistoryOf) -> Result<Told, Problem> {
     let rates = history.rates(&of.filter()).map_err(Problem::History)?;
-    Ok(each("rates", &rates, |it| tell::rates(it, of.length())))
+    Ok(each("rates", &rates, |it| tell::rates(it, of.room())))
 }
 
 fn trend(history: &History, of: &HistoryOf, by: Points) -> Result<Told, Problem> {
@@ -91,12 +89,12 @@ fn trend(history: &History, of: &HistoryOf, by: Points) -> Result<Told, Problem>
         Points::Firmware => TrendBy::Firmware,
     };
     let trends = history.trends(&of.filter(), by).map_err(Problem::History)?;
-    Ok(each("trend", &trends, |it| tell::trend(it, of.length())))
+    Ok(each("trend", &trends, |it| tell::trend(it, of.room())))
 }
 
 fn flaky(history: &History, of: &HistoryOf) -> Result<Told, Problem> {
     let found = history.flakiness(&of.filter()).map_err(Problem::History)?;
-    Ok(each("flaky", &found, |it| tell::flakiness(it, of.length())))
+    Ok(each("flaky", &found, |it| tell::flakiness(it, of.room())))
 }
 
 fn compare(history: &History, of: &HistoryOf, a: &str, b: &str) -> Result<Told, Problem> {
@@ -116,12 +114,11 @@ fn compare(history: &History, of: &HistoryOf, a: &str, b: &str) -> Result<Told, 
             help: "trials of the virtual world are not compared with those of a bench".to_owned(),
         });
     }
-    let names = (first.to_string(), second.to_string());
-    Ok(each("compare", &compared, |it| tell::comparison(it, (&names.0, &names.1), of.length())))
+    Ok(each("compare", &compared, |it| tell::comparison(it, of.room())))
 }
 
-fn show(history: &History, id: &str) -> Result<Told, Problem> {
-    let trials = history.trial(id, NEWEST).map_err(Problem::History)?;
+fn show(history: &History, of: &HistoryOf, id: &str) -> Result<Told, Problem> {
+    let trials = history.trial(id, tell::ROWS).map_err(Problem::History)?;
     if trials.is_empty() {
         return Err(Problem::Selection {
             what: format!("no trial {id} is in {}", history.path().display()),
@@ -130,19 +127,22 @@ fn show(history: &History, id: &str) -> Result<Told, Problem> {
     }
     Ok(each("trial", &trials, |it| {
         let kept = Path::new(&it.evidence).exists();
-        tell::trial(it, if kept { Evidence::Kept } else { Evidence::Gone })
+        tell::trial(it, if kept { Evidence::Kept } else { Evidence::Gone }, of.room().width)
     }))
 }
 
 fn runs(history: &History, of: &HistoryOf) -> Result<Told, Problem> {
-    let runs = history.runs(&of.filter(), if of.all { usize::MAX } else { NEWEST }).map_err(Problem::History)?;
-    let people = if runs.is_empty() { String::new() } else { tell::runs(&runs) };
-    Ok(Told { people, rows: runs.iter().map(|it| row("run", it)).collect() })
+    let length = of.room().length;
+    // One more than is told says whether there are more.
+    let most = if of.all { usize::MAX } else { tell::ROWS + 1 };
+    let runs = history.runs(&of.filter(), most).map_err(Problem::History)?;
+    let people = if runs.is_empty() { String::new() } else { tell::runs(&runs, of.room()) };
+    Ok(Told { people, rows: runs.iter().take(length.of(runs.len())).map(|it| row("run", it)).collect() })
 }
 
-fn set_aside(history: &History, file: &Path) -> Result<Told, Problem> {
+fn set_aside(history: &History, of: &HistoryOf, file: &Path) -> Result<Told, Problem> {
     let quarantine = remembering::read(file)?;
     let today = jiff::ZonedDateTime::now().date();
     let reports = history.set_aside(&quarantine, today).map_err(Problem::History)?;
-    Ok(each("quarantine", &reports, tell::set_aside))
+    Ok(each("quarantine", &reports, |it| tell::set_aside(it, of.room().width)))
 }

@@ -21,7 +21,7 @@ fn runs_are_kept_wherever_their_evidence_goes_and_told_with_their_intervals() {
     let told = desk.call(&["history"]);
     told.exits(0);
     assert!(
-        told.out.starts_with("virtual world: 4 of 5 trials that were judged passed, 80.0 % (28.4 % to 99.49 %)\n"),
+        told.out.starts_with("virtual world, trials that were judged: 4 of 5 passed, 80.0 % (28.4 % to 99.49 %)\n"),
         "{}",
         told.out
     );
@@ -39,7 +39,7 @@ fn runs_are_kept_wherever_their_evidence_goes_and_told_with_their_intervals() {
     assert!(kept["time_to_connect"]["after_ns"].as_u64().is_some_and(|it| it > 0), "{kept}");
     let compared = desk.call(&["history", "compare", "1", "2"]);
     compared.exits(0);
-    assert!(compared.out.contains("B was not asked: 1"), "{}", compared.out);
+    assert!(compared.out.contains("was not judged in B: 1"), "{}", compared.out);
     desk.call(&["history", "flaky"]).exits(0);
     let trend = desk.call(&["history", "trend"]);
     assert!(

@@ -51,7 +51,7 @@ fn pair() -> (File, PathBuf) {
 }
 
 /// A terminal, what came there, and what is on its screen.
-struct Terminal {
+pub(crate) struct Terminal {
     master: File,
     ours: OwnedFd,
     came: Vec<u8>,
@@ -111,7 +111,7 @@ impl Terminal {
     }
 
     /// Every row that came, whether it is still on the screen or not, and whether it goes on in the next.
-    fn rows(&mut self) -> Vec<(String, bool)> {
+    pub(crate) fn rows(&mut self) -> Vec<(String, bool)> {
         let (_, columns) = self.screen.screen().size();
         self.screen.screen_mut().set_scrollback(SCROLLED);
         let scrolled = self.screen.screen().scrollback();
@@ -133,7 +133,7 @@ impl Terminal {
     }
 }
 
-fn shown(columns: u16, wishes: &[(&str, &str)], desk: &Desk, words: &[&str]) -> (Terminal, Option<i32>) {
+pub(crate) fn shown(columns: u16, wishes: &[(&str, &str)], desk: &Desk, words: &[&str]) -> (Terminal, Option<i32>) {
     let terminal = Terminal::new(columns);
     let child = terminal.start(desk, words, wishes);
     terminal.end(child)
@@ -144,7 +144,7 @@ fn desk() -> Desk {
 }
 
 /// What is on the screen without what differs from run to run.
-fn seen(terminal: &mut Terminal) -> String {
+pub(crate) fn seen(terminal: &mut Terminal) -> String {
     let rows = terminal.rows();
     let lines: Vec<&str> = rows.iter().map(|(row, _)| row.trim_end()).collect();
     lines.join("\n").trim_end().to_owned()
