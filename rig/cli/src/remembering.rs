@@ -234,3 +234,100 @@ fn attempts_of(ended: &[(Begun, Written)]) -> Vec<NewTrial<'_>> {
     }
     trials
 }
+
+#[cfg(test)]
+mod tests {
+    use brickproof_history::Filter;
+    use rusqlite::Connection;
+    use serde_json::json;
+    use tempfile::TempDir;
+
+    use super::*;
+
+    fn result(seed: u64) -> TrialResult {
+        serde_json::from_value(json!({
+            "id": format!("boots.{seed}-5f3a09c2"), "scenario": {"path": "boots.yaml", "sha256": "aa11", "title": "A board boots"},
+            "parameters": {}, "board": "lantern-nrf51", "board_serial": null, "station": "virtual",
+            "firmware": {"name": "lantern-heal-full", "sha256": "bb22"}, "seed": seed, "attempt": 1, "expected": "passed",
+            "verdict": "passed", "blame": null, "reason": "", "evidence": [], "light": [], "duration_ns": 1, "wall_ns": 1,
+            "faults": [], "measurements": [], "steps": [], "replay": "",
+        }))
+        .expect("it is written as results are")
+    }
+
+    fn begun() -> (Keeping, TempDir) {
+        let folder = TempDir::new().expect("there is room");
+        let path = folder.path().join("history.sqlite");
+        let (evidence, began) = (folder.path().to_owned(), ZonedDateTime::now());
+        let wanted = Wanted { path, world: World::Virtual, bench: String::new(), evidence, began };
+        let (history, run) = wanted.begin().expect("there is room");
+        history.set_patience(Duration::from_millis(10)).expect("it can be set");
+        (Keeping { wanted, open: Some((history, run)), owed: Vec::new(), failure: None }, folder)
+    }
+
+    fn keep(keeping: &mut Keeping, seed: u64) {
+        keeping.keep(&[NewTrial { result: &result(seed), started: Timestamp::now(), discarded: false }]);
+    }
+
+    fn lock(path: &Path) -> Connection {
+        let other = Connection::open(path).expect("it is there");
+        other.execute_batch("BEGIN IMMEDIATE").expect("nobody writes");
+        other
+    }
+
+    fn passed(path: &Path) -> u64 {
+        let history = History::open_read_only(path).expect("it is there");
+        history.rates(&Filter::default()).expect("it can be read").iter().map(|it| it.all.passed).sum()
+    }
+
+    #[test]
+    fn what_a_lock_kept_out_comes_in_with_the_next_trial_after_it() {
+        let (mut keeping, _folder) = begun();
+        let path = keeping.wanted.path.clone();
+        keep(&mut keeping, 1);
+        let other = lock(&path);
+        keep(&mut keeping, 2);
+        keep(&mut keeping, 3);
+        assert_eq!((keeping.owed.len(), passed(&path)), (2, 1));
+        drop(other);
+        keep(&mut keeping, 4);
+        assert_eq!((keeping.owed.len(), passed(&path)), (0, 4));
+        assert!(keeping.end().is_ok());
+    }
+
+    #[test]
+    fn what_is_still_owed_is_tried_a_last_time_at_the_end() {
+        let (mut keeping, _folder) = begun();
+        let path = keeping.wanted.path.clone();
+        let other = lock(&path);
+        keep(&mut keeping, 1);
+        drop(other);
+        assert!(keeping.end().is_ok());
+        assert_eq!(passed(&path), 1);
+    }
+
+    #[test]
+    fn a_history_that_could_not_be_opened_is_opened_at_the_end() {
+        let (mut keeping, _folder) = begun();
+        let path = keeping.wanted.path.clone();
+        let other = lock(&path);
+        keep(&mut keeping, 1);
+        keeping.open = None;
+        keep(&mut keeping, 2);
+        drop(other);
+        assert!(keeping.end().is_ok());
+        assert_eq!(passed(&path), 2);
+    }
+
+    #[test]
+    fn what_a_damaged_history_does_not_take_is_counted() {
+        let (mut keeping, _folder) = begun();
+        keep(&mut keeping, 1);
+        let strange = HistoryError::Strange { path: keeping.wanted.path.clone(), what: "the night `soon`".to_owned() };
+        keeping.failure = Some(strange);
+        keep(&mut keeping, 2);
+        keep(&mut keeping, 3);
+        let told = keeping.end().unwrap_err().to_string();
+        assert!(told.starts_with("2 trials of this run could not be kept in the history: "), "{told}");
+    }
+}

@@ -119,3 +119,24 @@ fn told(error: &rusqlite::Error) -> String {
     };
     format!("{error}: {help}")
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use rusqlite::ffi;
+
+    use super::HistoryError;
+
+    #[test]
+    fn what_may_pass_is_a_lock_or_a_disk_and_nothing_that_a_person_has_to_mend() {
+        let may_pass = |code| {
+            let failure = rusqlite::Error::SqliteFailure(ffi::Error::new(code), None);
+            HistoryError::of(Path::new("history.sqlite"), "written")(failure).may_pass()
+        };
+        let passing = [ffi::SQLITE_BUSY, ffi::SQLITE_BUSY_SNAPSHOT, ffi::SQLITE_FULL, ffi::SQLITE_IOERR_SHMSIZE];
+        assert_eq!(passing.map(may_pass), [true; 4]);
+        let lasting = [ffi::SQLITE_CORRUPT, ffi::SQLITE_READONLY, ffi::SQLITE_CANTOPEN, ffi::SQLITE_NOTADB];
+        assert_eq!(lasting.map(may_pass), [false; 4]);
+    }
+}
