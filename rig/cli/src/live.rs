@@ -13,7 +13,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use brickproof_bench::driver::{Onlooker, View};
 use brickproof_bench::file::Station;
 use brickproof_boards::LedIndex;
-use brickproof_console::display;
+use brickproof_console::{Lines, display};
 use brickproof_light::{Rhythm, Sight};
 use brickproof_report::Secrets;
 use brickproof_report::live::folder::{DEFAULT_FOLDER, HEARTBEAT, Place};
@@ -436,9 +436,17 @@ fn last_line(station: &str, heard: &VecDeque<Arc<[u8]>>, secrets: &Secrets, mask
     if let Some((_, text)) = masked.get(station).filter(|(line, _)| Arc::ptr_eq(line, last)) {
         return Some(text.clone());
     }
-    let lines: Vec<&[u8]> = heard.iter().map(|line| &**line).collect();
-    let secrets = secrets.and_those_in(&lines.join(&b'\n'));
-    let text = cut(display(&secrets.masked(last)));
+    let (mut lines, mut begin) = (Vec::new(), 0);
+    for line in heard {
+        begin = lines.len();
+        lines.extend(&**line);
+        // One that was cut goes on in the next.
+        if line.len() < Lines::DEFAULT_LIMIT {
+            lines.push(b'\n');
+        }
+    }
+    let secrets = secrets.and_those_in(&lines);
+    let text = cut(display(&secrets.masked(&lines)[begin..][..last.len()]));
     masked.insert(station.to_owned(), (Arc::clone(last), text.clone()));
     Some(text)
 }
@@ -556,6 +564,10 @@ steps:
         };
         let masked = told(&[begin.as_bytes(), end.as_bytes()]);
         assert!(masked.starts_with("********") && !masked.contains(&end[..16]), "{masked}");
+        // The end of a line that was cut may be the beginning of a key.
+        let full = [vec![b'.'; Lines::DEFAULT_LIMIT - 3], key.expose_used()[..3].to_vec()].concat();
+        let masked = told(&[&full, &key.expose_used()[3..]]);
+        assert!(masked.starts_with(&format!("\\x01\\x01\\x04 {}", "*".repeat(32))), "{masked}");
         assert_eq!(told(&[b"<b>\x1b[31m\xff"]), "<b>\\x1b[31m\\xff");
         assert_eq!(told(&[&[b'a'; 70_000]]).chars().count(), LONGEST + 1);
     }

@@ -9,8 +9,9 @@ use std::path::Path;
 use std::thread;
 
 use brickproof_bench::desk::{self, Conversation, Purpose, Source};
+use brickproof_console::{Line, Lines};
 use brickproof_report::{Listener, Secrets};
-use brickproof_units::Span;
+use brickproof_units::{Instant, Span};
 use tokio::sync::mpsc;
 
 use crate::arguments::Console;
@@ -55,8 +56,8 @@ pub(crate) fn console(arguments: &Console) -> Result<Exit, Problem> {
             Ok(Exit::Passed)
         };
         let exit = desk.work("console", work, Afterwards::Safe).await;
-        printer.end();
-        exit
+        let shown = printer.end();
+        exit.and_then(|exit| shown.map(|()| exit))
     })
 }
 
@@ -106,58 +107,47 @@ fn typed_lines() -> mpsc::UnboundedReceiver<Vec<u8>> {
     receiver
 }
 
-/// Lines as they come.
+/// Lines as they come; of one that does not end, as much at a time as [`Lines`] keeps.
 struct Printer {
     stamps: bool,
     log: Option<File>,
     listener: Listener,
-    line: Vec<u8>,
-    began: Span,
+    lines: Lines,
     looks_in_vain: u32,
 }
 
 impl Printer {
     fn new(stamps: bool, log: Option<File>) -> Self {
         let listener = Listener::new(Secrets::new(&brickproof_firmware::private_keys()));
-        Self { stamps, log, listener, line: Vec::new(), began: Span::ZERO, looks_in_vain: 0 }
+        Self { stamps, log, listener, lines: Lines::new(), looks_in_vain: 0 }
     }
 
     fn take(&mut self, at: Span, bytes: &[u8]) -> Result<(), Problem> {
         self.looks_in_vain = 0;
-        for byte in bytes {
-            if self.line.is_empty() {
-                self.began = at;
-            }
-            match byte {
-                b'\n' => self.flush()?,
-                _ => self.line.push(*byte),
-            }
-        }
-        Ok(())
+        self.lines.push(Instant::START + at, bytes).iter().try_for_each(|line| self.show(line))
     }
 
-    fn flush(&mut self) -> Result<(), Problem> {
-        let line = std::mem::take(&mut self.line);
-        let masked = self.listener.masked(&line);
-        let text = brickproof_console::with_explanations(masked.strip_suffix(b"\r").unwrap_or(&masked));
+    fn show(&mut self, line: &Line) -> Result<(), Problem> {
+        let masked = self.listener.masked(line);
+        let text = brickproof_console::with_explanations(&masked);
         match self.stamps {
-            true => output::line(&format!("{:>12} {text}", self.began.to_string())),
+            true => output::line(&format!("{:>12} {text}", line.began.since(Instant::START).to_string())),
             false => output::line(&text),
         }
         let Some(log) = &mut self.log else { return Ok(()) };
-        let kept = log.write_all(&masked).and_then(|()| log.write_all(b"\n"));
+        let kept = log.write_all(&masked).and_then(|()| log.write_all(line.end.bytes()));
         kept.map_err(|error| Problem::Bench(vec![format!("the log could not be written: {error}")]))
     }
 
     /// Nothing came for the time of a look. A prompt has no end of line, and is to be seen all the same.
     fn pause(&mut self) -> Result<(), Problem> {
         self.looks_in_vain += 1;
-        if self.looks_in_vain == PATIENCE && !self.line.is_empty() { self.flush() } else { Ok(()) }
+        if self.looks_in_vain == PATIENCE { self.end() } else { Ok(()) }
     }
 
-    fn end(&mut self) {
-        if !self.line.is_empty() {
-            let _ = self.flush();
-        }
+    /// Shows what has no end of line.
+    fn end(&mut self) -> Result<(), Problem> {
+        // When it ended is not told.
+        self.lines.close(Instant::START).map_or(Ok(()), |line| self.show(&line))
     }
 }

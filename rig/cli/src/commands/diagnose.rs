@@ -77,9 +77,10 @@ fn read(path: &Path, reader: &mut Reader<'_>) -> Result<(), Problem> {
     if path.extension().is_some_and(|ending| ending == "jsonl") || bytes.starts_with(b"{") {
         return timeline(path, &bytes, reader);
     }
-    let lines = bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
-    let mut listener = listener();
-    let lines: usize = lines.map(|line| reader.line(&listener.masked(line))).count();
+    let secrets = Secrets::new(&brickproof_firmware::private_keys()).and_those_in(&bytes);
+    let masked = secrets.masked(&bytes);
+    let lines = masked.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+    let lines: usize = lines.map(|line| reader.line(line)).count();
     if reader.log_lines() == 0 {
         return Err(Problem::Selection {
             what: format!("none of the {} of {} is a line of Device OS's log", counted(lines, "line"), path.display()),
@@ -88,11 +89,6 @@ fn read(path: &Path, reader: &mut Reader<'_>) -> Result<(), Problem> {
         });
     }
     Ok(())
-}
-
-/// Hears lines without their private keys.
-fn listener() -> Listener {
-    Listener::new(Secrets::new(&brickproof_firmware::private_keys()))
 }
 
 /// What a trial keeps of itself.
@@ -217,7 +213,8 @@ async fn watch(
     reader: &mut Reader<'_>,
     mut peer: Option<&mut Peer>,
 ) -> Problem {
-    let (mut lines, mut listener) = (Lines::new(), listener());
+    let (mut lines, secrets) = (Lines::new(), Secrets::new(&brickproof_firmware::private_keys()));
+    let mut listener = Listener::new(secrets);
     let (mut next_sample, mut next_bytes) = (std::pin::pin!(see(with, senses)), std::pin::pin!(hear(with, senses)));
     let mut said = std::pin::pin!(say(with, None));
     let mut is_saying = false;
@@ -238,7 +235,7 @@ async fn watch(
                     Ok(Some((at, bytes))) => {
                         let at = Instant::START + at;
                         let whole = lines.push(at, &bytes);
-                        whole.iter().for_each(|line| reader.line(&listener.masked(&line.bytes)));
+                        whole.iter().for_each(|line| reader.line(&listener.masked(line)));
                         if let Some(peer) = &mut peer {
                             // What the cloud makes of it is not for a diagnosis, which has what the board says.
                             peer.hear(at, &bytes);

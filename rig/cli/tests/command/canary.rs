@@ -55,6 +55,21 @@ fn lines(text: &str, length: usize) -> String {
     text.as_bytes().chunks(length).map(String::from_utf8_lossy).collect::<Vec<_>>().join("\r\n")
 }
 
+/// So many bytes in each line.
+fn lines_of(bytes: &[u8], length: usize, written: impl Fn(&u8) -> String) -> String {
+    bytes.chunks(length).map(|some| joined(some, "", &written)).collect::<Vec<_>>().join("\r\n")
+}
+
+/// The lines of a dump, each with its offset, and what its bytes are as characters.
+fn dumped(bytes: &[u8], line: impl Fn(usize, &[u8], &str) -> String) -> String {
+    let printable = |byte: &u8| if (0x20..0x7f).contains(byte) { char::from(*byte) } else { '.' };
+    let lines = bytes.chunks(16).enumerate().map(|(number, some)| {
+        let characters: String = some.iter().map(printable).collect();
+        line(16 * number, some, &characters)
+    });
+    lines.collect::<Vec<_>>().join("\r\n")
+}
+
 /// The ways in which a firmware may print a key, each with a name that an axis can have.
 fn ways(key: &[u8]) -> Vec<(&'static str, Vec<u8>)> {
     let pem = |label: &str| format!("-----BEGIN {label}-----\r\n{}\r\n-----END {label}-----", lines(&base64(key), 64));
@@ -73,6 +88,23 @@ fn ways(key: &[u8]) -> Vec<(&'static str, Vec<u8>)> {
         ("base64_url", base64(key).replace('+', "-").replace('/', "_")),
         ("pem", pem("EC PRIVATE KEY")),
         ("json", format!("{{\"key\": \"{}\"}}", hex(key))),
+        (
+            "hexdump",
+            dumped(key, |at, some, characters| {
+                let halves: Vec<String> =
+                    some.chunks(8).map(|half| joined(half, " ", |byte| format!("{byte:02x}"))).collect();
+                format!("{at:08x}  {:<48}  |{characters}|", halves.join("  "))
+            }),
+        ),
+        (
+            "xxd",
+            dumped(key, |at, some, characters| {
+                let pairs: Vec<String> = some.chunks(2).map(hex).collect();
+                format!("{at:08x}: {:<39}  {characters}", pairs.join(" "))
+            }),
+        ),
+        ("debug", format!("{key:?}")),
+        ("decimal_lines", lines_of(key, 12, |byte| format!("{byte}, "))),
     ];
     let raw = [("der", key.to_vec()), ("der_in_text", [b"key is ", key, b" that was it"].concat())];
     text.into_iter().map(|(name, text)| (name, text.into_bytes())).chain(raw).collect()

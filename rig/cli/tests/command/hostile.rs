@@ -6,15 +6,18 @@
 use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use brickproof_units::is_inert;
 use quick_xml::events::Event;
+use rusqlite::types::ValueRef;
 use serde_json::Value;
 
 use crate::desk::{Called, Desk};
 use crate::mouthpiece;
+use crate::serve::{Running, Served, begin};
 
 /// What a board says, a line each.
 const LINES: &[&[u8]] = &[
@@ -153,6 +156,33 @@ fn waveforms(name: &str, bytes: &[u8]) {
     assert!(signals.as_ref().is_ok_and(|count| *count > 0), "{name}: {signals:?}");
 }
 
+/// Whatever it holds is a number or a text that is valid and inert.
+fn database(name: &str, path: &Path) {
+    let file = rusqlite::Connection::open_with_flags(path, rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY);
+    let file = file.unwrap_or_else(|error| panic!("{name}: {error}"));
+    let mut asked = file.prepare("SELECT name FROM sqlite_schema WHERE type = 'table'").expect("it is a database");
+    let tables = asked.query_map([], |row| row.get::<_, String>(0)).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+    let mut texts = 0;
+    for table in tables.expect("it has tables") {
+        let mut asked = file.prepare(&format!("SELECT * FROM \"{table}\"")).expect("it is a table");
+        let columns = asked.column_count();
+        let mut rows = asked.query([]).expect("it is a table");
+        while let Some(row) = rows.next().expect("it is a row") {
+            for column in 0..columns {
+                match row.get_ref(column).expect("it is there") {
+                    ValueRef::Text(bytes) => {
+                        inert(&format!("{name}: {table}"), bytes);
+                        texts += 1;
+                    }
+                    ValueRef::Blob(bytes) => panic!("{name}: {table} holds {} bytes that are no text", bytes.len()),
+                    ValueRef::Null | ValueRef::Integer(_) | ValueRef::Real(_) => {}
+                }
+            }
+        }
+    }
+    assert!(texts > 0, "{name} holds no text");
+}
+
 /// Every file below `folder`, by its kind.
 fn check_kept(desk: &Desk, folder: &str) {
     let files = desk.files(folder);
@@ -167,8 +197,7 @@ fn check_kept(desk: &Desk, folder: &str) {
             Some("html") => page(&name, &bytes),
             Some("vcd") => waveforms(&name, &bytes),
             Some("txt" | "yaml") => drop(inert(&name, &bytes)),
-            // What `history` tells of it is printed, and looked at there.
-            Some("sqlite") => assert!(bytes.starts_with(b"SQLite format 3\0"), "{name}"),
+            Some("sqlite") => database(&name, &desk.path(&name)),
             // The bytes themselves, and it says so.
             Some("raw" | "bin") => {}
             _ => panic!("nothing here checks {name}: say how it stays valid and inert, and check it"),
@@ -220,7 +249,246 @@ fn whatever_a_board_says_all_that_is_kept_and_printed_stays_valid_and_inert() {
         desk.call(&["diagnose", &format!("run/trials/{id}"), "--board", "lantern-nrf51"]);
     }
     check_kept(&desk, ".brickproof");
+    check_served(&desk);
     assert!(!desk.path("owned").exists());
+}
+
+/// What `serve` shows of the newest run.
+fn check_served(desk: &Desk) {
+    let page_of = Served::begin(desk, &[]);
+    let get = |path: &str| {
+        let (status, body) = page_of.get(path);
+        assert_eq!(status, 200, "{path}: {body}");
+        body.into_bytes()
+    };
+    let run = desk.files(".brickproof/runs").pop().expect("there are runs").0;
+    let run = run.split('/').next().expect("a run is a folder").to_owned();
+    for path in ["/", "/history", &format!("/runs/{run}/report.html"), &format!("/runs/{run}/files")] {
+        page(path, &get(path));
+    }
+    json("/api/now", &get("/api/now"));
+    let told = get(&format!("/api/runs/{run}"));
+    json("/api/runs", &told);
+    let told: Value = serde_json::from_slice(&told).expect("it is JSON");
+    for id in crate::desk::ids(&told) {
+        let path = format!("/trials/{id}");
+        page(&path, &get(&path));
+        for (name, check) in [("timeline.jsonl", json_lines as fn(&str, &[u8])), ("console.raw", |_, _| {})] {
+            let path = format!("/runs/{run}/files/trials/{id}/{name}");
+            check(&path, &get(&path));
+        }
+    }
+    drop(page_of);
+}
+
+/// A bench whose board is the other end of a serial line.
+fn bench_at(desk: &Desk, port: &Path) {
+    std::fs::set_permissions(desk.path("supply"), std::fs::Permissions::from_mode(0o755)).expect("it is ours");
+    let bench = format!(
+        "bench: flood\nworld: lane\nstations:\n  left:\n    board: lantern-nrf51\n    console: {{ driver: serial, path: {} }}\n    \
+         supply: {{ driver: command, program: ./supply, voltage_ceiling: 5V, measures: [voltage] }}\n",
+        port.display()
+    );
+    desk.put("bench.yaml", bench.as_bytes());
+}
+
+const LISTENS: &str = "\
+scenario: A board says what it likes, and somebody looks on
+board: lantern-nrf51
+firmware: as_found
+steps:
+  - supply: { usb: 5V }
+  - expect: { console: the end of it, within: 60s }
+";
+
+#[test]
+fn the_page_of_what_runs_stays_inert_whatever_a_board_says() {
+    let (mut board, held, port) = crate::terminal::line();
+    let desk = Desk::with(&[("listens.yaml", LISTENS), ("supply", SUPPLY)]);
+    bench_at(&desk, &port);
+    let served = Served::begin(&desk, &[]);
+    let run: Running = begin(&desk, &["run", "listens.yaml", "--bench", "bench.yaml"]);
+    let began = Instant::now();
+    let last_line = || {
+        let (_, now) = served.get("/api/now");
+        json("/api/now", now.as_bytes());
+        let now: Value = serde_json::from_str(&now).expect("it is JSON");
+        let lines: Vec<String> = strings_called("console", &now);
+        lines.last().cloned().unwrap_or_default()
+    };
+    for (number, line) in LINES.iter().enumerate() {
+        let mark = format!("line {number}: ");
+        // Until it is heard: what is said before the console is open is lost.
+        while !last_line().starts_with(&mark) {
+            assert!(began.elapsed() < Duration::from_secs(120), "it is not shown: {number}");
+            board.write_all(&[mark.as_bytes(), line, b"\r\n"].concat()).expect("somebody listens");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        page("/", served.get("/").1.as_bytes());
+    }
+    board.write_all(b"the end of it\r\n").expect("somebody listens");
+    drop(held);
+    check_printed(run.wait().exits(0), &["run"]);
+}
+
+/// Every text of that name, however deep.
+fn strings_called(name: &str, value: &Value) -> Vec<String> {
+    match value {
+        Value::Object(fields) => {
+            let own = fields.get(name).and_then(Value::as_str).map(str::to_owned);
+            own.into_iter().chain(fields.values().flat_map(|it| strings_called(name, it))).collect()
+        }
+        Value::Array(values) => values.iter().flat_map(|it| strings_called(name, it)).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// A piece of what breaks readers, without an end of line.
+fn endless_piece() -> Vec<u8> {
+    LINES.concat().into_iter().filter(|byte| !matches!(byte, b'\r' | b'\n')).collect()
+}
+
+/// Waits for its end; with the most memory that it had.
+#[cfg(target_os = "linux")]
+fn watched(mut child: std::process::Child) -> (Option<i32>, u64) {
+    let (began, mut most) = (Instant::now(), 0);
+    while child.try_wait().expect("it is our child").is_none() {
+        most = most.max(peak(child.id()).unwrap_or(0));
+        assert!(began.elapsed() < Duration::from_secs(120), "it does not end");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    (child.wait().expect("it is our child").code(), most)
+}
+
+/// How much longer than [`FLOOD`] a log is read in, at the most, with everything that the rig has anyway.
+#[cfg(target_os = "linux")]
+const ROOM: u64 = 64 << 20;
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_console_shows_a_line_that_never_ends_in_pieces_and_masks_a_key_across_their_cuts() {
+    use brickproof_console::Lines;
+    let (mut board, held, port) = crate::terminal::line();
+    let desk = Desk::with(&[("supply", SUPPLY)]);
+    bench_at(&desk, &port);
+    let key = brickproof_keys::device_key_from_seed(21);
+    let key = key.expose_used();
+    let digits: String = key.iter().map(|byte| format!("{byte:02x}")).collect();
+    let words = ["console", "--bench", "bench.yaml", "--for", "20s", "--stamps", "--log", "heard.log"];
+    let mut command = desk.command(&words);
+    let file = |name| std::fs::File::create(desk.path(name)).expect("it is ours");
+    command.env("BRICKPROOF_STATE", desk.path("state")).stdin(Stdio::null());
+    command.stdout(file("printed")).stderr(file("complained"));
+    let child = command.spawn().expect("the command was built");
+    let said = std::thread::spawn(move || -> std::io::Result<()> {
+        // The port is open once the command has it in raw mode, and what comes before is lost or not.
+        std::thread::sleep(Duration::from_secs(2));
+        board.write_all(b"it begins\n")?;
+        let mut text = Vec::new();
+        let piece = endless_piece();
+        // In the middle of each cut a key: its head on one side, and the rest on the other.
+        let cut = |number: usize| number * Lines::DEFAULT_LIMIT;
+        let cuts = [(cut(1), digits.len() / 4), (cut(2), 6), (cut(3), digits.len() - 3), (cut(4), 13)];
+        for (at, before) in cuts {
+            while text.len() < at - before {
+                let room = at - before - text.len();
+                text.extend(&piece[..piece.len().min(room)]);
+            }
+            text.extend(digits.as_bytes());
+        }
+        while text.len() < FLOOD {
+            text.extend(&piece);
+        }
+        board.write_all(&text)?;
+        board.write_all(b"the end of it\n")
+    });
+    let (exit, most) = watched(child);
+    drop(held);
+    said.join().expect("it does not fail").expect("everything was taken");
+    let called = Called { exit, out: desk.read("printed"), err: desk.read("complained") };
+    check_printed(called.exits(0), &words);
+    assert!(called.out.contains("the end of it"), "it was heard to its end");
+    assert!(called.out.lines().count() > FLOOD / Lines::DEFAULT_LIMIT, "it is shown in pieces");
+    assert!(most < ROOM, "{most} bytes of memory for a line of {FLOOD}");
+    let log = std::fs::read(desk.path("heard.log")).expect("it is kept");
+    assert!(log.len() > FLOOD, "{} bytes are kept", log.len());
+    let secret = &key[7..39];
+    let without_stamp = |line: &str| line.trim_start().split_once(' ').map_or(String::new(), |it| it.1.to_owned());
+    let printed: String = called.out.lines().map(without_stamp).collect();
+    for (what, text) in [("printed", printed.as_bytes()), ("kept", &log)] {
+        let whole: Vec<u8> = text.iter().copied().filter(|byte| !matches!(byte, b'\r' | b'\n')).collect();
+        for window in secret.windows(8) {
+            let window: String = window.iter().map(|byte| format!("{byte:02x}")).collect();
+            let found = whole.windows(window.len()).position(|part| part == window.as_bytes());
+            assert_eq!(found, None, "{what}: a part of the key is shown");
+        }
+        assert_eq!(whole.split(|byte| *byte != b'*').filter(|run| run.len() == 64).count(), 4, "{what}");
+    }
+}
+
+#[test]
+fn a_console_shows_whatever_a_board_says_as_text() {
+    let (mut board, held, port) = crate::terminal::line();
+    let desk = Desk::with(&[("supply", SUPPLY)]);
+    bench_at(&desk, &port);
+    for runs_in in ["nowhere", "GitHub's runner"] {
+        let words = ["console", "--bench", "bench.yaml", "--for", "3s", "--log", "heard.log"];
+        let mut command = desk.command(&words);
+        if runs_in != "nowhere" {
+            command.env("GITHUB_ACTIONS", "true");
+        }
+        command.env("BRICKPROOF_STATE", desk.path("state")).stdin(Stdio::null());
+        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the command was built");
+        std::thread::sleep(Duration::from_secs(1));
+        for line in LINES {
+            board.write_all(&[line, b"\r\n".as_slice()].concat()).expect("somebody listens");
+        }
+        let output = child.wait_with_output().expect("it ends");
+        let printed = std::str::from_utf8(&output.stdout).expect("it is text").to_owned();
+        let called = Called::from(output);
+        called.exits(0);
+        assert_eq!(printed.lines().count(), LINES.len(), "{printed}");
+        if runs_in == "nowhere" {
+            assert!(
+                printed.contains(r"\x1b[2J\x1b[31mRED") && printed.chars().all(|c| is_inert(c) || "\n\t".contains(c))
+            );
+        } else {
+            let obeyed = |line: &&str| line.trim_start().starts_with("::") || line.contains("##[");
+            assert_eq!(printed.lines().find(obeyed), None);
+        }
+        let log = std::fs::read(desk.path("heard.log")).expect("it is kept");
+        let said: Vec<u8> = LINES.iter().flat_map(|line| [line, b"\r\n".as_slice()].concat()).collect();
+        assert_eq!(log, said, "the log has the bytes as they came");
+    }
+    drop(held);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_log_of_ten_megabytes_is_diagnosed_in_bounded_time_and_memory() {
+    let desk = Desk::with(&[]);
+    let beginning = b"0000000100 [system] INFO: Starting handshake: presense_announce=1\n";
+    let piece = endless_piece();
+    let endless: Vec<u8> = piece.iter().copied().cycle().take(FLOOD).collect();
+    let lines = LINES.iter().flat_map(|line| {
+        [b"0000000200 [comm.dtls] ERROR: handshake failed -6800 ", *line, b"\n", *line, b"\n"].concat()
+    });
+    let short: Vec<u8> = lines.collect();
+    desk.put("endless.log", &[&beginning[..], &endless, b"\n0000000300 [system] INFO: Cloud connected\n"].concat());
+    desk.put("lines.log", &[&beginning[..], &short.repeat(FLOOD / short.len())].concat());
+    for log in ["endless.log", "lines.log"] {
+        for format in ["human", "json"] {
+            let words = ["diagnose", log, "--board", "argon", "--format", format];
+            let mut command = desk.command(&words);
+            let file = |name| std::fs::File::create(desk.path(name)).expect("it is ours");
+            command.stdout(file("printed")).stderr(file("complained"));
+            let (exit, most) = watched(command.spawn().expect("the command was built"));
+            let called = Called { exit, out: desk.read("printed"), err: desk.read("complained") };
+            check_printed(called.exits(0), &words);
+            assert!(called.out.len() < 20_000, "{log}: {} bytes are printed", called.out.len());
+            assert!(most < 20 * FLOOD as u64, "{log}: {most} bytes of memory");
+        }
+    }
 }
 
 #[test]
@@ -301,38 +569,24 @@ fn peak(process: u32) -> Option<u64> {
 fn ten_megabytes_without_an_end_of_line_take_bounded_time_and_memory() {
     let (mut board, held, port) = crate::terminal::line();
     let desk = Desk::with(&[("flooded.yaml", FLOODED), ("supply", SUPPLY)]);
-    std::fs::set_permissions(desk.path("supply"), std::fs::Permissions::from_mode(0o755)).expect("it is ours");
-    let bench = format!(
-        "bench: flood\nworld: lane\nstations:\n  left:\n    board: lantern-nrf51\n    console: {{ driver: serial, path: {} }}\n    \
-         supply: {{ driver: command, program: ./supply, voltage_ceiling: 5V, measures: [voltage] }}\n",
-        port.display()
-    );
-    desk.put("bench.yaml", bench.as_bytes());
+    bench_at(&desk, &port);
     let said = std::thread::spawn(move || -> std::io::Result<()> {
         let (mut asked, mut byte) = (Vec::new(), [0]);
         while !asked.ends_with(b"begin") {
             board.read_exact(&mut byte)?;
             asked.push(byte[0]);
         }
-        let piece: Vec<u8> = LINES.concat().into_iter().filter(|byte| !matches!(byte, b'\r' | b'\n')).collect();
+        let piece = endless_piece();
         for _ in 0..FLOOD.div_ceil(piece.len()) {
             board.write_all(&piece)?;
         }
         board.write_all(b"the end of it\n")
     });
-    let began = Instant::now();
     let words = ["run", "flooded.yaml", "--bench", "bench.yaml", "--report", "out"];
     let mut command = desk.command(&words);
     let file = |name| std::fs::File::create(desk.path(name)).expect("it is ours");
     command.env("BRICKPROOF_STATE", desk.path("state")).stdout(file("printed")).stderr(file("complained"));
-    let mut child = command.spawn().expect("the command was built");
-    let mut most = 0;
-    while child.try_wait().expect("it is our child").is_none() {
-        most = most.max(peak(child.id()).unwrap_or(0));
-        assert!(began.elapsed() < Duration::from_secs(120), "it does not end");
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    let exit = child.wait().expect("it is our child").code();
+    let (exit, most) = watched(command.spawn().expect("the command was built"));
     let called = Called { exit, out: desk.read("printed"), err: desk.read("complained") };
     // Whoever still waits for a listener is told that there is none.
     drop(held);

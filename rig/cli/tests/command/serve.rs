@@ -85,7 +85,7 @@ impl Served {
     }
 
     /// Status and body.
-    fn get(&self, path: &str) -> (u16, String) {
+    pub(crate) fn get(&self, path: &str) -> (u16, String) {
         let host = self.address.trim_start_matches("http://").split('/').next().expect("it has an address");
         let port = host.rsplit(':').next().expect("it has a port");
         let mut stream = TcpStream::connect(format!("127.0.0.1:{port}")).expect("it listens");

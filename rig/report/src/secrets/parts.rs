@@ -21,6 +21,15 @@ pub(super) fn private_parts(bytes: &[u8]) -> Vec<Range<usize>> {
     (0..bytes.len()).filter_map(begins).collect()
 }
 
+/// Whether something in `bytes` begins like a key, whose secret part may not have come yet.
+pub(super) fn begins_a_key(bytes: &[u8]) -> bool {
+    let begins = |at: usize| {
+        let version = value(bytes, at, SEQUENCE).and_then(|(version, _)| bytes.get(version..));
+        matches!(version, Some([INTEGER, 1, 0 | 1, ..])) || curve25519(bytes, at).is_some()
+    };
+    (0..bytes.len()).any(begins)
+}
+
 /// What stands behind a tag at `at`: from where on, and how long it says that it is.
 fn value(bytes: &[u8], at: usize, tag: u8) -> Option<(usize, usize)> {
     match bytes.get(at..)? {
