@@ -96,6 +96,55 @@ pub(crate) enum Command {
     Man(Man),
 }
 
+impl Command {
+    /// For whom standard output is.
+    pub(crate) fn format(&self) -> Format {
+        match self {
+            Self::Run(it) => it.execution.output.format,
+            Self::Replay(it) => it.execution.output.format,
+            Self::Campaign(it) => it.conduct.format,
+            Self::Sweep(it) => it.conduct.format,
+            Self::FindWindow(it) => it.conduct.format,
+            Self::Prove(it) => it.conduct.format,
+            Self::Soak(it) => it.conduct.format,
+            Self::Lint(it) => it.format,
+            Self::Explain(it) => it.format,
+            Self::Bench(it) => match &it.command {
+                BenchCommand::Lint(it) => it.format,
+                BenchCommand::Check(it) => it.format,
+                BenchCommand::Discover(it) => it.format,
+                BenchCommand::MakeSafe(it) => it.format,
+            },
+            Self::Power(it) => match &it.command {
+                PowerCommand::On(it) => it.format,
+                PowerCommand::Off(it) => it.format,
+                PowerCommand::Cycle(it) => it.then.format,
+            },
+            Self::Reset(it) => it.format,
+            Self::Enter(it) => it.format,
+            Self::Flash(it) => it.format,
+            Self::Keys(it) => it.work.of().format,
+            Self::Diagnose(it) => it.format,
+            Self::Autopsy(it) => it.format,
+            Self::History(it) => it.of.format,
+            Self::Board(it) => match &it.command {
+                BoardCommand::List { format }
+                | BoardCommand::Show { format, .. }
+                | BoardCommand::Lint { format, .. } => *format,
+                BoardCommand::Theme { .. } => Format::Human,
+            },
+            Self::Report(_)
+            | Self::Console(_)
+            | Self::Serve(_)
+            | Self::Virtual(_)
+            | Self::Waves(_)
+            | Self::Schema(_)
+            | Self::Completions(_)
+            | Self::Man(_) => Format::Human,
+        }
+    }
+}
+
 /// Where trials run. The virtual bench, if nothing is said.
 #[derive(Debug, Default, Args)]
 pub(crate) struct Where {

@@ -331,7 +331,7 @@ pub(crate) fn conduct(prepared: Prepared, conduct: &Conduct) -> Result<Exit, Pro
     if let Some(told) = desk.evidence.as_ref().and_then(|evidence| evidence.told(&desk.course)) {
         answer.text.push_str(&format!("{told}\n"));
     }
-    desk.showing.answer(&answer, &desk.course);
+    desk.showing.answer(&answer, &desk.course, desk.journal.folder());
     let kept = keep_answer(&mut desk, &answer, world);
     if desk.course.stopped() != Some(Stopped::DiskFull) {
         kept?;

@@ -139,6 +139,69 @@ impl Problem {
         matches!(kind, io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
     }
 
+    /// Which kind it is, for programs.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Self::Mistakes(_) => "mistakes",
+            Self::Unreadable { .. } => "unreadable",
+            Self::Selection { .. } => "selection",
+            Self::Unfit(_) => "unfit",
+            Self::Journal { .. } => "journal",
+            Self::NotKept { .. } => "not_kept",
+            Self::Bench(_) => "bench",
+            Self::Report(_) | Self::Evidence(_) => "evidence",
+            Self::History(_) => "history",
+            Self::NotRemembered(_) => "not_remembered",
+            Self::Print(_) => "print",
+        }
+    }
+
+    /// What happened, down to what the system says where that is no part of it.
+    pub(crate) fn message(&self) -> String {
+        let mut text = self.to_string();
+        if matches!(
+            self,
+            Self::Unreadable { .. }
+                | Self::Journal { .. }
+                | Self::NotKept { .. }
+                | Self::Report(_)
+                | Self::Evidence(_)
+                | Self::Print(_)
+        ) {
+            let mut source = std::error::Error::source(self);
+            while let Some(error) = source {
+                text.push_str(&format!(": {error}"));
+                source = error.source();
+            }
+        }
+        text
+    }
+
+    /// What to try.
+    pub(crate) fn help(&self) -> Option<&str> {
+        match self {
+            Self::Selection { help, .. } => Some(help),
+            Self::Unfit(_) => Some(
+                "--set and --tag choose cells, --station chooses stations; `brickproof explain PATH --bench FILE` tells it cell by cell",
+            ),
+            _ => None,
+        }
+    }
+
+    /// What it is made of, where that is several: each with the scenario that it is about, if it is about one.
+    pub(crate) fn reasons<'p>(&'p self) -> Vec<(Option<&'p str>, &'p str)> {
+        match self {
+            Self::Unfit(refused) => {
+                let of_one = |(scenario, lacking): (&'p String, &'p Vec<String>)| {
+                    lacking.iter().map(move |told| (Some(scenario.as_str()), told.as_str()))
+                };
+                refused.iter().flat_map(of_one).collect()
+            }
+            Self::Bench(problems) if problems.len() > 1 => problems.iter().map(|told| (None, told.as_str())).collect(),
+            _ => Vec::new(),
+        }
+    }
+
     pub(crate) fn exit(&self) -> Exit {
         match self {
             Self::Mistakes(_)

@@ -15,13 +15,19 @@ mod runner;
 mod signals;
 mod stations;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use arguments::{Arguments, Command};
 use clap::Parser;
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let words: Vec<OsString> = std::env::args_os().collect();
+    let arguments = match Arguments::try_parse_from(&words) {
+        Ok(arguments) => arguments,
+        Err(error) => return output::usage(&error, &words),
+    };
+    output::is_for(arguments.command.format());
     let outcome = library::stock(&arguments.profiles).and_then(|()| match arguments.command {
         Command::Run(run) => commands::run::run(&run),
         Command::Replay(replay) => commands::replay::replay(&replay),

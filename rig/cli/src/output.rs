@@ -1,12 +1,18 @@
-//! Printing: results to standard output, progress and problems to standard error.
+//! Printing: results to standard output, progress and problems to standard error. Where a program reads, nothing but lines of JSON is on
+//! standard output, and what went wrong is among them, too.
 //!
 //! Boundary: the only place that writes to the terminal and that asks what kind it is.
 
+mod problems;
 mod progress;
 mod screen;
 
+use std::ffi::OsString;
 use std::io::{self, ErrorKind, IsTerminal, Write};
-use std::sync::OnceLock;
+use std::process::{self, ExitCode};
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use brickproof_report::terminal::{Colour, Look};
 use brickproof_scenario::Diagnostics;
@@ -15,6 +21,7 @@ use serde::Serialize;
 
 pub(crate) use self::progress::{Progress, in_words};
 use self::screen::steers;
+use crate::arguments::Format;
 use crate::exit::{Exit, Problem};
 use crate::runner;
 
@@ -23,8 +30,21 @@ const WIDTH: usize = 120;
 /// In less they cannot be shown.
 const LEAST_WIDTH: usize = 40;
 
+/// Who reads standard output; people, if nobody says so.
+static READER: OnceLock<Format> = OnceLock::new();
+
+/// Held while a line is printed.
+static PRINTING: Mutex<()> = Mutex::new(());
+/// Who wants to leave at once waits so long for the reader of a line to take the rest of it.
+const REST_OF_A_LINE: Duration = Duration::from_secs(1);
+
 /// Why a line of results could not be printed.
 static NOT_PRINTED: OnceLock<io::Error> = OnceLock::new();
+
+/// Says for whom standard output is, once.
+pub(crate) fn is_for(format: Format) {
+    READER.get_or_init(|| format);
+}
 
 /// The colours that are welcome on standard output.
 pub(crate) fn colour() -> Colour {
@@ -50,6 +70,7 @@ pub(crate) fn json(value: &impl Serialize) {
 }
 
 fn print(text: &str) {
+    let _whole = PRINTING.lock().unwrap_or_else(PoisonError::into_inner);
     match writeln!(io::stdout().lock(), "{}", runner::inert(text)) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
             let _ = NOT_PRINTED.set(error);
@@ -113,6 +134,17 @@ pub(crate) fn annotation(command: &str) {
     let _ = writeln!(io::stderr().lock(), "{command}");
 }
 
+/// Ends the process at once, but for the line that is being printed: a program reads whole ones.
+pub(crate) fn leave(exit: Exit) -> ! {
+    let until = Instant::now() + REST_OF_A_LINE;
+    let mut whole = PRINTING.try_lock();
+    while whole.is_err() && Instant::now() < until {
+        thread::sleep(Duration::from_millis(5));
+        whole = PRINTING.try_lock();
+    }
+    process::exit(exit.status().into())
+}
+
 /// The status to end with, given the one that the work came to: results that were not printed are a failure too.
 pub(crate) fn finish(exit: Exit) -> Exit {
     match NOT_PRINTED.get() {
@@ -123,6 +155,9 @@ pub(crate) fn finish(exit: Exit) -> Exit {
 
 /// What went wrong, and what to try. Gives the status that it calls for.
 pub(crate) fn problem(problem: &Problem) -> Exit {
+    if is_read_by_a_program() {
+        problems::lines(problem).iter().for_each(json);
+    }
     let files = if let Problem::Mistakes(files) = problem { files.as_slice() } else { &[] };
     files.iter().for_each(|diagnostics| complain(&rendered(diagnostics)));
     // An instrument or somebody's program may have had a say in it.
@@ -131,41 +166,42 @@ pub(crate) fn problem(problem: &Problem) -> Exit {
     problem.exit()
 }
 
-fn told(problem: &Problem) -> String {
-    match problem {
-        Problem::Mistakes(_) | Problem::History(_) | Problem::NotRemembered(_) => format!("error: {problem}"),
-        Problem::Unfit(refused) => {
-            let of_one = |(scenario, lacking): (&String, &Vec<String>)| {
-                let lacking: String = lacking.iter().map(|told| format!("  {told}\n")).collect();
-                format!("{scenario}\n{lacking}")
-            };
-            let refused: String = refused.iter().map(of_one).collect();
-            format!(
-                "{refused}error: {problem}\nhelp: --set and --tag choose cells, --station chooses stations; `brickproof explain PATH --bench \
-                 FILE` tells it cell by cell"
-            )
-        }
-        Problem::Bench(problems) => {
-            let several = if problems.len() > 1 { problems.as_slice() } else { &[] };
-            let several: String = several.iter().map(|told| format!("{told}\n")).collect();
-            format!("{several}error: {problem}")
-        }
-        Problem::Selection { help, .. } => format!("error: {problem}\nhelp: {help}"),
-        Problem::Unreadable { .. }
-        | Problem::Journal { .. }
-        | Problem::NotKept { .. }
-        | Problem::Report(_)
-        | Problem::Evidence(_)
-        | Problem::Print(_) => {
-            let mut text = format!("error: {problem}");
-            let mut source = std::error::Error::source(problem);
-            while let Some(error) = source {
-                text.push_str(&format!(": {error}"));
-                source = error.source();
-            }
-            text
-        }
+fn is_read_by_a_program() -> bool {
+    READER.get() == Some(&Format::Json)
+}
+
+/// What is wrong with the words of a command, or what they ask to be told.
+pub(crate) fn usage(error: &clap::Error, words: &[OsString]) -> ExitCode {
+    if error.use_stderr() && asks_for_json(words) {
+        json(&problems::usage(error));
     }
+    // Whoever closed it does not want to know.
+    let _ = error.print();
+    if error.use_stderr() { Exit::BadInput.into() } else { Exit::Passed.into() }
+}
+
+/// Of words that are no command: whether a program is to read what comes of them.
+fn asks_for_json(words: &[OsString]) -> bool {
+    let asked = words.windows(2).any(|pair| pair == ["--format", "json"]);
+    asked || words.iter().any(|word| word == "--format=json")
+}
+
+fn told(problem: &Problem) -> String {
+    let mut text = String::new();
+    let mut about = None;
+    for (scenario, told) in problem.reasons() {
+        match scenario {
+            Some(scenario) if about == Some(scenario) => text.push_str(&format!("  {told}\n")),
+            Some(scenario) => text.push_str(&format!("{scenario}\n  {told}\n")),
+            None => text.push_str(&format!("{told}\n")),
+        }
+        about = scenario;
+    }
+    text.push_str(&format!("error: {}", problem.message()));
+    if let Some(help) = problem.help() {
+        text.push_str(&format!("\nhelp: {help}"));
+    }
+    text
 }
 
 fn rendered(diagnostics: &Diagnostics) -> String {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::exit::Exit;
+use crate::output;
 
 /// Set by the first signal. A virtual board is safe as soon as nobody runs it, so a second one need not wait for anything.
 pub(crate) fn interrupted() -> Arc<AtomicBool> {
@@ -13,7 +14,7 @@ pub(crate) fn interrupted() -> Arc<AtomicBool> {
     let flag = Arc::clone(&interrupted);
     let handler = move || {
         if flag.swap(true, Ordering::SeqCst) {
-            std::process::exit(Exit::Interrupted.status().into());
+            output::leave(Exit::Interrupted);
         }
     };
     // A second handler in one process is refused; the first one is as good.

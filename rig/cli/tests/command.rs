@@ -36,6 +36,8 @@ mod hostile;
 mod interruption;
 #[path = "command/keys.rs"]
 mod keys;
+#[path = "command/lines.rs"]
+mod lines;
 #[path = "command/live_page.rs"]
 mod live_page;
 #[path = "command/manual.rs"]

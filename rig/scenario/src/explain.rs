@@ -1,10 +1,11 @@
 //! A plan in plain words: what will be done, and what the station must offer.
 //!
-//! Boundary: text for people. What a given station cannot do is added by the bench, which knows the station.
+//! Boundary: text for people, and the same taken apart for programs. What a given station cannot do is added by the bench, which knows the station.
 
 use std::fmt::Write;
 
 use brickproof_yaml::printable;
+use serde_json::{Map, Value, json};
 
 use crate::plan::{Expected, FirmwareName, Plan, StateName, Step};
 use crate::sentence;
@@ -15,6 +16,40 @@ pub fn explain(plan: &Plan) -> String {
     // Writing to a `String` cannot fail.
     let _ = write_plan(&mut text, plan);
     text
+}
+
+/// The same for programs.
+pub fn explained(plan: &Plan) -> Value {
+    let steps = |steps: &[Step]| -> Vec<Value> {
+        steps.iter().map(|step| json!({ "index": step.index, "line": step.line, "text": step.text })).collect()
+    };
+    let throughout: Vec<Value> =
+        plan.throughout.iter().map(|watch| json!({ "line": watch.line, "text": watch.text })).collect();
+    let parameters: Map<String, Value> =
+        plan.parameters.iter().map(|(axis, value)| (axis.clone(), value.as_str().into())).collect();
+    let outcome = match plan.outcome {
+        Expected::Passed => "passed",
+        Expected::Bricked { .. } => "bricked",
+    };
+    json!({
+        "scenario": {
+            "path": plan.scenario.path,
+            "sha256": plan.scenario.sha256,
+            "title": printable(&plan.scenario.title),
+        },
+        "parameters": parameters,
+        "tags": plan.tags,
+        "board": plan.board.name,
+        "firmware": plan.firmware.0,
+        "state": plan.state.as_ref().map(|StateName(path)| path),
+        "cloud": sentence::cloud(&plan.cloud),
+        "throughout": throughout,
+        "steps": steps(&plan.steps),
+        "cleanup": steps(&plan.cleanup),
+        "expected": outcome,
+        "expectation": expected(&plan.outcome),
+        "needs": plan.needs.iter().map(|need| sentence::need(*need, &plan.board)).collect::<Vec<_>>(),
+    })
 }
 
 fn write_plan(text: &mut String, plan: &Plan) -> std::fmt::Result {

@@ -28,7 +28,7 @@ mod steps;
 
 pub use brickproof_yaml::suggest::help as suggestion;
 pub use brickproof_yaml::{Diagnostics, Mistake, MistakeKind, counted, printable};
-pub use explain::explain;
+pub use explain::{explain, explained};
 pub use knob::{Knob, ParseSettingError, Setting, TurnError};
 pub use library::{FirmwareFiles, Library, StateFolders};
 pub use matrix::{Override, ParseOverrideError};

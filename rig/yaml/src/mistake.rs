@@ -241,6 +241,11 @@ impl Mistake {
     pub fn suggestion(&self) -> Option<&str> {
         self.help.as_deref()
     }
+
+    /// What is said at the same place in other cells of the matrix.
+    pub fn in_other_cells(&self) -> &[String] {
+        &self.in_other_cells
+    }
 }
 
 impl Diagnostic for Mistake {

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::seed;
+use super::{Format, seed};
 
 #[derive(Debug, Args)]
 pub(crate) struct Board {
@@ -17,12 +17,19 @@ pub(crate) struct Board {
 #[derive(Debug, Subcommand)]
 pub(crate) enum BoardCommand {
     /// A line for each
-    List,
+    List {
+        /// How it is printed
+        #[arg(long, value_enum, default_value_t)]
+        format: Format,
+    },
     /// All that is known of one
     Show {
         /// Its name
         #[arg(value_name = "BOARD")]
         board: String,
+        /// How it is printed
+        #[arg(long, value_enum, default_value_t)]
+        format: Format,
     },
     /// A profile of a board that shows a theme of its own, out of a dump of its device configuration table
     Theme {
@@ -38,6 +45,9 @@ pub(crate) enum BoardCommand {
         /// Files, or folders of them
         #[arg(required = true, value_name = "PATH")]
         files: Vec<PathBuf>,
+        /// How it is printed
+        #[arg(long, value_enum, default_value_t)]
+        format: Format,
     },
 }
 

@@ -62,12 +62,18 @@ pub(crate) struct BenchDiscover {
     /// Read addresses on I2C buses too. That may disturb other devices that have them
     #[arg(long)]
     pub(crate) probe_i2c: bool,
+    /// How it is printed
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct BenchMakeSafe {
     #[command(flatten)]
     pub(crate) on: Stations,
+    /// How it is printed
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
 }
 
 #[derive(Debug, Args)]
@@ -75,6 +81,9 @@ pub(crate) struct BenchLint {
     /// Bench files
     #[arg(required = true, value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
+    /// How it is printed
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
 }
 
 /// One station of a bench.
@@ -114,12 +123,18 @@ pub(crate) struct PowerOn {
     /// Leave it on and end. `reset`, `enter`, `flash` and `console` work on the board meanwhile; everything else makes the station safe first
     #[arg(long)]
     pub(crate) stay: bool,
+    /// How it is printed
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct PowerOff {
     #[command(flatten)]
     pub(crate) on: OneStation,
+    /// How it is printed
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
 }
 
 #[derive(Debug, Args)]
@@ -138,6 +153,9 @@ pub(crate) struct Reset {
     /// Hold it for this long
     #[arg(long, value_name = "TIME", default_value = "100ms")]
     pub(crate) hold: Span,
+    /// How it is printed
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
 }
 
 #[derive(Debug, Args)]
@@ -153,6 +171,9 @@ pub(crate) struct Enter {
     /// Wait for it so long; if not given, as long as the board's profile says
     #[arg(long, value_name = "TIME")]
     pub(crate) within: Option<Span>,
+    /// How it is printed
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -175,6 +196,9 @@ pub(crate) struct Flash {
     /// Leave the keys on the board as they are
     #[arg(long)]
     pub(crate) no_keys: bool,
+    /// How it is printed
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
 }
 
 #[derive(Debug, Args)]

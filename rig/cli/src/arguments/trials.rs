@@ -105,6 +105,9 @@ pub(crate) struct Lint {
     /// Scenario files, or folders of them
     #[arg(required = true, value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
+    /// How it is printed
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
 }
 
 #[derive(Debug, Args)]
@@ -113,4 +116,7 @@ pub(crate) struct Explain {
     pub(crate) selection: Selection,
     #[command(flatten)]
     pub(crate) on: Where,
+    /// How it is printed
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
 }

@@ -99,6 +99,9 @@ pub(crate) struct KeysOf {
     /// How the slots are reached; if not given, by the probe where it finds them
     #[arg(long, value_enum, value_name = "WAY")]
     pub(crate) through: Option<ThroughWord>,
+    /// How it is printed
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]

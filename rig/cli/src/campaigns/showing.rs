@@ -3,6 +3,7 @@
 //! Boundary: lines for people or JSON for programs, now and then. It decides nothing.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use brickproof_explore::picture;
@@ -130,7 +131,7 @@ impl Showing {
         })
     }
 
-    pub(super) fn answer(&self, answer: &Answer, course: &Course) {
+    pub(super) fn answer(&self, answer: &Answer, course: &Course, folder: &Path) {
         self.line.clear();
         let progress = course.progress();
         match self.format {
@@ -160,6 +161,7 @@ impl Showing {
                     "told": self.spared.told,
                     "checked": self.spared.checked,
                     "contradicted": self.spared.contradicted,
+                    "kept": folder,
                 });
                 output::json(&told);
             }

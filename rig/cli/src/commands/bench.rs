@@ -4,8 +4,9 @@
 use std::fs;
 
 use brickproof_bench::file::{self, Bench, Station};
+use serde_json::{Map, Value, json};
 
-use crate::arguments::{BenchCommand, BenchLint};
+use crate::arguments::{BenchCommand, BenchLint, Format};
 use crate::commands::{check, discover, make_safe};
 use crate::exit::{Exit, Problem};
 use crate::library::library;
@@ -34,7 +35,10 @@ fn lint(arguments: &BenchLint) -> Result<Exit, Problem> {
     }
     for bench in &benches {
         for station in &bench.stations {
-            output::line(&told(bench, station));
+            match arguments.format {
+                Format::Human => output::line(&told(bench, station)),
+                Format::Json => output::json(&as_json(bench, station)),
+            }
         }
     }
     Ok(Exit::Passed)
@@ -45,4 +49,17 @@ fn told(bench: &Bench, station: &Station) -> String {
     let drivers = station.instruments.iter().map(|(kind, driver)| format!("{kind} {}", driver.word()));
     let instruments: Vec<_> = drivers.chain(station.cloud.map(|_| "cloud console".to_owned())).collect();
     format!("{}/{}: {} ({}): {}", bench.name, station.name, station.board.name, station.world, instruments.join(", "))
+}
+
+fn as_json(bench: &Bench, station: &Station) -> Value {
+    let instruments: Map<String, Value> =
+        station.instruments.iter().map(|(kind, driver)| (kind.to_string(), driver.word().into())).collect();
+    json!({
+        "station": format!("{}/{}", bench.name, station.name),
+        "board": station.board.name,
+        "board_serial": station.serial.as_ref().map(ToString::to_string),
+        "world": station.world.to_string(),
+        "instruments": instruments,
+        "cloud": station.cloud.map(|_| "console"),
+    })
 }

@@ -3,25 +3,36 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use brickproof_boards::{Theme, describe};
+use brickproof_boards::{Theme, as_json, describe};
 use brickproof_scenario::{Library, counted};
+use serde_json::json;
 
-use crate::arguments::BoardCommand;
+use crate::arguments::{BoardCommand, Format};
 use crate::exit::{Exit, Problem};
 use crate::{library, output};
 
 pub(crate) fn board(command: &BoardCommand) -> Result<Exit, Problem> {
     match command {
-        BoardCommand::List => list(),
-        BoardCommand::Show { board } => output::line(describe(library::board(board)?).trim_end()),
+        BoardCommand::List { format } => list(*format),
+        BoardCommand::Show { board, format: Format::Human } => {
+            output::line(describe(library::board(board)?).trim_end());
+        }
+        BoardCommand::Show { board, format: Format::Json } => output::json(&as_json(library::board(board)?)),
         BoardCommand::Theme { dump, board } => theme(dump, board)?,
-        BoardCommand::Lint { files } => return lint(files),
+        BoardCommand::Lint { files, format } => return lint(files, *format),
     }
     Ok(Exit::Passed)
 }
 
-fn list() {
+fn list(format: Format) {
     for board in library::library().boards() {
+        if format == Format::Json {
+            let is_virtual = board.virtual_chip.is_some();
+            output::json(
+                &json!({ "board": board.name, "about": board.about, "mcu": board.mcu, "virtual": is_virtual }),
+            );
+            continue;
+        }
         let world = if board.virtual_chip.is_some() { " (virtual, too)" } else { "" };
         output::line(&format!("{:16} {}{world}", board.name, board.about));
     }
@@ -39,12 +50,15 @@ fn theme(dump: &Path, board: &str) -> Result<(), Problem> {
     Ok(())
 }
 
-fn lint(files: &[PathBuf]) -> Result<Exit, Problem> {
+fn lint(files: &[PathBuf], format: Format) -> Result<Exit, Problem> {
     let mut library: Library = library::library().clone();
     let mistakes = library::add(&mut library, files)?;
     if !mistakes.is_empty() {
         return Err(Problem::Mistakes(mistakes));
     }
-    output::line(&format!("no mistakes in {}", counted(files.len(), "path")));
+    match format {
+        Format::Human => output::line(&format!("no mistakes in {}", counted(files.len(), "path"))),
+        Format::Json => output::json(&json!({ "summary": { "paths": files.len() } })),
+    }
     Ok(Exit::Passed)
 }

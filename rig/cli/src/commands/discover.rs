@@ -7,8 +7,9 @@ use std::io::Write as _;
 
 use brickproof_bench::discover::{ReadI2c, draft};
 use brickproof_scenario::counted;
+use serde_json::json;
 
-use crate::arguments::BenchDiscover;
+use crate::arguments::{BenchDiscover, Format};
 use crate::exit::{Exit, Problem};
 use crate::{library, output};
 
@@ -21,8 +22,14 @@ pub(crate) fn discover(arguments: &BenchDiscover) -> Result<Exit, Problem> {
         0 => output::note("nothing was found that a driver could drive; this is a skeleton"),
         found => output::note(&format!("{} found", counted(found, "device"))),
     }
+    let tell = |people: &str| match arguments.format {
+        Format::Human => output::line(people),
+        Format::Json => {
+            output::json(&json!({ "devices": draft.found, "draft": draft.text, "file": arguments.out }));
+        }
+    };
     let Some(path) = &arguments.out else {
-        output::line(draft.text.trim_end());
+        tell(draft.text.trim_end());
         return Ok(Exit::Passed);
     };
     // A bench file that somebody has completed is not written over.
@@ -32,6 +39,6 @@ pub(crate) fn discover(arguments: &BenchDiscover) -> Result<Exit, Problem> {
         what: format!("{} could not be written: {error}", path.display()),
         help: "name a file that is not there yet".to_owned(),
     })?;
-    output::line(&format!("{} is to be completed; then `brickproof bench lint {0}`", path.display()));
+    tell(&format!("{} is to be completed; then `brickproof bench lint {0}`", path.display()));
     Ok(Exit::Passed)
 }

@@ -2,12 +2,13 @@
 //!
 //! Boundary: the mode outlives the command, so the board's power must, too: a source that would be switched off at its end is not switched on.
 
-use brickproof_bench::desk::mode::{self, Came, NotEntered, Unfit};
+use brickproof_bench::desk::mode::{self, Came, Entered, NotEntered, Unfit};
 use brickproof_bench::desk::{Purpose, Source};
 use brickproof_boards::Target;
 use brickproof_scenario::plan::Way;
+use serde_json::{Value, json};
 
-use crate::arguments::{Enter, WayWord};
+use crate::arguments::{Enter, Format, WayWord};
 use crate::exit::{Exit, Problem};
 use crate::output;
 use crate::stations::{self, Afterwards, AtDesk};
@@ -62,26 +63,55 @@ pub(crate) fn enter(arguments: &Enter) -> Result<Exit, Problem> {
             })?;
             let held = entered.held.map(|(hold, uncertainty)| format!(", held for {hold}, give or take {uncertainty}"));
             let asked = format!("by {}{}", way.by.name(), held.unwrap_or_default());
+            if arguments.format == Format::Json {
+                output::json(&as_json(name, target, way.by, &entered));
+            }
+            let tell = |told: String| {
+                if arguments.format == Format::Human {
+                    output::line(&format!("{name}: {told}"));
+                }
+            };
             Ok(match entered.came {
                 Came::Confirmed { by, after } => {
-                    output::line(&format!("{name}: {target} {asked}; confirmed after {after} by {by}"));
+                    tell(format!("{target} {asked}; confirmed after {after} by {by}"));
                     Exit::Passed
                 }
                 Came::Unconfirmed(why) => {
-                    output::line(&format!("{name}: {target} asked for {asked}; {why}"));
+                    tell(format!("{target} asked for {asked}; {why}"));
                     Exit::Passed
                 }
                 Came::NotSeen { wanted, seen } => {
                     let within = way.within();
                     let other = if has_buttons && way.by != Way::Buttons { "; try `--by buttons`" } else { "" };
-                    output::line(&format!(
-                        "{name}: not in {target} within {within}, asked for {asked}: wanted {wanted}, and saw {seen}{other}"
+                    tell(format!(
+                        "not in {target} within {within}, asked for {asked}: wanted {wanted}, and saw {seen}{other}"
                     ));
                     Exit::Failed
                 }
             })
         };
         desk.work("enter", entered, Afterwards::Safe).await
+    })
+}
+
+fn as_json(station: &str, mode: Target, by: Way, entered: &Entered) -> Value {
+    let (outcome, after, wanted, seen, reason) = match &entered.came {
+        Came::Confirmed { by, after } => ("confirmed", Some(after.as_nanos()), Some(by), Some(by), None),
+        Came::Unconfirmed(why) => ("unconfirmed", None, None, None, Some(why)),
+        Came::NotSeen { wanted, seen } => ("not_seen", None, Some(wanted), Some(seen), None),
+    };
+    json!({
+        "station": station,
+        "act": "enter",
+        "mode": mode.name(),
+        "by": by.name(),
+        "held_ns": entered.held.map(|(hold, _)| hold.as_nanos()),
+        "held_uncertainty_ns": entered.held.map(|(_, uncertainty)| uncertainty.as_nanos()),
+        "outcome": outcome,
+        "after_ns": after,
+        "wanted": wanted,
+        "seen": seen,
+        "reason": reason,
     })
 }
 

@@ -1,12 +1,14 @@
 //! `brickproof explain`: the plan in plain words, what the station must offer, and whether the bench can run it and make its faults.
 
+use brickproof_bench::file::Station;
 use brickproof_bench::fitness::unfit;
 use brickproof_scenario::plan::Plan;
+use serde_json::{Value, json};
 
-use crate::arguments::Explain;
+use crate::arguments::{Explain, Format};
 use crate::exit::{Exit, Problem};
 use crate::stations::Chosen;
-use crate::{files, output};
+use crate::{files, library, output};
 
 /// The world of `brickproof-sim` carries out every command that a plan can contain; what it is asked in vain, a button that the board does
 /// not have, is a mistake of the scenario.
@@ -16,6 +18,12 @@ pub(crate) fn explain(arguments: &Explain) -> Result<Exit, Problem> {
     let chosen = Chosen::of(&arguments.on)?;
     for (_, scenario) in files::load(&arguments.selection)? {
         for plan in &scenario.cells {
+            if arguments.format == Format::Json {
+                let mut told = brickproof_scenario::explained(plan);
+                told["stations"] = chosen.as_ref().map_or_else(|| here(plan), |chosen| stations(chosen, plan));
+                output::json(&told);
+                continue;
+            }
             output::line(&brickproof_scenario::explain(plan));
             match &chosen {
                 None => output::line(&format!("{VIRTUAL_BENCH}\n")),
@@ -24,6 +32,22 @@ pub(crate) fn explain(arguments: &Explain) -> Result<Exit, Problem> {
         }
     }
     Ok(Exit::Passed)
+}
+
+/// What the virtual bench lacks.
+fn here(plan: &Plan) -> Value {
+    let lacks = library::check_virtual(plan).err().map(|problem| problem.to_string());
+    json!([{ "station": "virtual", "world": "virtual", "lacks": lacks.into_iter().collect::<Vec<_>>() }])
+}
+
+/// What each station lacks.
+fn stations(chosen: &Chosen, plan: &Plan) -> Value {
+    let told = |station: &Station| {
+        let lacks: Vec<String> = unfit(plan, station).iter().map(ToString::to_string).collect();
+        let name = format!("{}/{}", chosen.bench, station.name);
+        json!({ "station": name, "world": station.world.to_string(), "lacks": lacks })
+    };
+    chosen.stations.iter().map(told).collect()
 }
 
 /// Of each station whether it can run the plan, and if not, why.

@@ -4,7 +4,9 @@
 
 use brickproof_bench::desk::{self, Keys, Purpose, Source, Written};
 
-use crate::arguments::Flash;
+use serde_json::json;
+
+use crate::arguments::{Flash, Format};
 use crate::exit::{Exit, Problem};
 use crate::stations::{self, Afterwards, AtDesk, failed};
 use crate::{files, output};
@@ -23,7 +25,16 @@ pub(crate) fn flash(arguments: &Flash) -> Result<Exit, Problem> {
             }
             // Half an image would be worse than a moment's wait: a signal takes effect once it is written.
             let written = desk::flash(&desk.station, &firmware, keys).await.map_err(|failure| failed(&failure))?;
-            output::line(&format!("{name}: {}", told(written, firmware.name())));
+            match arguments.format {
+                Format::Human => output::line(&format!("{name}: {}", told(written, firmware.name()))),
+                Format::Json => output::json(&json!({
+                    "station": name,
+                    "act": "flash",
+                    "firmware": { "name": firmware.name(), "sha256": firmware.sha256() },
+                    "firmware_bytes": written.firmware,
+                    "keys_bytes": written.keys,
+                })),
+            }
             Ok(if *stop.borrow() == brickproof_bench::driver::Stop::No { Exit::Passed } else { Exit::Interrupted })
         };
         desk.work("flash", work, Afterwards::Safe).await

@@ -32,7 +32,7 @@ pub(crate) fn history(arguments: &HistoryArguments) -> Result<Exit, Problem> {
         HistoryCommand::Quarantine { quarantine } => set_aside(&history, of, quarantine)?,
     };
     match of.format {
-        Format::Json => told.rows.iter().for_each(|row| output::line(&row.to_string())),
+        Format::Json => told.rows.iter().for_each(output::json),
         Format::Human if told.people.is_empty() => output::line("nothing is kept of what is asked for"),
         Format::Human => output::line(told.people.trim_end()),
     }

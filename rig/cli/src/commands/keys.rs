@@ -11,10 +11,11 @@ use brickproof_bench::desk::keys::{self as desk_keys, NewIdentity, Registration}
 use brickproof_bench::desk::{self, Purpose, Source};
 use brickproof_bench::driver::Stop;
 use brickproof_bench::{OpenStation, keyfile};
-use brickproof_keys::{KeySet, check};
+use brickproof_keys::{KeySet, SlotContent, check};
 use brickproof_scenario::plan::Door;
+use serde_json::{Map, Value, json};
 
-use crate::arguments::{KeyWork, Keys, ThroughWord};
+use crate::arguments::{Format, KeyWork, Keys, ThroughWord};
 use crate::exit::{Exit, Problem};
 use crate::output;
 use crate::stations::{self, Afterwards, AtDesk, failed};
@@ -67,59 +68,116 @@ async fn carry_out(
     saved: Option<KeySet>,
 ) -> Result<Exit, Problem> {
     let name = station.name();
-    let tell = |text: &str| output::line(&format!("{name}: {text}"));
+    let format = work.of().format;
+    let tell = |act: &str, people: &str, program: Value| match (format, program) {
+        (Format::Json, Value::Object(fields)) => {
+            let mut told = Map::from_iter([("station".to_owned(), name.into()), ("act".to_owned(), act.into())]);
+            told.extend(fields);
+            output::json(&told);
+        }
+        _ => output::line(&format!("{name}: {people}")),
+    };
     let in_words = |failure: brickproof_bench::Failure| failed(&failure);
     match work {
         KeyWork::Load { .. } => {
             let Some(keys) = saved else { return Ok(Exit::BadInput) };
-            let words = format!("written and read back: {keys}");
+            let (words, told) = (format!("written and read back: {keys}"), json!({ "slots": slots(&keys) }));
             desk_keys::write(station, through, keys).await.map_err(in_words)?;
-            tell(&words);
+            tell("keys_load", &words, told);
         }
         KeyWork::Verify { file, .. } => {
             let Some(keys) = saved else { return Ok(Exit::BadInput) };
             let found = desk_keys::read(station, through).await.map_err(in_words)?;
             if let Some(how) = keys.difference(&found, "what was saved") {
-                tell(&format!("not what is in {}: {how}", file.display()));
+                tell(
+                    "keys_verify",
+                    &format!("not what is in {}: {how}", file.display()),
+                    json!({ "file": file, "same": false, "difference": how, "slots": slots(&found) }),
+                );
                 return Ok(Exit::Failed);
             }
-            tell(&format!("as in {}: {found}", file.display()));
+            tell(
+                "keys_verify",
+                &format!("as in {}: {found}", file.display()),
+                json!({ "file": file, "same": true, "difference": null, "slots": slots(&found) }),
+            );
         }
         KeyWork::Save { file, .. } => {
             let keys = desk_keys::read(station, through).await.map_err(in_words)?;
             save(file, &keyfile::write(&station.board().name, &keys))?;
-            tell(&format!("saved in {}, private key and all: {keys}", file.display()));
+            tell(
+                "keys_save",
+                &format!("saved in {}, private key and all: {keys}", file.display()),
+                json!({ "file": file, "slots": slots(&keys) }),
+            );
         }
         KeyWork::Show { .. } => {
             let keys = desk_keys::read(station, through).await.map_err(in_words)?;
-            for content in keys.contents() {
-                let state = check(content).map_or_else(|fault| fault.to_string(), |()| "in order".to_owned());
-                tell(&format!("{} {}: {state}", content.slot(), content.fingerprint()));
+            match format {
+                Format::Json => tell("keys_show", "", json!({ "slots": slots(&keys) })),
+                Format::Human => {
+                    for content in keys.contents() {
+                        let (slot, fingerprint) = (content.slot(), content.fingerprint());
+                        output::line(&format!("{name}: {slot} {fingerprint}: {}", state(content)));
+                    }
+                }
             }
         }
         KeyWork::Server { .. } => {
             let keys = desk_keys::write_genuine_server(station, through).await.map_err(in_words)?;
-            tell(&format!("written and read back: {keys}"));
+            tell("keys_server", &format!("written and read back: {keys}"), json!({ "slots": slots(&keys) }));
         }
         KeyWork::Doctor { public_key_to, .. } => {
             let registration = if public_key_to.is_some() { Registration::ByHand } else { Registration::ByProgram };
             let renewed = desk_keys::renew(station, through, registration).await.map_err(in_words)?;
             let NewIdentity { old, new, public, kept } = renewed;
             let from = old.map_or_else(|| "no key that could be read".to_owned(), |old| old.to_string());
-            let kept = kept.display();
-            tell(&format!(
-                "identity changed from {from} to {new}, written and read back; what was there is kept in {kept}"
-            ));
-            match public_key_to {
-                None => tell(&format!("its cloud accepts the public half {}", public.fingerprint())),
-                Some(file) => {
-                    fs::write(file, public.pem()).map_err(|source| unwritable(file, &source))?;
-                    tell(&format!("no cloud knows it yet: register the public half in {}", file.display()));
-                }
+            tell(
+                "keys_doctor",
+                &format!(
+                    "identity changed from {from} to {new}, written and read back; what was there is kept in {}",
+                    kept.display()
+                ),
+                json!({
+                    "old": old.map(|old| old.to_string()),
+                    "new": new.to_string(),
+                    "public": public.fingerprint().to_string(),
+                    "kept": kept,
+                }),
+            );
+            let public_half = public.fingerprint().to_string();
+            if let Some(file) = public_key_to {
+                fs::write(file, public.pem()).map_err(|source| unwritable(file, &source))?;
             }
+            let words = match public_key_to {
+                None => format!("its cloud accepts the public half {public_half}"),
+                Some(file) => format!("no cloud knows it yet: register the public half in {}", file.display()),
+            };
+            let accepted = public_key_to.is_none();
+            tell(
+                "keys_register",
+                &words,
+                json!({ "public": public_half, "accepted": accepted, "file": public_key_to }),
+            );
         }
     }
     Ok(Exit::Passed)
+}
+
+fn state(content: &SlotContent) -> String {
+    check(content).map_or_else(|fault| fault.to_string(), |()| "in order".to_owned())
+}
+
+fn slots(keys: &KeySet) -> Vec<Value> {
+    let slot = |content: &SlotContent| {
+        json!({
+            "slot": content.slot().name(),
+            "fingerprint": content.fingerprint().to_string(),
+            "in_order": check(content).is_ok(),
+            "state": state(content),
+        })
+    };
+    keys.contents().iter().map(slot).collect()
 }
 
 /// For its owner alone, and never over another file.

@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use brickproof_scenario::counted;
 
-use crate::arguments::Lint;
+use serde_json::json;
+
+use crate::arguments::{Format, Lint};
 use crate::commands::campaign;
 use crate::exit::{Exit, Problem};
 use crate::{files, output};
@@ -32,6 +34,11 @@ pub(crate) fn lint(arguments: &Lint) -> Result<Exit, Problem> {
         return Err(Problem::Mistakes(mistakes));
     }
     let trials: usize = scenarios.iter().map(|it| it.cells.len()).sum();
+    if arguments.format == Format::Json {
+        let summary = json!({ "scenarios": scenarios.len(), "trials": trials, "campaigns": campaigns.len() });
+        output::json(&json!({ "summary": summary }));
+        return Ok(Exit::Passed);
+    }
     let mut checked = vec![counted(scenarios.len(), "scenario"), counted(trials, "trial")];
     if !campaigns.is_empty() {
         checked.push(counted(campaigns.len(), "campaign"));

@@ -3,8 +3,9 @@
 //! Boundary: a line for each station; what is done is `brickproof-bench`'s.
 
 use brickproof_bench::desk;
+use serde_json::json;
 
-use crate::arguments::BenchMakeSafe;
+use crate::arguments::{BenchMakeSafe, Format};
 use crate::exit::{Exit, Problem};
 use crate::{output, stations};
 
@@ -14,11 +15,23 @@ pub(crate) fn make_safe(arguments: &BenchMakeSafe) -> Result<Exit, Problem> {
         let mut unsafe_ones = Vec::new();
         for station in &stations {
             let name = format!("{bench}/{}", station.name);
-            match desk::make_safe(&bench, station, &state).await {
-                Ok(None) => output::line(&format!("{name}: safe")),
-                Ok(Some(restored)) => output::line(&format!("{name}: safe; {restored}")),
+            let made = desk::make_safe(&bench, station, &state).await;
+            if arguments.format == Format::Json {
+                let restored = made.as_ref().ok().and_then(Option::as_ref).map(ToString::to_string);
+                output::json(
+                    &json!({ "station": name, "act": "make_safe", "safe": made.is_ok(), "restored": restored }),
+                );
+            }
+            let tell = |told: &str| {
+                if arguments.format == Format::Human {
+                    output::line(&format!("{name}: {told}"));
+                }
+            };
+            match made {
+                Ok(None) => tell("safe"),
+                Ok(Some(restored)) => tell(&format!("safe; {restored}")),
                 Err(problems) => {
-                    output::line(&format!("{name}: NOT known to be safe"));
+                    tell("NOT known to be safe");
                     unsafe_ones.extend(problems.into_iter().map(|problem| format!("{name}: {problem}")));
                 }
             }

@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use brickproof_bench::desk::{self, Off, Purpose};
 use brickproof_bench::driver::Stop;
+use brickproof_units::{Current, Voltage};
+use serde_json::json;
 use tokio::sync::watch;
 
-use crate::arguments::{PowerCommand, PowerCycle, PowerOff, PowerOn};
+use crate::arguments::{Format, PowerCommand, PowerCycle, PowerOff, PowerOn};
 use crate::exit::{Exit, Problem};
 use crate::output;
 use crate::stations::{self, Afterwards, AtDesk, failed};
@@ -43,13 +45,23 @@ fn switch_on(arguments: &PowerOn, off_for: Option<Duration>) -> Result<Exit, Pro
             async {
                 if let Some(off_for) = off_for {
                     let off = desk::power_off(&desk.station).await.map_err(|failure| failed(&failure))?;
-                    output::line(&format!("{name}: {}", told(off)));
+                    tell_off(name, off, arguments.format);
                     tokio::select! {
                         () = tokio::time::sleep(off_for) => {}
                         () = asked_to_stop(&mut stop) => return Ok(Exit::Interrupted),
                     }
                 }
                 let reading = desk::feed(&desk.station, arguments.voltage).await.map_err(|failure| failed(&failure))?;
+                let tell = |people: &str| match arguments.format {
+                    Format::Human => output::line(people),
+                    Format::Json => output::json(&json!({
+                        "station": name,
+                        "act": "power_on",
+                        "voltage_uv": reading.and_then(|it| it.voltage).map(Voltage::get),
+                        "current_ua": reading.and_then(|it| it.current).map(Current::get),
+                        "stays": arguments.stay,
+                    })),
+                };
                 let seen = reading.and_then(|reading| {
                     Some(match reading.current {
                         Some(current) => format!("{}, {current}", reading.voltage?),
@@ -59,10 +71,10 @@ fn switch_on(arguments: &PowerOn, off_for: Option<Duration>) -> Result<Exit, Pro
                 let seen = seen.unwrap_or_else(|| "not measured".to_owned());
                 if arguments.stay {
                     desk.station.leave_on().map_err(|error| Problem::Bench(vec![error.to_string()]))?;
-                    output::line(&format!("{name}: on ({seen}), and stays on; `brickproof power off` ends that"));
+                    tell(&format!("{name}: on ({seen}), and stays on; `brickproof power off` ends that"));
                     return Ok(Exit::Passed);
                 }
-                output::line(&format!("{name}: on ({seen}) until Ctrl-C"));
+                tell(&format!("{name}: on ({seen}) until Ctrl-C"));
                 asked_to_stop(&mut stop).await;
                 Ok(Exit::Passed)
             },
@@ -84,9 +96,19 @@ fn switch_off(arguments: &PowerOff) -> Result<Exit, Problem> {
         let off = desk::power_off(&desk.station).await;
         desk.end().await?;
         let off = off.map_err(|failure| failed(&failure))?;
-        output::line(&format!("{}: {}", desk.station.name(), told(off)));
+        tell_off(desk.station.name(), off, arguments.format);
         Ok(Exit::Passed)
     })
+}
+
+fn tell_off(station: &str, off: Off, format: Format) {
+    match format {
+        Format::Human => output::line(&format!("{station}: {}", told(off))),
+        Format::Json => {
+            let measured = off == Off::Measured;
+            output::json(&json!({ "station": station, "act": "power_off", "measured": measured }));
+        }
+    }
 }
 
 fn told(off: Off) -> &'static str {

@@ -4,7 +4,9 @@
 
 use brickproof_bench::desk::{self, Purpose, Source};
 
-use crate::arguments::Reset;
+use serde_json::json;
+
+use crate::arguments::{Format, Reset};
 use crate::exit::{Exit, Problem};
 use crate::output;
 use crate::stations::{self, Afterwards, AtDesk, failed};
@@ -23,7 +25,12 @@ pub(crate) fn reset(arguments: &Reset) -> Result<Exit, Problem> {
                 done = desk::reset(&desk.station, arguments.hold) => done.map_err(|failure| failed(&failure))?,
                 () = super::power::asked_to_stop(&mut stop) => return Ok(Exit::Interrupted),
             }
-            output::line(&format!("{name}: reset for {}", arguments.hold));
+            match arguments.format {
+                Format::Human => output::line(&format!("{name}: reset for {}", arguments.hold)),
+                Format::Json => {
+                    output::json(&json!({ "station": name, "act": "reset", "held_ns": arguments.hold.as_nanos() }));
+                }
+            }
             Ok(Exit::Passed)
         };
         desk.work("reset", pulled, Afterwards::Safe).await

@@ -206,13 +206,16 @@ pub(crate) fn execute(mut jobs: Vec<Job>, at_once: usize, execution: &Execution)
     report(&results, began.elapsed(), showing);
     let annotated = results.last_attempts().filter(|it| it.verdict != "passed");
     annotated.filter_map(|it| runner::of_trial(it, world)).for_each(|command| output::annotation(&command));
-    if let Err(error) = folder.write(&results, &finished) {
-        came_to = came_to.min(output::problem(&error.into()));
-    } else if wanted.format == Format::Human {
-        output::line(&format!("evidence: {}", folder.path().display()));
+    let kept = folder.write(&results, &finished).map(|()| folder.path());
+    let kept = kept.map_err(|error| came_to = came_to.min(output::problem(&error.into()))).ok();
+    if let (Some(kept), Format::Human) = (kept, wanted.format) {
+        output::line(&format!("evidence: {}", kept.display()));
     }
     if let Err(error) = remembered.unwrap_or_else(|panic| std::panic::resume_unwind(panic)) {
         came_to = came_to.min(output::problem(&Problem::NotRemembered(error)));
+    }
+    if wanted.format == Format::Json {
+        output::json(&summary(&results, kept));
     }
     Ok(came_to)
 }
@@ -407,15 +410,19 @@ fn print_trial(trial: &TrialResult, showing: Showing) {
     }
 }
 
+/// The last line for a program.
+fn summary(results: &Results, kept: Option<&Path>) -> serde_json::Value {
+    let mut last = serde_json::json!({ "summary": results.summary, "evidence": kept });
+    if !results.not_asked.is_empty() {
+        last["not_asked"] = serde_json::json!(results.not_asked);
+    }
+    last
+}
+
 fn report(results: &Results, wall: Duration, showing: Showing) {
     match showing {
-        Showing::Json if results.not_asked.is_empty() => {
-            output::json(&serde_json::json!({ "summary": results.summary }));
-        }
-        Showing::Json => {
-            let last = serde_json::json!({ "summary": results.summary, "not_asked": results.not_asked });
-            output::json(&last);
-        }
+        // A program gets its summary last, with the folder that has everything.
+        Showing::Json => {}
         Showing::Lines | Showing::Matrices => {
             let colour = output::colour();
             if let (Showing::Matrices, Some(tables)) = (showing, matrices(results)) {
