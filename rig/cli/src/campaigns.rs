@@ -14,7 +14,7 @@ use std::fmt::{self, Write as _};
 use std::sync::Arc;
 use std::time::Instant;
 
-use brickproof_explore::picture::{self, Busy, Caption};
+use brickproof_explore::picture::{Busy, Caption};
 use brickproof_explore::{
     Answer, Arm, BoardNumber, Campaign, Class, Conclusion, Course, Finding, Kind, Repeats, Seen, Shot, SoakBoards,
     SoakSettings, Stopped, SweepSettings, undisturbed,
@@ -350,7 +350,7 @@ fn keep_answer(desk: &mut Desk<'_>, answer: &Answer, world: World) -> Result<(),
     desk.journal.conclude(answer, &desk.course, world, desk.showing.told_by_their_first_second())?;
     let busy = if world == World::Virtual { desk.prepared.busy() } else { Vec::new() };
     let caption = Caption { title: &desk.prepared.campaign.title, world: world.name(), busy: &busy };
-    picture::svg(&desk.course, &caption).map_or(Ok(()), |picture| desk.journal.draw(&picture))?;
+    desk.journal.draw(&desk.course, &caption)?;
     pages::keep_answer(desk.journal.folder(), answer, &desk.course, world)?;
     pages::make(desk.journal.folder()).map(drop)
 }

@@ -4,8 +4,10 @@
 //! Boundary: text out of a course. Each picture carries its own legend and its world, since pictures travel without the page they stood on.
 
 mod cycles;
+mod field;
 mod map;
 mod rows;
+mod sheet;
 mod strip;
 mod svg;
 mod way;
@@ -19,6 +21,8 @@ use crate::asking::Asking;
 use crate::course::Course;
 use crate::outcome::Class;
 use crate::progress::shown_confidence;
+
+pub use sheet::Sheet;
 
 /// What the flash did after the trigger when nothing disturbed it, for the axis of time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,12 +54,12 @@ pub struct Caption<'a> {
 }
 
 /// The picture of a course as SVG. `None` if there is nothing to be seen yet.
-pub fn svg(course: &Course, caption: &Caption<'_>) -> Option<String> {
+pub fn svg(course: &Course, caption: &Caption<'_>, sheet: Sheet) -> Option<String> {
     match course.asking() {
-        Asking::Sweep(sweep) => map::draw(sweep.tried(), caption),
-        Asking::FindWindow(find) => window::draw(find, caption),
-        Asking::Prove(prove) => way::draw(prove, caption),
-        Asking::Soak(soak) => cycles::draw(soak, course, caption),
+        Asking::Sweep(sweep) => map::draw(sweep.tried(), caption, sheet),
+        Asking::FindWindow(find) => window::draw(find, caption, sheet),
+        Asking::Prove(prove) => way::draw(prove, caption, sheet),
+        Asking::Soak(soak) => cycles::draw(soak, course, caption, sheet),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Pictures: what is drawn is what was tried, and a reader of XML that is not ours can read it.
 
-use brickproof_explore::picture::{self, Busy, Caption};
+use brickproof_explore::picture::{self, Busy, Caption, Sheet};
 use brickproof_explore::{
     Arm, Ask, Budget, Campaign, Class, Course, Erased, Finding, Kind, ProveSettings, Range, Repeats, Shot,
     SoakSettings, Strata, SweepSettings, Wear, WindowAsked,
@@ -51,7 +51,7 @@ fn a_map_has_a_box_for_every_point_and_its_flash_under_the_axis() {
     let course = both();
     let busy = [Busy { from: Span::millis(2), to: Span::millis(23), erases: true }];
     let caption = Caption { title: &course.campaign().title, world: "virtual", busy: &busy };
-    let svg = picture::svg(&course, &caption).expect("there is something to be seen");
+    let svg = picture::svg(&course, &caption, Sheet::Wide).expect("there is something to be seen");
     let (titles, words) = read(&svg);
     let points = titles.iter().filter(|title| title.starts_with("fault.after")).count();
     assert_eq!(points, 21 * 5);
@@ -152,23 +152,48 @@ fn however_narrow_a_terminal_is_every_row_has_the_same_width() {
 
 #[test]
 fn every_picture_says_its_world_and_its_numbers_in_words() {
-    let said = |course: &Course| {
+    let said = |course: &Course, sheet: Sheet| {
         let caption = Caption { title: "T", world: "lane", busy: &[] };
-        read(&picture::svg(course, &caption).expect("there is something to be seen")).1
+        read(&picture::svg(course, &caption, sheet).expect("there is something to be seen")).1
     };
-    let all = [searched(), proved(), soaked()].map(|it| said(&it));
-    for (words, wanted) in all.iter().zip([
-        ["failed", "survived", "fault.after"],
-        ["failures", "trials of each", "FIXED here without a failure (31)"],
-        ["failures", "erases", "it may see 400"],
-    ]) {
-        assert!(words.iter().any(|it| it == "T (lane world)"), "{words:?}");
-        for it in wanted {
-            assert!(words.iter().any(|word| word == it), "{it} in {words:?}");
+    for sheet in [Sheet::Wide, Sheet::Narrow] {
+        let all = [searched(), proved(), soaked()].map(|it| said(&it, sheet));
+        for (words, wanted) in all.iter().zip([
+            ["failed", "survived", "fault.after"],
+            ["failures", "trials of each", "FIXED here without a failure (31)"],
+            ["failures", "erases", "it may see 400"],
+        ]) {
+            assert!(words.iter().any(|it| it == "T (lane world)"), "{words:?}");
+            for it in wanted {
+                assert!(words.iter().any(|word| word == it), "{it} in {words:?}");
+            }
+        }
+        // Where they are broken into lines is the sheet's business.
+        let soak = all[2].join(" ");
+        for half in ["first half: 0 of 60 failed", "second half: 11 of 60 failed"] {
+            assert!(soak.contains(half), "{half} in {soak}");
         }
     }
-    let halves = ["first half: 0 of 60 failed", "second half: 11 of 60 failed"];
-    assert!(halves.iter().all(|half| all[2].iter().any(|it| it.starts_with(half))), "{:?}", all[2]);
+}
+
+#[test]
+fn on_a_narrow_sheet_the_worst_of_what_falls_together_is_drawn_and_nothing_reaches_over_its_edge() {
+    let course = swept(vec![range(Knob::After, "0ms", "40ms", 4_001)], board);
+    let caption = Caption { title: &"a question of many words ".repeat(9), world: "virtual", busy: &[] };
+    let svg = picture::svg(&course, &caption, Sheet::Narrow).expect("there is something to be seen");
+    let boxes = svg.lines().filter(|line| line.starts_with("<rect x=")).count();
+    assert!((400..1_000).contains(&boxes), "{boxes} boxes for 4001 points");
+    // It fails from 10 ms to 30 ms: half of what is drawn, as of what was tried.
+    let red = svg.matches("#c0392b").count();
+    assert!(red.abs_diff(boxes / 2) < 10, "{red} of {boxes}");
+    for course in [course, both(), searched(), proved(), soaked()] {
+        let svg = picture::svg(&course, &caption, Sheet::Narrow).expect("there is something to be seen");
+        assert!(svg.contains("viewBox=\"0 0 340 "), "{svg}");
+        for place in svg.split(" x=\"").skip(1) {
+            let x: f64 = place.split('"').next().and_then(|it| it.parse().ok()).expect("a number");
+            assert!((0.0..=340.0).contains(&x), "{x} in\n{svg}");
+        }
+    }
 }
 
 #[test]
@@ -178,5 +203,6 @@ fn a_campaign_without_a_trial_has_no_picture() {
         Course::new(Campaign { title: "T".to_owned(), kind, seed: 1, budget: Budget::default() }, Repeats::Roughly)
             .expect("it can be asked");
     assert!(picture::text(&course, 72).is_none());
-    assert!(picture::svg(&course, &Caption { title: "T", world: "virtual", busy: &[] }).is_none());
+    let caption = Caption { title: "T", world: "virtual", busy: &[] };
+    assert!([Sheet::Wide, Sheet::Narrow].into_iter().all(|sheet| picture::svg(&course, &caption, sheet).is_none()));
 }

@@ -125,6 +125,7 @@ fn campaign(trials: u64) -> Campaign {
         kind: "sweep".to_owned(),
         conclusion: "looked".to_owned(),
         text: "made up".to_owned(),
+        narrow_picture: Some(picture.clone()),
         picture: Some(picture),
         trials: (0..trials).map(trial).collect(),
     }

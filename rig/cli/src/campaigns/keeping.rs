@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use brickproof_explore::journal::{self, Resumed, Told};
+use brickproof_explore::picture::{self, Caption, Sheet};
 use brickproof_explore::{Answer, Course, Finding, Seen, Shot, Spared};
 use brickproof_report::results::World;
 
@@ -20,6 +21,8 @@ const DEFAULT_FOLDER: &str = ".brickproof/campaigns";
 pub(super) const JOURNAL: &str = "journal.jsonl";
 const ANSWER: &str = "answer.txt";
 pub(super) const PICTURE: &str = "picture.svg";
+/// The same as a phone shows it.
+pub(super) const NARROW_PICTURE: &str = "picture-narrow.svg";
 /// How much a machine that loses its power may forget.
 const SYNC_EVERY: Duration = Duration::from_secs(1);
 
@@ -175,9 +178,14 @@ impl Journal {
         write(&self.folder.join(ANSWER), &text)
     }
 
-    /// The picture, where there is one.
-    pub(super) fn draw(&self, picture: &str) -> Result<(), Problem> {
-        write(&self.folder.join(PICTURE), picture)
+    /// The picture on both sheets, where there is one.
+    pub(super) fn draw(&self, course: &Course, caption: &Caption<'_>) -> Result<(), Problem> {
+        for (sheet, name) in [(Sheet::Wide, PICTURE), (Sheet::Narrow, NARROW_PICTURE)] {
+            if let Some(picture) = picture::svg(course, caption, sheet) {
+                write(&self.folder.join(name), &picture)?;
+            }
+        }
+        Ok(())
     }
 
     /// Where it is.

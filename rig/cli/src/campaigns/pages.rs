@@ -14,7 +14,7 @@ use brickproof_report::results::World;
 use brickproof_units::Span;
 use serde_json::{Value, json};
 
-use super::keeping::{JOURNAL, PICTURE, write};
+use super::keeping::{JOURNAL, NARROW_PICTURE, PICTURE, write};
 use crate::exit::Problem;
 
 /// The answer for programs.
@@ -55,6 +55,7 @@ pub(crate) fn make(folder: &Path) -> Result<PathBuf, Problem> {
         conclusion: word("conclusion"),
         text: word("text"),
         picture: fs::read_to_string(folder.join(PICTURE)).ok(),
+        narrow_picture: fs::read_to_string(folder.join(NARROW_PICTURE)).ok(),
         trials: journal::entries(&text).map(trial).collect(),
     };
     let path = folder.join(PAGE);

@@ -80,7 +80,7 @@ pub(crate) fn sweep(arguments: &arguments::Sweep) -> Result<Exit, Problem> {
     } else {
         SweepSettings::Ranges { ranges: ranges(&arguments.vary)?, each: arguments.each }
     };
-    let title = format!("what happens to {} in {}", subject.firmware.name(), subject.plan.scenario.path);
+    let title = format!("What happens to {} in {}?", subject.firmware.name(), subject.plan.scenario.path);
     let campaign = campaign(&arguments.asked, title, Kind::Sweep(settings));
     campaigns::conduct(Prepared { campaign, subjects: vec![subject] }, &arguments.conduct)
 }
@@ -131,7 +131,7 @@ pub(crate) fn find_window(arguments: &arguments::FindWindow) -> Result<Exit, Pro
         weakest: share("--weakest", arguments.weakest)?,
         confidence: share("--confidence", arguments.confidence)?,
     };
-    let title = format!("at which instants {} fails in {}", subject.firmware.name(), subject.plan.scenario.path);
+    let title = format!("At which instants does {} fail in {}?", subject.firmware.name(), subject.plan.scenario.path);
     let campaign = campaign(&arguments.asked, title, Kind::FindWindow(asked));
     campaigns::conduct(Prepared { campaign, subjects: vec![subject] }, &arguments.conduct)
 }
@@ -151,7 +151,7 @@ pub(crate) fn prove(arguments: &arguments::Prove) -> Result<Exit, Problem> {
     let usual = if names.is_none() && ranges.first().is_some_and(|range| range.holds(STRATA)) { STRATA } else { 1 };
     let strata = Strata { cells: names.unwrap_or_default(), bands: strata.unwrap_or(usual) };
     let settings = ProveSettings { asked: test, ranges, strata };
-    let title = format!("is {candidate} fixed, where {baseline} fails, in {}", files::label(&asked.scenario));
+    let title = format!("Is {candidate} fixed, where {baseline} fails, in {}?", files::label(&asked.scenario));
     campaigns::conduct(Prepared { campaign: campaign(asked, title, Kind::Prove(settings)), subjects }, conduct)
 }
 
@@ -164,7 +164,7 @@ pub(crate) fn soak(arguments: &arguments::Soak) -> Result<Exit, Problem> {
         wear: endurance.map(|endurance| Wear { endurance, per_cycle: Vec::new() }),
         boards: *boards,
     };
-    let title = format!("does {} last in {}", subject.firmware.name(), subject.plan.scenario.path);
+    let title = format!("Does {} last in {}?", subject.firmware.name(), subject.plan.scenario.path);
     let mut campaign = campaign(asked, title, Kind::Soak(settings));
     campaign.budget.evidence = *evidence;
     campaigns::conduct(Prepared { campaign, subjects: vec![subject] }, conduct)

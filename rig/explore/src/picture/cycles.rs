@@ -4,62 +4,67 @@
 
 use brickproof_statistics::Counts;
 
+use super::field::{Field, Labels};
 use super::rows::{self, Axis, Row};
+use super::sheet::Sheet;
 use super::svg::{Anchor, Svg};
 use super::{Caption, colour, share};
 use crate::course::Course;
 use crate::outcome::Class;
 use crate::soak::Soak;
 
-const LEFT: f64 = 80.0;
-const WIDE: f64 = 770.0;
-const TOP: f64 = 58.0;
 const HIGH: f64 = 180.0;
 /// Between what failed and how it wore.
-const GAP: f64 = 44.0;
+const GAP: f64 = 30.0;
 const WEAR: f64 = 90.0;
 const WORN: &str = "#7048b0";
-const HALVES: [&str; 2] = ["#f4f4f4", "#e6ecf2"];
+const HALVES: [&str; 2] = ["#8090a01a", "#8090a03c"];
 
-pub(super) fn draw(soak: &Soak, course: &Course, caption: &Caption<'_>) -> Option<String> {
+pub(super) fn draw(soak: &Soak, course: &Course, caption: &Caption<'_>, sheet: Sheet) -> Option<String> {
     let failed = soak.failed();
     failed.first()?;
     let wear = worn(soak);
-    let below = if wear.is_some() { GAP + WEAR } else { 0.0 };
-    let mut svg = Svg::new(LEFT + WIDE + 40.0, TOP + HIGH + below + 34.0);
-    svg.words(LEFT, 20.0, Anchor::Start, &format!("{} ({} world)", caption.title, caption.world));
-    let told = share(soak.counts());
-    let mut legend = vec![(colour(Class::LockedOut), format!("failures: {told}"))];
+    let mut svg = Svg::new(sheet);
+    let mut legend = vec![(colour(Class::LockedOut), format!("failures: {}", share(soak.counts())))];
+    if soak.carries() {
+        let (early, late, _) = soak.drift();
+        legend.push((HALVES[0], format!("first half: {}", share(early))));
+        legend.push((HALVES[1], format!("second half: {}", share(late))));
+    }
     if let Some(worn) = &wear {
         legend.push((WORN, format!("erases of {} of {}", worn.sector, course.name_of(worn.board))));
     }
-    svg.legend(LEFT, 42.0, &legend);
-    failures(&mut svg, soak);
-    if let Some(worn) = &wear {
-        wearing(&mut svg, soak, worn.erases, TOP + HIGH + GAP);
+    let below = svg.head(caption, &legend);
+    let labels = |name, most: u64| Labels { low: "0".to_owned(), name, high: most.to_string() };
+    let failures = labels("failures", soak.counts().failures());
+    let most = wear.map(|worn| soak.endurance().unwrap_or(0).max(worn.erases).max(1));
+    let erases = most.map(|most| labels("erases", most));
+    let axes: Vec<&Labels<'_>> = [&failures].into_iter().chain(&erases).collect();
+    let mut field = Field::new(sheet, below, HIGH, &axes, &[]);
+    failing(&mut svg, soak, &field);
+    field.up(&mut svg, &failures);
+    if let (Some(most), Some(erases)) = (most, &erases) {
+        field.ground(&mut svg);
+        field = Field::new(sheet, field.bottom() + GAP, WEAR, &axes, &[]);
+        wearing(&mut svg, soak, most, &field);
+        field.up(&mut svg, erases);
     }
-    let bottom = TOP + HIGH + below;
-    svg.words(LEFT, bottom + 18.0, Anchor::Start, "0");
-    svg.words(LEFT + WIDE / 2.0, bottom + 18.0, Anchor::Middle, "cycles");
-    svg.words(LEFT + WIDE, bottom + 18.0, Anchor::End, &failed.len().to_string());
-    Some(svg.finish())
+    let cycles = Labels { low: "0".to_owned(), name: "cycles", high: failed.len().to_string() };
+    let bottom = field.across(&mut svg, &cycles);
+    Some(svg.finish(bottom + 8.0))
 }
 
-/// The curve of the failures over both halves, each with its share.
-fn failures(svg: &mut Svg, soak: &Soak) {
+/// The curve of the failures over both halves.
+fn failing(svg: &mut Svg, soak: &Soak, field: &Field) {
     let (failed, most) = (soak.failed(), soak.counts().failures());
-    let x = |cycle: usize| LEFT + cycle as f64 / failed.len() as f64 * WIDE;
-    let y = |failures: u64| TOP + HIGH - failures as f64 / most.max(1) as f64 * HIGH;
+    let x = |cycle: usize| field.x(cycle as f64 / failed.len() as f64);
+    let y = |failures: u64| field.y(failures as f64 / most.max(1) as f64);
     if soak.carries() {
-        let (early, late, _) = soak.drift();
         let ends = [0, failed.len() / 2, failed.len()];
-        let named = [("first half", early), ("second half", late)];
-        for ((half, fill), (name, counts)) in ends.windows(2).zip(HALVES).zip(named) {
-            svg.rect([x(half[0]), TOP, x(half[1]) - x(half[0]), HIGH], fill, name);
-            svg.words(x(half[0]) + 6.0, TOP + 16.0, Anchor::Start, &format!("{name}: {}", share(counts)));
+        for ((half, fill), name) in ends.windows(2).zip(HALVES).zip(["first half", "second half"]) {
+            svg.rect([x(half[0]), field.top, x(half[1]) - x(half[0]), field.high], fill, name);
         }
     }
-    axes(svg, TOP, HIGH);
     let mut points = vec![(x(0), y(0))];
     let mut grown = 0;
     for (cycle, _) in failed.iter().enumerate().filter(|(_, failed)| **failed) {
@@ -70,34 +75,21 @@ fn failures(svg: &mut Svg, soak: &Soak) {
     }
     points.push((x(failed.len()), y(grown)));
     svg.path(&points, colour(Class::LockedOut));
-    svg.words(LEFT - 6.0, TOP + 10.0, Anchor::End, &most.to_string());
-    svg.words(LEFT - 6.0, TOP + HIGH / 2.0, Anchor::End, "failures");
-    svg.words(LEFT - 6.0, TOP + HIGH, Anchor::End, "0");
 }
 
 /// The erases of the sector that had most of them, under the line that it must not pass.
-fn wearing(svg: &mut Svg, soak: &Soak, erases: u64, top: f64) {
+fn wearing(svg: &mut Svg, soak: &Soak, most: u64, field: &Field) {
     let course = soak.wear().course();
-    let most = soak.endurance().unwrap_or(0).max(erases).max(1);
-    let x = |cycle: usize| LEFT + cycle as f64 / course.len().max(1) as f64 * WIDE;
-    let y = |erases: u64| top + WEAR - erases as f64 / most as f64 * WEAR;
-    axes(svg, top, WEAR);
+    let x = |cycle: usize| field.x(cycle as f64 / course.len().max(1) as f64);
+    let y = |erases: u64| field.y(erases as f64 / most as f64);
     if let Some(endurance) = soak.endurance() {
-        svg.line([LEFT, y(endurance), LEFT + WIDE, y(endurance)], "#d1495b");
-        svg.words(LEFT + WIDE, y(endurance) - 4.0, Anchor::End, &format!("it may see {endurance}"));
+        svg.line([field.left, y(endurance), field.right(), y(endurance)], "#d1495b");
+        svg.words(field.right(), y(endurance) - 4.0, Anchor::End, &format!("it may see {endurance}"));
     }
     let points: Vec<(f64, f64)> = std::iter::once((x(0), y(0)))
         .chain(course.iter().zip(1..).map(|(erases, cycle)| (x(cycle), y(*erases))))
         .collect();
     svg.path(&points, WORN);
-    svg.words(LEFT - 6.0, top + 10.0, Anchor::End, &most.to_string());
-    svg.words(LEFT - 6.0, top + WEAR / 2.0, Anchor::End, "erases");
-    svg.words(LEFT - 6.0, top + WEAR, Anchor::End, "0");
-}
-
-fn axes(svg: &mut Svg, top: f64, high: f64) {
-    svg.line([LEFT, top + high, LEFT + WIDE, top + high], "#404040");
-    svg.line([LEFT, top, LEFT, top + high], "#404040");
 }
 
 fn worn(soak: &Soak) -> Option<crate::wear::Worn> {

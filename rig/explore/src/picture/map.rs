@@ -2,22 +2,24 @@
 //!
 //! Boundary: points of a sweep. One knob is a row of bars, two are a plane; further ones are not seen.
 
+use std::collections::BTreeSet;
+
 use brickproof_scenario::{Knob, Setting};
 
-use super::svg::{Anchor, Svg};
+use super::field::{Field, Labels};
+use super::sheet::Sheet;
+use super::svg::Svg;
 use super::{Busy, Caption, colour};
 use crate::outcome::Class;
 
-const LEFT: f64 = 90.0;
-const WIDE: f64 = 780.0;
-const TOP: f64 = 58.0;
 const ROW: f64 = 60.0;
 const PLANE: f64 = 300.0;
 const FLASH: f64 = 16.0;
+const ERASES: &str = "#7048b0";
+const PROGRAMS: &str = "#2b7bba";
 
 /// A knob's ends, and where a setting lies between them.
 struct Axis {
-    knob: Knob,
     low: Setting,
     high: Setting,
     places: usize,
@@ -30,83 +32,94 @@ impl Axis {
         settings.sort_unstable();
         settings.dedup();
         let (low, high) = (*settings.first()?, *settings.last()?);
-        Some(Self { knob: low.knob(), low, high, places: settings.len() })
+        Some(Self { low, high, places: settings.len() })
     }
 
     fn place(&self, amount: i64) -> f64 {
         let length = (self.high.amount() - self.low.amount()).max(1) as f64;
         (amount - self.low.amount()) as f64 / length
     }
+
+    fn labels(&self) -> Labels<'static> {
+        Labels { low: self.low.to_string(), name: self.low.knob().name(), high: self.high.to_string() }
+    }
 }
 
-pub(super) fn draw(points: &[(Vec<Setting>, Class)], caption: &Caption<'_>) -> Option<String> {
+pub(super) fn draw(points: &[(Vec<Setting>, Class)], caption: &Caption<'_>, sheet: Sheet) -> Option<String> {
     let across = Axis::of(points, 0)?;
     let up = Axis::of(points, 1);
-    let high = if up.is_some() { PLANE } else { ROW };
-    let mut svg = Svg::new(LEFT + WIDE + 40.0, TOP + high + 110.0);
-    svg.words(LEFT, 20.0, Anchor::Start, &format!("{} ({} world)", caption.title, caption.world));
+    let mut svg = Svg::new(sheet);
     let count = |class: Class| points.iter().filter(|(_, it)| *it == class).count();
     let legend: Vec<(&str, String)> = Class::ALL
         .into_iter()
         .filter(|class| count(*class) > 0)
         .map(|class| (colour(class), format!("{} {}", count(class), class.name())))
         .collect();
-    svg.legend(LEFT, 42.0, &legend);
-    let mark = |places: usize, length: f64| (length / places.max(1) as f64).clamp(1.5, length);
-    let width = mark(across.places, WIDE);
+    let below = svg.head(caption, &legend);
+    let high = if up.is_some() { PLANE } else { ROW };
+    let labels = up.as_ref().map(Axis::labels);
+    let field = Field::new(sheet, below, high, &labels.iter().collect::<Vec<_>>(), &["flash"]);
     // The worse is drawn later, so that no failure hides behind a survival.
-    let mut ordered: Vec<&(Vec<Setting>, Class)> = points.iter().collect();
-    ordered.sort_by_key(|(_, class)| *class);
-    for (settings, class) in ordered {
-        let Some(first) = settings.first() else { continue };
-        let x = LEFT + across.place(first.amount()) * (WIDE - width);
+    let mut boxes: Vec<(&[Setting], Class, [f64; 4])> = points
+        .iter()
+        .filter_map(|(settings, class)| {
+            Some((settings.as_slice(), *class, place(settings, &across, up.as_ref(), &field)?))
+        })
+        .collect();
+    boxes.sort_by_key(|(_, class, _)| *class);
+    if sheet == Sheet::Narrow {
+        leave_out_hidden(&mut boxes);
+    }
+    for (settings, class, place) in boxes {
         let title: Vec<String> = settings.iter().map(|it| format!("{} {it}", it.knob())).collect();
-        let title = format!("{}: {class}", title.join(", "));
-        let (y, height) = match (&up, settings.get(1)) {
-            (Some(up), Some(second)) => {
-                let height = mark(up.places, PLANE);
-                (TOP + (1.0 - up.place(second.amount())) * (PLANE - height), height)
-            }
-            _ => (TOP, ROW),
-        };
-        svg.rect([x, y, width, height], colour(*class), &title);
+        svg.rect(place, colour(class), &format!("{}: {class}", title.join(", ")));
     }
-    axes(&mut svg, &across, up.as_ref(), high);
-    if across.knob == Knob::After {
-        flash(&mut svg, &across, caption.busy, TOP + high + 44.0);
+    if let Some(labels) = &labels {
+        field.up(&mut svg, labels);
     }
-    Some(svg.finish())
+    let mut bottom = field.across(&mut svg, &across.labels());
+    if across.low.knob() == Knob::After && !caption.busy.is_empty() {
+        bottom = flash(&mut svg, &across, caption.busy, &field, bottom + 18.0);
+    }
+    Some(svg.finish(bottom + 8.0))
 }
 
-fn axes(svg: &mut Svg, across: &Axis, up: Option<&Axis>, high: f64) {
-    let bottom = TOP + high;
-    svg.line([LEFT, bottom, LEFT + WIDE, bottom], "#404040");
-    svg.words(LEFT, bottom + 16.0, Anchor::Start, &across.low.to_string());
-    svg.words(LEFT + WIDE / 2.0, bottom + 16.0, Anchor::Middle, across.knob.name());
-    svg.words(LEFT + WIDE, bottom + 16.0, Anchor::End, &across.high.to_string());
-    if let Some(up) = up {
-        svg.words(LEFT - 6.0, bottom, Anchor::End, &up.low.to_string());
-        svg.words(LEFT - 6.0, TOP + high / 2.0, Anchor::End, up.knob.name());
-        svg.words(LEFT - 6.0, TOP + 10.0, Anchor::End, &up.high.to_string());
-    }
+/// The box of a point.
+fn place(settings: &[Setting], across: &Axis, up: Option<&Axis>, field: &Field) -> Option<[f64; 4]> {
+    let mark = |places: usize, length: f64| (length / places.max(1) as f64).clamp(1.5, length);
+    let width = mark(across.places, field.wide);
+    let x = field.left + across.place(settings.first()?.amount()) * (field.wide - width);
+    let (y, height) = match (up, settings.get(1)) {
+        (Some(up), Some(second)) => {
+            let height = mark(up.places, field.high);
+            (field.top + (1.0 - up.place(second.amount())) * (field.high - height), height)
+        }
+        _ => (field.top, field.high),
+    };
+    Some([x, y, width, height])
+}
+
+/// Of those that lie within half a point of each other, the last one covers the others.
+fn leave_out_hidden<S>(boxes: &mut Vec<(S, Class, [f64; 4])>) {
+    let mut covered = BTreeSet::new();
+    boxes.reverse();
+    boxes.retain(|(_, _, [x, y, ..])| covered.insert([x, y].map(|it| (2.0 * it) as i64)));
+    boxes.reverse();
 }
 
 /// What the flash does under the axis of time when nothing disturbs it.
-fn flash(svg: &mut Svg, across: &Axis, busy: &[Busy], y: f64) {
-    if busy.is_empty() {
-        return;
-    }
-    svg.words(LEFT - 6.0, y + 12.0, Anchor::End, "flash");
+fn flash(svg: &mut Svg, across: &Axis, busy: &[Busy], field: &Field, y: f64) -> f64 {
+    field.beside(svg, y + 12.0, "flash");
     for Busy { from, to, erases } in busy {
         let place = |span: &brickproof_units::Span| {
-            across.place(i64::try_from(span.get()).unwrap_or(i64::MAX)).clamp(0.0, 1.0) * WIDE
+            across.place(i64::try_from(span.get()).unwrap_or(i64::MAX)).clamp(0.0, 1.0) * field.wide
         };
-        let (fill, what) = if *erases { ("#7048b0", "erase") } else { ("#2b7bba", "program") };
+        let (fill, what) = if *erases { (ERASES, "erase") } else { (PROGRAMS, "program") };
         let width = (place(to) - place(from)).max(0.6);
-        if place(from) < WIDE && place(to) > 0.0 {
-            svg.rect([LEFT + place(from), y, width, FLASH], fill, &format!("{what} from {from} to {to}"));
+        if place(from) < field.wide && place(to) > 0.0 {
+            svg.rect([field.left + place(from), y, width, FLASH], fill, &format!("{what} from {from} to {to}"));
         }
     }
-    let legend = [("#7048b0", "erases a page".to_owned()), ("#2b7bba", "programs a word".to_owned())];
-    svg.legend(LEFT, y + 36.0, &legend);
+    let legend = [(ERASES, "erases a page".to_owned()), (PROGRAMS, "programs a word".to_owned())];
+    svg.legend(field.left, y + 36.0, &legend)
 }

@@ -4,18 +4,19 @@
 
 use brickproof_statistics::Outcome;
 
+use super::field::{Field, Labels};
 use super::rows::{self, Axis, Row};
-use super::svg::{Anchor, Svg};
+use super::sheet::Sheet;
+use super::svg::Svg;
 use super::{Caption, share};
 use crate::prove::Prove;
 use crate::shot::Arm;
 
-const LEFT: f64 = 70.0;
-const WIDE: f64 = 770.0;
-const TOP: f64 = 74.0;
 const HIGH: f64 = 240.0;
+const BASELINE: &str = "#d1495b";
+const CANDIDATE: &str = "#2b7bba";
 
-pub(super) fn draw(prove: &Prove, caption: &Caption<'_>) -> Option<String> {
+pub(super) fn draw(prove: &Prove, caption: &Caption<'_>, sheet: Sheet) -> Option<String> {
     let grown = |arm: Arm| {
         let outcomes = prove.history().iter().filter(move |(of, _)| *of == arm);
         outcomes.scan(0_u64, |failures, (_, outcome)| {
@@ -27,16 +28,15 @@ pub(super) fn draw(prove: &Prove, caption: &Caption<'_>) -> Option<String> {
     let trials = baseline.len().max(candidate.len()).max(1);
     let most = baseline.last().copied().unwrap_or(0).max(candidate.last().copied().unwrap_or(0)).max(1);
     baseline.first()?;
-    let x = |trial: usize| LEFT + trial as f64 / trials as f64 * WIDE;
-    let y = |failures: u64| TOP + HIGH - failures as f64 / most as f64 * HIGH;
-    let mut svg = Svg::new(LEFT + WIDE + 40.0, TOP + HIGH + 50.0);
-    svg.words(LEFT, 20.0, Anchor::Start, &format!("{} ({} world)", caption.title, caption.world));
+    let mut svg = Svg::new(sheet);
     let counts = [prove.baseline(), prove.candidate().counts()].map(share);
-    let legend = [("#d1495b", format!("baseline: {}", counts[0])), ("#2b7bba", format!("candidate: {}", counts[1]))];
-    svg.legend(LEFT, 42.0, &legend);
-    svg.line([LEFT, TOP + HIGH, LEFT + WIDE, TOP + HIGH], "#404040");
-    svg.line([LEFT, TOP, LEFT, TOP + HIGH], "#404040");
-    for (failures, stroke) in [(&baseline, "#d1495b"), (&candidate, "#2b7bba")] {
+    let legend = [(BASELINE, format!("baseline: {}", counts[0])), (CANDIDATE, format!("candidate: {}", counts[1]))];
+    let below = svg.head(caption, &legend);
+    let up = Labels { low: "0".to_owned(), name: "failures", high: most.to_string() };
+    let field = Field::new(sheet, below + sheet.line(), HIGH, &[&up], &[]);
+    let x = |trial: usize| field.x(trial as f64 / trials as f64);
+    let y = |failures: u64| field.y(failures as f64 / most as f64);
+    for (failures, stroke) in [(&baseline, BASELINE), (&candidate, CANDIDATE)] {
         let points: Vec<(f64, f64)> = std::iter::once((x(0), y(0)))
             .chain(failures.iter().zip(1..).map(|(it, trial)| (x(trial), y(*it))))
             .collect();
@@ -44,15 +44,15 @@ pub(super) fn draw(prove: &Prove, caption: &Caption<'_>) -> Option<String> {
     }
     let clean = prove.design().clean_run();
     if clean as usize <= trials {
-        svg.line([x(clean as usize), TOP, x(clean as usize), TOP + HIGH], "#909090");
-        svg.words(x(clean as usize), TOP - 2.0, Anchor::End, &format!("FIXED here without a failure ({clean})"));
+        let place = x(clean as usize);
+        svg.line([place, field.above + 4.0, place, field.bottom()], "#909090");
+        let words = format!("FIXED here without a failure ({clean})");
+        svg.over([place, field.above], 0.0, &words);
     }
-    svg.words(LEFT - 6.0, TOP + 10.0, Anchor::End, &most.to_string());
-    svg.words(LEFT - 6.0, TOP + HIGH, Anchor::End, "0");
-    svg.words(LEFT - 6.0, TOP + HIGH / 2.0, Anchor::End, "failures");
-    svg.words(LEFT + WIDE / 2.0, TOP + HIGH + 18.0, Anchor::Middle, "trials of each");
-    svg.words(LEFT + WIDE, TOP + HIGH + 18.0, Anchor::End, &trials.to_string());
-    Some(svg.finish())
+    field.up(&mut svg, &up);
+    let labels = Labels { low: "0".to_owned(), name: "trials of each", high: trials.to_string() };
+    let bottom = field.across(&mut svg, &labels);
+    Some(svg.finish(bottom + 8.0))
 }
 
 /// What came of both, trial by trial, and where the candidate would be through.

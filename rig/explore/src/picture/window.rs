@@ -5,73 +5,65 @@
 use brickproof_statistics::{Outcome, Window, WindowEdge};
 use brickproof_units::Instant;
 
+use super::field::{Field, Labels};
 use super::rows::{self, Axis, Row};
-use super::svg::{Anchor, Svg};
+use super::sheet::Sheet;
+use super::svg::Svg;
 use super::{Caption, colour};
 use crate::campaign::as_span;
 use crate::find::FindWindow;
 use crate::outcome::Class;
 
-const LEFT: f64 = 70.0;
-const WIDE: f64 = 790.0;
-const TOP: f64 = 78.0;
 const ROW: f64 = 44.0;
+const WINDOW: &str = "#d1495b38";
+const EDGE: &str = "#b98ad9";
 
-pub(super) fn draw(find: &FindWindow, caption: &Caption<'_>) -> Option<String> {
+pub(super) fn draw(find: &FindWindow, caption: &Caption<'_>, sheet: Sheet) -> Option<String> {
     let (from, to) = find.range();
     let tried = find.tried();
     tried.first()?;
-    let length = to.since(from).as_nanos().max(1) as f64;
-    let x = |at: Instant| LEFT + at.since(from).as_nanos() as f64 / length * WIDE;
-    let mut svg = Svg::new(LEFT + WIDE + 40.0, TOP + 2.0 * ROW + 30.0);
-    svg.words(LEFT, 20.0, Anchor::Start, &format!("{} ({} world)", caption.title, caption.world));
+    let mut svg = Svg::new(sheet);
     let (failed, survived) = (colour(Class::LockedOut), colour(Class::Survived));
     let failures = tried.iter().filter(|(_, outcome)| *outcome == Outcome::Failed).count();
     let legend = [
         (failed, format!("{failures} failed")),
         (survived, format!("{} survived", tried.len() - failures)),
-        ("#f3d9dd", "window".to_owned()),
-        ("#b98ad9", "credible interval of an edge".to_owned()),
+        (WINDOW, "window".to_owned()),
+        (EDGE, "credible interval of an edge".to_owned()),
     ];
-    svg.legend(LEFT, 42.0, &legend);
-    // Up to where something is said already.
-    let mut said = 0.0;
+    let below = svg.head(caption, &legend);
+    let rows = ["failed", "survived"];
+    let field = Field::new(sheet, below + sheet.line() + 4.0, 2.0 * ROW, &[], &rows);
+    let length = to.since(from).as_nanos().max(1) as f64;
+    let x = |at: Instant| field.x(at.since(from).as_nanos() as f64 / length);
     for Window { opens, closes, .. } in find.search().windows() {
         let ((open, open_low, open_high), (close, close_low, close_high)) = (ends(&opens), ends(&closes));
-        svg.rect(
-            [x(open), TOP, (x(close) - x(open)).max(1.0), 2.0 * ROW],
-            "#f3d9dd",
-            &format!("{} to {}", as_span(open), as_span(close)),
-        );
-        for (low, high) in [(open_low, open_high), (close_low, close_high)] {
-            let title = format!("{} to {}", as_span(low), as_span(high));
-            svg.rect([x(low), TOP, (x(high) - x(low)).max(1.0), 2.0 * ROW], "#b98ad9", &title);
-        }
+        let mut column = |from: Instant, to: Instant, fill: &str| {
+            let title = format!("{} to {}", as_span(from), as_span(to));
+            svg.rect([x(from), field.top, (x(to) - x(from)).max(1.0), field.high], fill, &title);
+        };
+        column(open, close, WINDOW);
+        column(open_low, open_high, EDGE);
+        column(close_low, close_high, EDGE);
     }
+    // Up to where something is said already.
+    let mut said = 0.0;
     for Window { opens, closes, .. } in find.search().windows() {
         let (open, close) = (ends(&opens).0, ends(&closes).0);
         // Beside each other where windows are narrow: the first ones are legible, and all are in the answer.
         let words = format!("{} to {}", as_span(open), as_span(close));
-        let middle = (x(open) + x(close)) / 2.0;
-        let half = 3.5 * words.chars().count() as f64;
-        if middle - half > said {
-            svg.words(middle.max(LEFT + half), TOP - 5.0, Anchor::Middle, &words);
-            said = middle.max(LEFT + half) + half;
-        }
+        said = svg.over([(x(open) + x(close)) / 2.0, field.above], said, &words).unwrap_or(said);
     }
-    for (row, name) in [(0.0, "failed"), (1.0, "survived")] {
-        svg.words(LEFT - 6.0, TOP + (row + 0.5) * ROW + 4.0, Anchor::End, name);
+    for (row, name) in (0..).zip(rows) {
+        field.beside(&mut svg, field.top + (f64::from(row) + 0.5) * ROW + 4.0, name);
     }
     for (at, outcome) in tried {
-        let (y, fill) = if *outcome == Outcome::Failed { (TOP, failed) } else { (TOP + ROW, survived) };
+        let (y, fill) = if *outcome == Outcome::Failed { (field.top, failed) } else { (field.top + ROW, survived) };
         svg.rect([x(*at) - 0.5, y + 4.0, 1.0, ROW - 8.0], fill, &as_span(*at).to_string());
     }
-    let bottom = TOP + 2.0 * ROW;
-    svg.line([LEFT, bottom, LEFT + WIDE, bottom], "#404040");
-    svg.words(LEFT, bottom + 16.0, Anchor::Start, &as_span(from).to_string());
-    svg.words(LEFT + WIDE / 2.0, bottom + 16.0, Anchor::Middle, "fault.after");
-    svg.words(LEFT + WIDE, bottom + 16.0, Anchor::End, &as_span(to).to_string());
-    Some(svg.finish())
+    let labels = Labels { low: as_span(from).to_string(), name: "fault.after", high: as_span(to).to_string() };
+    let bottom = field.across(&mut svg, &labels);
+    Some(svg.finish(bottom + 8.0))
 }
 
 /// The trials over the range, and the windows under them.

@@ -29,6 +29,8 @@ pub struct Campaign {
     pub text: String,
     /// Its picture, as SVG that the rig drew.
     pub picture: Option<String>,
+    /// ... and as it drew it for a phone; the other one is shown there too where this is missing.
+    pub narrow_picture: Option<String>,
     /// In the order of asking.
     pub trials: Vec<CampaignTrial>,
 }
@@ -65,9 +67,12 @@ pub fn campaign(campaign: &Campaign) -> String {
         }
         @if let Some(picture) = &campaign.picture {
             // Drawn by the rig, which escapes what it did not write itself.
-            section.maps aria-label="Picture" { figure.drawing { (PreEscaped(picture)) } }
+            section.maps aria-label="Picture" {
+                figure.drawing { (PreEscaped(picture)) }
+                @if let Some(narrow) = &campaign.narrow_picture { figure.drawing.narrow { (PreEscaped(narrow)) } }
+            }
         }
-        section.text aria-label="Answer" { pre.told { (campaign.text.trim_end()) } }
+        section.text aria-label="Answer" { div.told { (told(campaign.text.trim_end())) } }
         section.trials aria-label="Trials" {
             h2 { "Trials" }
             div #filters {}
@@ -82,10 +87,24 @@ pub fn campaign(campaign: &Campaign) -> String {
     page(&format!("{} · Brickproof", campaign.title), &body, &[table])
 }
 
-/// Where something was looked at, what was seen says more than that.
-fn conclusion(campaign: &Campaign) -> &str {
-    let seen = campaign.text.lines().next().filter(|_| campaign.conclusion == "looked");
-    seen.unwrap_or(&campaign.conclusion)
+/// The first line of the answer, and before it whether that holds.
+fn conclusion(campaign: &Campaign) -> String {
+    let first = campaign.text.lines().next().unwrap_or(&campaign.conclusion);
+    match campaign.conclusion.as_str() {
+        "inconclusive" if !first.starts_with("INCONCLUSIVE") => format!("INCONCLUSIVE: {first}"),
+        "bench failed" => format!("THE BENCH FAILED: {first}"),
+        _ => first.to_owned(),
+    }
+}
+
+/// Line by line: where one is too long it goes on a little right of where it began, and no number is parted from its percent sign.
+fn told(text: &str) -> Markup {
+    let indent = |line: &str| line.len() - line.trim_start().len();
+    html! {
+        @for line in text.lines() {
+            div style=(format!("--indent:{}ch", indent(line) + 2)) { (line.replace(" %", "\u{a0}%")) "\n" }
+        }
+    }
 }
 
 fn class(conclusion: &str) -> &'static str {
