@@ -174,37 +174,45 @@ impl History {
         let _snapshot = self.snapshot()?;
         let dimensions = self.dimensions()?;
         let (mut found_a, mut found_b) = (Err(CompareError::NoNight(a.clone())), Err(CompareError::NoNight(b.clone())));
-        let mut comparisons = Vec::new();
+        let (mut sides, mut comparisons) = (Vec::new(), Vec::new());
         for world in WORLDS.into_iter().filter(|world| dimensions.has_runs_in(filter, *world)) {
-            let first = self.side(&dimensions, filter, a, world, &mut found_a)?;
-            let second = self.side(&dimensions, filter, b, world, &mut found_b)?;
+            let first = self.side(&dimensions, filter, (a, world), &mut sides, &mut found_a)?;
+            let second = self.side(&dimensions, filter, (b, world), &mut sides, &mut found_b)?;
             if let (Some(first), Some(second)) = (first, second) {
-                comparisons.push(self.comparison(&dimensions, world, &first, &second)?);
+                comparisons.push(comparison(&dimensions, world, &sides[first], &sides[second]));
             }
         }
         found_a.and(found_b).map(|()| comparisons)
     }
 
-    /// The trials of one side in one world; nothing if there are none. What was found of the side in any world is kept in `found`.
+    /// Which of `sides` is what is asked for in a world, read if it was not yet; nothing if no trial of it is there. What was found of it in
+    /// any world is kept in `found`.
     fn side(
         &self,
         dimensions: &Dimensions,
         filter: &Filter,
-        asked: &Selector,
-        world: World,
+        (asked, world): (&Selector, World),
+        sides: &mut Vec<Side>,
         found: &mut Result<(), CompareError>,
-    ) -> Result<Option<Side>, HistoryError> {
-        let Some(side) = self.resolved(asked, world)? else { return Ok(None) };
-        let filter = narrowed(filter, &side, world);
-        let groups = self.groups(dimensions, &filter)?;
-        if groups.is_empty() {
-            if found.is_err() {
-                *found = Err(CompareError::Nothing(asked.clone()));
+    ) -> Result<Option<usize>, HistoryError> {
+        let Some(selector) = self.resolved(asked, world)? else { return Ok(None) };
+        let place = match sides.iter().position(|it| it.selector == selector) {
+            Some(place) => place,
+            None => {
+                let filter = narrowed(filter, &selector);
+                let (groups, starts) = (self.groups(dimensions, &filter)?, self.connected(dimensions, &filter)?);
+                sides.push(Side { selector, groups, starts });
+                sides.len() - 1
             }
-            return Ok(None);
+        };
+        if sides[place].groups.iter().any(|group| dimensions.is_in(world, group.place)) {
+            *found = Ok(());
+            return Ok(Some(place));
         }
-        *found = Ok(());
-        Ok(Some(Side { name: side.to_string(), groups, filter }))
+        if found.is_err() {
+            *found = Err(CompareError::Nothing(asked.clone()));
+        }
+        Ok(None)
     }
 
     /// The last night, or the one before that, by its day in this world.
@@ -215,49 +223,18 @@ impl History {
             other => Some(other.clone()),
         })
     }
-
-    fn comparison(
-        &self,
-        dimensions: &Dimensions,
-        world: World,
-        first: &Side,
-        second: &Side,
-    ) -> Result<Comparison, HistoryError> {
-        let mut questions = Questions::default();
-        let mut sides: BTreeMap<Question, (Rate, Rate)> = BTreeMap::new();
-        for group in &first.groups {
-            let (a, _) = sides.entry(questions.of(dimensions, group)).or_default();
-            *a = a.and(group.rate);
-        }
-        for group in &second.groups {
-            let (_, b) = sides.entry(questions.of(dimensions, group)).or_default();
-            *b = b.and(group.rate);
-        }
-        let sum = |side: fn(&(Rate, Rate)) -> Rate| sides.values().fold(Rate::default(), |sum, it| sum.and(side(it)));
-        let (a, b) = (sum(|it| it.0), sum(|it| it.1));
-        let mut times = Starts::new(&sides);
-        for start in self.connected(dimensions, &first.filter)? {
-            times.add(dimensions, &mut questions, &start, |it| &mut it.0);
-        }
-        for start in self.connected(dimensions, &second.filter)? {
-            times.add(dimensions, &mut questions, &start, |it| &mut it.1);
-        }
-        let (times, sides_of) = (times.told(), [first.name.clone(), second.name.clone()]);
-        Ok(Comparison { world, sides: sides_of, a, b, times, questions: compared(&questions, sides) })
-    }
 }
 
-/// One side in one world.
+/// The trials of one side, in every world that is asked for: read once, since that is what takes long.
 struct Side {
-    /// What it is, with its day if it is a night.
-    name: String,
+    selector: Selector,
     groups: Vec<Group>,
-    filter: Filter,
+    starts: Vec<Connected>,
 }
 
-/// What is asked for, of one side in one world alone.
-fn narrowed(filter: &Filter, side: &Selector, world: World) -> Filter {
-    let filter = Filter { world: Some(world), ..filter.clone() };
+/// What is asked for, of one side alone.
+fn narrowed(filter: &Filter, side: &Selector) -> Filter {
+    let filter = filter.clone();
     match side {
         Selector::Run(run) => Filter { run: Some(*run), ..filter },
         Selector::Night(night) => Filter { since: Some(*night), until: Some(*night), ..filter },
@@ -265,6 +242,26 @@ fn narrowed(filter: &Filter, side: &Selector, world: World) -> Filter {
         // They are nights by now.
         Selector::Last | Selector::Previous => filter,
     }
+}
+
+fn comparison(dimensions: &Dimensions, world: World, first: &Side, second: &Side) -> Comparison {
+    let mut questions = Questions::default();
+    let mut sides: BTreeMap<Question, (Rate, Rate)> = BTreeMap::new();
+    for group in first.groups.iter().filter(|it| dimensions.is_in(world, it.place)) {
+        let (a, _) = sides.entry(questions.of(dimensions, group)).or_default();
+        *a = a.and(group.rate);
+    }
+    for group in second.groups.iter().filter(|it| dimensions.is_in(world, it.place)) {
+        let (_, b) = sides.entry(questions.of(dimensions, group)).or_default();
+        *b = b.and(group.rate);
+    }
+    let sum = |side: fn(&(Rate, Rate)) -> Rate| sides.values().fold(Rate::default(), |sum, it| sum.and(side(it)));
+    let (a, b) = (sum(|it| it.0), sum(|it| it.1));
+    let mut times = Starts::new(world, &sides);
+    first.starts.iter().for_each(|start| times.add(dimensions, &mut questions, start, |it| &mut it.0));
+    second.starts.iter().for_each(|start| times.add(dimensions, &mut questions, start, |it| &mut it.1));
+    let (times, names) = (times.told(), [first, second].map(|side| side.selector.to_string()));
+    Comparison { world, sides: names, a, b, times, questions: compared(&questions, sides) }
 }
 
 fn compared(questions: &Questions, sides: BTreeMap<Question, (Rate, Rate)>) -> Vec<Compared> {
@@ -307,13 +304,14 @@ type BothTimes = (Vec<u64>, Vec<u64>);
 
 /// The times of the questions that both sides were asked.
 struct Starts<'s> {
+    world: World,
     sides: &'s BTreeMap<Question, (Rate, Rate)>,
     times: BTreeMap<(String, SeenBy), BothTimes>,
 }
 
 impl<'s> Starts<'s> {
-    fn new(sides: &'s BTreeMap<Question, (Rate, Rate)>) -> Self {
-        Self { sides, times: BTreeMap::new() }
+    fn new(world: World, sides: &'s BTreeMap<Question, (Rate, Rate)>) -> Self {
+        Self { world, sides, times: BTreeMap::new() }
     }
 
     fn add(
@@ -323,7 +321,7 @@ impl<'s> Starts<'s> {
         start: &Connected,
         side: fn(&mut BothTimes) -> &mut Vec<u64>,
     ) {
-        let Some(place) = dimensions.places.get(&start.place) else { return };
+        let Some(place) = dimensions.places.get(&start.place).filter(|place| place.world == self.world) else { return };
         let question = questions.about(dimensions, start.scenario, start.cell, start.image);
         if self.sides.get(&question).is_some_and(|(a, b)| a.all() > 0 && b.all() > 0) {
             side(self.times.entry((place.board.clone(), start.seen_by)).or_default()).push(start.after_ns);

@@ -148,6 +148,11 @@ impl Dimensions {
         filter.world.is_none_or(|wanted| wanted == world) && self.runs.values().any(|run| run.world == world)
     }
 
+    /// Whether a place is of this world.
+    pub(crate) fn is_in(&self, world: World, place: i64) -> bool {
+        self.places.get(&place).is_some_and(|place| place.world == world)
+    }
+
     /// The numbers of the scenarios that are asked for.
     pub(crate) fn scenarios_wanted(&self, filter: &Filter) -> Vec<i64> {
         let wanted = |path: &String| filter.scenario.as_ref().is_none_or(|glob| glob.matches(path));

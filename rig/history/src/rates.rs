@@ -48,7 +48,7 @@ pub(crate) fn of_worlds<'d>(
     groups: &'d [Group],
 ) -> impl Iterator<Item = (World, Vec<Group>)> + 'd {
     WORLDS.into_iter().filter_map(|world| {
-        let is_there = |group: &&Group| dimensions.places.get(&group.place).is_some_and(|place| place.world == world);
+        let is_there = |group: &&Group| dimensions.is_in(world, group.place);
         let groups: Vec<Group> = groups.iter().filter(is_there).copied().collect();
         (!groups.is_empty()).then_some((world, groups))
     })
