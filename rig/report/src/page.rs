@@ -17,6 +17,18 @@ mod strip;
 pub use campaign::{Campaign, CampaignTrial, campaign};
 pub use run::{html, html_of_one};
 
-/// What was asked, in which world, and where to look further.
-const SCRIPT: &str = include_str!("page/page.js");
+/// Each file names what the files after it may use of it; what else is in it is its own.
+const SCRIPT: &str = concat!(
+    "'use strict';\n{\n",
+    include_str!("page/script/elements.js"),
+    include_str!("page/script/quantities.js"),
+    include_str!("page/script/words.js"),
+    include_str!("page/script/trace.js"),
+    include_str!("page/script/drawing.js"),
+    include_str!("page/script/scope.js"),
+    include_str!("page/script/trial.js"),
+    include_str!("page/script/list.js"),
+    include_str!("page/script/start.js"),
+    "}\n",
+);
 const STYLE: &str = include_str!("page/page.css");

@@ -141,6 +141,44 @@ fn a_battery_death_that_was_survived_shows_that() {
     });
 }
 
+/// Buttons that the rig holds, pins that the board drives.
+#[test]
+fn lines_have_their_rows_on_the_axis_with_every_edge() {
+    let rescue = "scenarios/transitions/rescued-through-its-bootloader.yaml";
+    let (_folder, page) = page(&["run", rescue, "--set", "release=heal-full"], 0);
+    look_at("lines", &page, |browser, screen| {
+        let script = "const it = document.querySelector('.scope').scope;
+             return it.levels.map(({ name, pulled, spans, edges }) => [name, pulled, (spans ?? edges).length])";
+        let rows = browser.run(script, &[]);
+        assert_eq!(rows, json!([["mode", true, 2], ["RESET", true, 3], ["radio", false, 20]]));
+        // Each one closely: in it the line is low, and on both sides of it high.
+        let script = "const it = document.querySelector('.scope').scope, seen = [];
+             const g = new OffscreenCanvas(it.canvas.width, it.canvas.height).getContext('2d', { willReadFrequently: true });
+             const line = [1, 3, 5].map(n => parseInt(it.ink.line.slice(n, n + 2), 16));
+             const inked = (x, y) => {
+                 const [left, top] = [x, y].map(it => it * devicePixelRatio), pixels = g.getImageData(left, top - 2, 1, 5).data;
+                 return [0, 1, 2, 3, 4].some(n => line.every((value, channel) => Math.abs(pixels[4 * n + channel] - value) < 60));
+             };
+             for (const { name, top, height, line } of it.lanes.flatMap(lane => lane.line?.pulled ? { ...lane, name: lane.line.name } : [])) {
+                 for (const [from, to] of line.spans) {
+                     it.show(from - (to - from), to + (to - from));
+                     await new Promise(drawn => requestAnimationFrame(() => requestAnimationFrame(drawn)));
+                     g.clearRect(0, 0, it.canvas.width, it.canvas.height);
+                     g.drawImage(it.canvas, 0, 0);
+                     const at = [-0.3, 0.53, 1.3].map(share => it.x(from + share * (to - from)));
+                     seen.push([name, ...at.map(x => [inked(x, top + 1), inked(x, top + height - 1)])]);
+                 }
+             }
+             return seen";
+        let seen = browser.run_to_its_end(script, &[]);
+        let (high, low) = (json!([true, false]), json!([false, true]));
+        let pulled: Vec<Value> =
+            ["mode", "mode", "RESET", "RESET", "RESET"].map(|name| json!([name, high, low, high])).into();
+        assert_eq!(seen, json!(pulled));
+        browser.screenshot(&format!("lines-closely-{}", screen.name()));
+    });
+}
+
 #[test]
 fn a_heal_matrix_is_a_picture_whose_squares_lead_to_their_trials() {
     let (_folder, page) = page(&["run", "scenarios/heal-matrix/server-key.yaml", "--matrix"], 0);
