@@ -69,7 +69,7 @@ fn named<T: PartialEq>(names: &[(&'static str, T)], wanted: T) -> Option<&'stati
 
 fn keys(keys: &Keys) -> Value {
     json!({
-        "algorithm": format!("{:?}", keys.algorithm),
+        "algorithm": keys.algorithm.name(),
         "areas": each(&keys.areas, |area| area.0.into()),
         "through": keys.through,
         "slots": each(&keys.slots, |it| {

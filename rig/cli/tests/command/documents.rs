@@ -39,8 +39,8 @@ const NOT_RUN: &[(&str, &str, &str)] = &[
     ("THIRD-PARTY.md", "cargo deny", "the gate runs it, where cargo-deny is installed"),
 ];
 
-/// What `readme` compares with what is printed, by its beginning.
-const COMPARED: &[&str] = &["passed ", "FAILED ", "1. network_blocked", "At which instants"];
+/// What `readme` and `lines` compare with what is printed, by its beginning.
+const COMPARED: &[&str] = &["passed ", "FAILED ", "1. network_blocked", "At which instants", "{\"mistake\""];
 
 #[test]
 fn every_block_of_the_documents_is_what_it_says() {

@@ -84,6 +84,18 @@ fn bare_desk() -> Desk {
     desk
 }
 
+/// What the documents show of a mistake is what is printed for it.
+#[test]
+fn the_lines_that_are_shown_are_those_that_are_printed() {
+    let wrong = "scenario: T\nboard: lantern-nrf51\ntags: [shown]\n# The name of an image that there is not:\nfirmware: lantern-no-heel\nsteps:\n  - \
+                 supply: { usb: 5V }\n";
+    let told = told(&Desk::with(&[("wrong.yaml", wrong)]), &["lint", "wrong.yaml"], 2);
+    let document =
+        std::fs::read_to_string(crate::desk::repository().join("scenarios/README.md")).expect("it is committed");
+    let shown = document.split("```text\n").find(|block| block.starts_with("{\"mistake\"")).expect("it shows one");
+    assert_eq!(told.split_once('\n').map(|(_, lines)| lines), shown.split("```").next());
+}
+
 #[test]
 fn mistakes_are_lines_whoever_finds_them() {
     let desk = Desk::with(&[("wrong.yaml", WRONG), ("boots.yaml", BOOTS), ("bench.yaml", "bench: b\nstations: {}\n")]);
