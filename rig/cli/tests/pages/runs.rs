@@ -278,9 +278,21 @@ fn a_page_prints_dark_on_light_and_as_wide_as_the_paper() {
     settle(&browser);
     browser.run("window.printed = null; addEventListener('beforeprint', () => setTimeout(() => {}, 0)); const seen = new MutationObserver(() => { printed ??= getComputedStyle(document.documentElement).getPropertyValue('--paper').trim(); }); seen.observe(document.documentElement, { attributes: true });", &[]);
     let pdf = fs::read(browser.print("battery-death-failed")).expect("it was written");
-    assert!(pdf.starts_with(b"%PDF") && pdf.len() > 20_000, "{} bytes", pdf.len());
+    let text = String::from_utf8_lossy(&pdf);
+    let pages = text.matches("/Type /Page\n").count();
+    assert!((2..=6).contains(&pages), "{pages} pages for one trial");
+    assert!(text.contains("/ToUnicode"), "its letters are letters and no pictures of letters");
     assert_eq!(browser.until("printed"), json!("#ffffff"), "the paper is white, whatever the screen prefers");
     browser.until("getComputedStyle(document.documentElement).getPropertyValue('--paper').trim() === '#14171b'");
+    // What is drawn is drawn as wide as it is printed: A4 has 718 points between its margins.
+    let drawn = "const it = document.querySelector('.scope').scope; return [it.width, it.canvas.clientWidth, it.canvas.width / it.width]";
+    let on_screen = browser.run(drawn, &[]);
+    browser.run("dispatchEvent(new Event('beforeprint'))", &[]);
+    let on_paper = browser.run(drawn, &[]);
+    let wide = on_paper[0].as_f64().expect("a number");
+    assert!((640.0..718.0).contains(&wide) && on_paper[1] == on_paper[0] && on_paper[2] == json!(3), "{on_paper}");
+    browser.run("dispatchEvent(new Event('afterprint'))", &[]);
+    assert_eq!(browser.run(drawn, &[]), on_screen);
 }
 
 #[test]

@@ -46,7 +46,8 @@ const { Scope } = (() => {
       if (width < 50) return;
       Object.assign(this, layout(this));
       this.width = width;
-      const ratio = Math.min(window.devicePixelRatio || 1, 3);
+      // Printers have more pixels than screens.
+      const ratio = 'print' in document.documentElement.dataset ? 3 : Math.min(window.devicePixelRatio || 1, 3);
       this.canvas.width = Math.round(width * ratio);
       this.canvas.height = Math.round(this.height * ratio);
       this.canvas.style.height = `${this.height}px`;

@@ -110,13 +110,13 @@ const { fill } = (() => {
         lines = picture.console.length ? consoleOf(picture, () => scope) : null;
       } else parts.push(trouble ? make('p', { className: 'note' }, `No picture: ${trouble}.`) : missing(row));
       const left = make('div', {}, make('h3', {}, 'Steps'), stepsOf(trial), make('h3', {}, trial.faults.length ? 'Fault, as asked and as achieved' : 'What ran'), faultsOf(trial));
+      left.append(make('h3', {}, 'Run it again'), command(row.c));
+      left.append(make('p', { className: 'files' }, 'files: ', make('a', { href: `${row.o}/timeline.jsonl` }, 'timeline.jsonl'), ' · ', make('a', { href: `${row.o}/console.raw` }, 'console.raw')));
       const right = make('div', {});
       const evidence = evidenceOf(trial);
       if (evidence) right.append(make('h3', {}, 'What supports the verdict'), evidence);
-      if (lines) right.append(make('h3', {}, 'Console (choose a line to find it above)'), lines.box);
+      if (lines) right.append(make('h3', {}, 'Console', make('span', { className: 'hint' }, ' (choose a line to find it above)')), lines.box);
       parts.push(make('div', { className: 'columns' }, left, right));
-      parts.push(make('h3', {}, 'Run it again'), command(row.c));
-      parts.push(make('p', { className: 'files' }, 'files: ', make('a', { href: `${row.o}/timeline.jsonl` }, 'timeline.jsonl'), ' · ', make('a', { href: `${row.o}/console.raw` }, 'console.raw')));
       body.replaceChildren(...parts);
       if (picture) {
         scope = new Scope(host, picture, trial, number => lines.choose(number, false));
