@@ -53,7 +53,7 @@ fn bytes(line: &[u8], mut at: usize) -> Option<Bytes> {
         let length = digits(&line[at..]);
         if length == 0
             || length > group
-            || length % 2 == 1
+            || !length.is_multiple_of(2)
             || line.get(at + length).is_some_and(u8::is_ascii_alphanumeric)
         {
             break;
@@ -64,7 +64,7 @@ fn bytes(line: &[u8], mut at: usize) -> Option<Bytes> {
         }
         at += length;
         let gap = blanks(&line[at..]);
-        let in_the_middle = group == 2 && gap <= 3 && bytes.len() % 4 == 0 && bytes.len() < WIDEST;
+        let in_the_middle = group == 2 && gap <= 3 && bytes.len().is_multiple_of(4) && bytes.len() < WIDEST;
         if gap == 0 || gap > 1 && !in_the_middle || length < group || bytes.len() >= MOST {
             break;
         }
