@@ -364,7 +364,10 @@ impl<'a> Conversation<'a> {
     /// # Errors
     /// The console's.
     pub async fn hear(&self, within: Span) -> Result<Option<(Span, Vec<u8>)>, Failure> {
-        let read = ask(self.station.console()?, "read from it", within, |console, deadline| console.read(deadline));
+        // A computer that is busy comes to it late, which is no failure of the console's.
+        let read = ask(self.station.console()?, "read from it", within + ACTION, move |console, _| {
+            console.read(Deadline::after(within))
+        });
         Ok(read.await?.map(|chunk| (chunk.arrival.at.since(self.began), chunk.bytes)))
     }
 

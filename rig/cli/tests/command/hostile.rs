@@ -5,7 +5,7 @@
 
 use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -374,12 +374,13 @@ fn a_console_shows_a_line_that_never_ends_in_pieces_and_masks_a_key_across_their
     let key = brickproof_keys::device_key_from_seed(21);
     let key = key.expose_used();
     let digits: String = key.iter().map(|byte| format!("{byte:02x}")).collect();
-    let words = ["console", "--bench", "bench.yaml", "--for", "20s", "--stamps", "--log", "heard.log"];
+    let words = ["console", "--bench", "bench.yaml", "--for", "100s", "--stamps", "--log", "heard.log"];
     let mut command = desk.command(&words);
     let file = |name| std::fs::File::create(desk.path(name)).expect("it is ours");
     command.env("BRICKPROOF_STATE", desk.path("state")).stdin(Stdio::null());
     command.stdout(file("printed")).stderr(file("complained"));
     let child = command.spawn().expect("the command was built");
+    let (id, printed, kept) = (child.id(), desk.path("printed"), desk.path("heard.log"));
     let said = std::thread::spawn(move || -> std::io::Result<()> {
         // The port is open once the command has it in raw mode, and what comes before is lost or not.
         std::thread::sleep(Duration::from_secs(2));
@@ -400,7 +401,13 @@ fn a_console_shows_a_line_that_never_ends_in_pieces_and_masks_a_key_across_their
             text.extend(&piece);
         }
         board.write_all(&text)?;
-        board.write_all(b"the end of it\n")
+        board.write_all(b"the end of it\n")?;
+        let ends = |name: &PathBuf| std::fs::read(name).is_ok_and(|text| text.ends_with(b"the end of it\n"));
+        let began = Instant::now();
+        while !(ends(&printed) && ends(&kept)) && began.elapsed() < Duration::from_secs(60) {
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        std::process::Command::new("kill").args(["-INT", &id.to_string()]).status().map(drop)
     });
     let (exit, most) = watched(child);
     drop(held);
