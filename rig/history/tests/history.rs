@@ -74,6 +74,10 @@ fn what_is_asked_for_is_counted_and_nothing_else() {
     assert_eq!(of(Filter { station: Some("3f00aa01".into()), ..hardware() }), [(World::Hardware, rate(1, 1, 1, 1))]);
     assert_eq!(of(Filter { firmware: Some("lantern-no-heal".into()), ..hardware() }), one);
     assert_eq!(of(Filter { board: Some("photon".into()), ..hardware() }), []);
+    // Each by itself, too.
+    assert_eq!(of(Filter { station: Some("right".into()), ..Filter::default() }), one);
+    assert_eq!(of(Filter { firmware: Some("lantern-no-heal".into()), ..Filter::default() }), one);
+    assert_eq!(of(Filter { board: Some("photon".into()), ..Filter::default() }), []);
     let run = history.runs(&hardware(), 5).expect("it can be read");
     assert_eq!((run.len(), run[0].rate), (1, really));
     let nights = |since: &str, until: &str| {

@@ -188,8 +188,8 @@ fn a_program_gets_a_line_for_each_row() {
         let called = desk.call(&[&["history"], words, &["--format", "json"]].concat());
         called.exits(0);
         let rows: Vec<Value> = called.out.lines().map(|line| serde_json::from_str(line).expect(line)).collect();
-        let shapes = rows.iter().map(|row| serde_json::to_string_pretty(&shape(row)).expect("it is JSON"));
-        let last = shapes.last().expect("there is a row");
+        let mut shapes = rows.iter().map(|row| serde_json::to_string_pretty(&shape(row)).expect("it is JSON"));
+        let last = shapes.next_back().expect("there is a row");
         insta::assert_snapshot!(format!("history_{name}_json"), format!("{} of this shape\n{last}", rows.len()));
     }
 }
