@@ -29,9 +29,9 @@ use sha2::{Digest, Sha256};
 
 use crate::arguments::{Conduct, Format};
 use crate::commands::campaign::{as_duration, refused};
-use crate::commands::run::{FirmwareFrom, replay_command, secrets_of};
 use crate::exit::{Exit, Problem};
 use crate::files::{self, Source};
+use crate::jobs::{FirmwareFrom, replay_command, secrets_of};
 use crate::live::{Beginning, Telling};
 use crate::stations::{Chosen, Interrupted};
 use crate::{library, output};

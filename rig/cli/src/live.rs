@@ -23,7 +23,7 @@ use brickproof_scenario::plan::Plan;
 use brickproof_trial::Happening;
 use brickproof_units::Voltage;
 
-use crate::commands::run::Job;
+use crate::jobs::Job;
 use crate::output;
 
 /// Nothing is written, and nothing looked at, more often.

@@ -7,6 +7,7 @@ mod campaigns;
 mod commands;
 mod exit;
 mod files;
+mod jobs;
 mod library;
 mod live;
 mod output;

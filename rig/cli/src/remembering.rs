@@ -17,8 +17,8 @@ use brickproof_scenario::counted;
 use jiff::{Timestamp, ZonedDateTime};
 
 use crate::arguments::Remembered;
-use crate::commands::run::{Begun, Ended, Written};
 use crate::exit::Problem;
+use crate::jobs::{Begun, Ended, Written};
 use crate::{files, output};
 
 /// What is set aside, on the day on which the run began.

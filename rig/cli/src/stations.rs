@@ -22,8 +22,8 @@ use brickproof_trial::{Achieved, Command, CommandError, Observation, Stamp, Tria
 use tokio::sync::watch;
 
 use crate::arguments::{OneStation, Where};
-use crate::commands::run::{Begun, Ended, Job};
 use crate::exit::{Exit, Problem};
+use crate::jobs::{Begun, Ended, Job};
 use crate::library::library;
 use crate::live::{StationTeller, Teller};
 use crate::{files, output};

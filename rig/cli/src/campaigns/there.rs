@@ -12,9 +12,9 @@ use brickproof_report::results::Finished;
 
 use super::Desk;
 use crate::arguments::Conduct;
-use crate::commands::run::{Begun, Ended, Job};
 use crate::exit::Problem;
 use crate::files::Reached;
+use crate::jobs::{Begun, Ended, Job};
 use crate::live::Teller;
 use crate::output;
 use crate::stations::{self, Chosen, Interrupted};

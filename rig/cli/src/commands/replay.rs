@@ -11,11 +11,12 @@ use brickproof_scenario::Override;
 use brickproof_scenario::plan::FirmwareName;
 use brickproof_trial::{TrialId, stem_of};
 
-use super::run::{FirmwareFrom, Job, execute};
+use super::run::execute;
 use crate::arguments::Replay;
 use crate::campaigns;
 use crate::exit::{Exit, Problem};
 use crate::files;
+use crate::jobs::{FirmwareFrom, Job};
 use crate::library::library;
 use crate::output;
 
