@@ -264,12 +264,24 @@ fn head(results: &Results, answer: &str) -> Markup {
                 @if bricked > 0 { li { (bricked) " of those that passed bricked, as their scenarios expect" } }
                 @if summary.quarantined > 0 { li { (summary.quarantined) " set aside by a person: whatever they came to counts for nothing" } }
                 @if summary.discarded > 0 { li { (summary.discarded) " attempts were discarded: their fault struck outside its tolerance" } }
-                li { (brickproof_units::Instant::from_nanos(board_time).to_string()) " of board time" }
+                li { (lasted(board_time)) " of board time" }
                 @for wanted in &results.not_asked {
                     li { (wanted.trials) " trials were not asked: they want a real " (wanted.board) "; " code { (wanted.command) } }
                 }
             }
         }
+    }
+}
+
+/// As the list of trials says it, and in hours where they are many.
+fn lasted(nanos: u64) -> String {
+    if nanos < 60_000_000_000 {
+        return brickproof_units::Instant::from_nanos(nanos).to_string();
+    }
+    let seconds = (nanos + 500_000_000) / 1_000_000_000;
+    match (seconds / 3_600, seconds / 60 % 60) {
+        (0, minutes) => format!("{minutes} min {} s", seconds % 60),
+        (hours, minutes) => format!("{hours} h {minutes} min"),
     }
 }
 
@@ -351,5 +363,16 @@ fn failure(trial: &TrialResult) -> Markup {
             }
             p { "run it again: " code { (trial.replay) } }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_times_are_told_in_minutes_and_hours() {
+        let told = [999_000_000, 59_999_000_000, 69_606_000_000, 4_104_200_000_000].map(lasted);
+        assert_eq!(told, ["0.999s", "59.999s", "1 min 10 s", "1 h 8 min"]);
     }
 }

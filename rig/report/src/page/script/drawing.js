@@ -33,11 +33,16 @@ const { layout, draw } = (() => {
     g.textBaseline = 'middle';
     faultBands(scope);
     timeAxis(scope);
-    for (const lane of scope.lanes) {
-      text(scope, lane.caption, 0, lane.top - CAPTION / 2 + 1, ink.soft);
-      LANES[lane.name](scope, lane);
-    }
+    for (const lane of scope.lanes) LANES[lane.name](scope, lane);
     marks(scope);
+    for (const { caption, top } of scope.lanes) {
+      // Marks run through where it stands.
+      g.strokeStyle = ink.halo;
+      g.lineWidth = 3;
+      g.lineJoin = 'round';
+      g.strokeText(caption, 0, top - CAPTION / 2 + 1);
+      text(scope, caption, 0, top - CAPTION / 2 + 1, ink.soft);
+    }
   }
 
   function text(scope, words, x, y, colour, room = Infinity, align = 'left') {

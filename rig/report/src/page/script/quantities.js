@@ -5,7 +5,7 @@ const { trimmed, voltage, instant, span, hex } = (() => {
   const instant = nanos => `${(Math.floor(nanos / 1e6) / 1e3).toFixed(3)} s`;
   function span(nanos) {
     const size = Math.abs(nanos);
-    if (size >= 60e9) return `${Math.floor(size / 60e9)} min ${trimmed((size % 60e9) / 1e9, 0)} s`;
+    if (size >= 60e9) return `${Math.floor(Math.round(size / 1e9) / 60)} min ${Math.round(size / 1e9) % 60} s`;
     if (size >= 1e9) return `${trimmed(nanos / 1e9, 2)} s`;
     if (size >= 1e6) return `${trimmed(nanos / 1e6, 2)} ms`;
     if (size >= 1e3) return `${trimmed(nanos / 1e3, 1)} µs`;
