@@ -112,3 +112,20 @@ fn the_campaigns_that_are_quoted_answer_so() {
         assert!(is_printed, "the README says\n{quoted}\nand it is\n{}", answers.join("\n"));
     }
 }
+
+/// To be copied from `picture.svg` of that campaign where a change was meant.
+#[test]
+fn the_picture_that_is_shown_is_the_one_that_is_drawn() {
+    let desk = Desk::with_shipped("scenarios");
+    let text = readme();
+    assert!(
+        text.contains("(`campaign scenarios/campaigns/how-deep.yaml`)")
+            && text.contains("(fixtures/pictures/how-deep.svg)")
+    );
+    desk.call(&["campaign", "scenarios/campaigns/how-deep.yaml", "--report", "deep"]).exits(0);
+    let shown = std::fs::read_to_string(repository().join("fixtures/pictures/how-deep.svg")).expect("it is committed");
+    assert!(
+        desk.read("deep/picture.svg") == shown,
+        "fixtures/pictures/how-deep.svg is another picture than the one that is drawn"
+    );
+}
