@@ -61,6 +61,29 @@ fn a_map_has_a_box_for_every_point_and_its_flash_under_the_axis() {
     assert!(svg.contains("a &lt; b &amp; c (virtual world)"), "{words:?}");
 }
 
+/// However many were tried, it can be loaded, and a failure among them is seen.
+#[test]
+fn a_map_of_very_many_points_stays_small_and_hides_no_failure() {
+    let one = |shot: &Shot| {
+        let amounts: Vec<i64> = shot.settings.iter().map(|it| it.amount()).collect();
+        if amounts == [21_000_000, 1_000_000] { Class::LockedOut } else { Class::Survived }
+    };
+    let course = swept(vec![range(Knob::After, "0ms", "40ms", 401), range(Knob::Floor, "0V", "2V", 401)], one);
+    let caption = Caption { title: "T", world: "virtual", busy: &[] };
+    for sheet in [Sheet::Wide, Sheet::Narrow] {
+        let svg = picture::svg(&course, &caption, sheet).expect("there is something to be seen");
+        let (titles, words) = read(&svg);
+        let boxes = svg.matches("<rect").count();
+        assert!(boxes < 45_000 && svg.len() < 8_000_000, "{boxes} boxes, {} bytes", svg.len());
+        // Once in the legend, once where it is.
+        assert_eq!(svg.matches("#c0392b").count(), 2, "{sheet:?}");
+        // On a phone nothing is under a mouse.
+        let is_told = titles.iter().any(|it| it == "fault.after 21ms, fault.floor 1V: locked out");
+        assert_eq!(is_told, sheet == Sheet::Wide);
+        assert!(words.iter().any(|it| it == "160800 survived"), "all of them are counted: {words:?}");
+    }
+}
+
 /// Its titles and its words, as a reader of XML finds them.
 fn read(svg: &str) -> (Vec<String>, Vec<String>) {
     let mut reader = quick_xml::Reader::from_str(svg);

@@ -15,6 +15,8 @@ use crate::outcome::Class;
 const ROW: f64 = 60.0;
 const PLANE: f64 = 300.0;
 const FLASH: f64 = 16.0;
+/// More boxes than these are slow to draw and to load: some 5 MB of text.
+const MOST_BOXES: usize = 40_000;
 const ERASES: &str = "#7048b0";
 const PROGRAMS: &str = "#2b7bba";
 
@@ -67,10 +69,10 @@ pub(super) fn draw(points: &[(Vec<Setting>, Class)], caption: &Caption<'_>, shee
         })
         .collect();
     boxes.sort_by_key(|(_, class, _)| *class);
-    if sheet == Sheet::Narrow {
-        leave_out_hidden(&mut boxes);
-    }
-    for (settings, class, place) in boxes {
+    let grain = if boxes.len() > MOST_BOXES { (field.wide * field.high / MOST_BOXES as f64).sqrt() } else { 0.5 };
+    leave_out_hidden(&mut boxes, grain);
+    for (settings, class, [x, y, wide, high]) in boxes {
+        let place = [x, y, wide.max(grain), high.max(grain)];
         let title: Vec<String> = settings.iter().map(|it| format!("{} {it}", it.knob())).collect();
         svg.rect(place, colour(class), &format!("{}: {class}", title.join(", ")));
     }
@@ -99,11 +101,11 @@ fn place(settings: &[Setting], across: &Axis, up: Option<&Axis>, field: &Field) 
     Some([x, y, width, height])
 }
 
-/// Of those that lie within half a point of each other, the last one covers the others.
-fn leave_out_hidden<S>(boxes: &mut Vec<(S, Class, [f64; 4])>) {
+/// Of those that lie in one square of so many points, the last one covers the others.
+fn leave_out_hidden<S>(boxes: &mut Vec<(S, Class, [f64; 4])>, grain: f64) {
     let mut covered = BTreeSet::new();
     boxes.reverse();
-    boxes.retain(|(_, _, [x, y, ..])| covered.insert([x, y].map(|it| (2.0 * it) as i64)));
+    boxes.retain(|(_, _, [x, y, ..])| covered.insert([x, y].map(|it| (it / grain) as i64)));
     boxes.reverse();
 }
 
