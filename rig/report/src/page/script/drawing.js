@@ -28,7 +28,6 @@ const { layout, draw } = (() => {
     const g = scope.g = scope.canvas.getContext('2d');
     g.setTransform(scope.ratio, 0, 0, scope.ratio, 0, 0);
     g.clearRect(0, 0, scope.width, scope.height);
-    g.font = `11.5px ${style.getPropertyValue('font-family') || 'sans-serif'}`;
     g.font = `11.5px ${getComputedStyle(document.body).fontFamily}`;
     g.textBaseline = 'middle';
     faultBands(scope);
