@@ -18,6 +18,7 @@ use brickproof_report::terminal::{Colour, Look};
 use brickproof_scenario::Diagnostics;
 use brickproof_units::{is_inert, push_inert};
 use serde::Serialize;
+use serde_json::{Value, json};
 
 pub(crate) use self::progress::{Progress, in_words};
 use self::screen::steers;
@@ -67,6 +68,19 @@ pub(crate) fn line(text: &str) {
 pub(crate) fn json(value: &impl Serialize) {
     // What is printed has no keys but texts, so that it always has a form.
     print(&inert_json(&serde_json::to_string(value).unwrap_or_default()));
+}
+
+/// What was done to a station: a sentence for people, behind its name; its fields for a program, behind station and act.
+pub(crate) fn act(station: &str, act: &str, people: &str, fields: Value) {
+    if is_read_by_a_program() {
+        let mut told = json!({ "station": station, "act": act });
+        if let (Value::Object(told), Value::Object(fields)) = (&mut told, fields) {
+            told.extend(fields);
+        }
+        json(&told);
+    } else {
+        line(&format!("{station}: {people}"));
+    }
 }
 
 fn print(text: &str) {

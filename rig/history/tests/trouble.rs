@@ -5,13 +5,14 @@
 mod support;
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use brickproof_history::{Filter, History, HistoryError, NewTrial};
+use brickproof_history::{Filter, History, HistoryError, NewTrial, RunId};
 use brickproof_report::results::{TrialResult, World};
 use rusqlite::Connection;
 use support::{PASSES, Told, begin, empty, record};
+use tempfile::TempDir;
 
 const FAILS: Told<'static> = Told { came_to: "failed firmware", connect_ms: None, seed: 2, ..PASSES };
 /// Nobody of these tests waits longer than that.
@@ -84,14 +85,18 @@ fn where_there_is_none_that_is_told() {
     assert!(told().contains("`brickproof run` makes it"), "{}", told());
 }
 
-#[test]
-fn a_damaged_history_is_told_and_how_to_save_what_can_be_read() {
-    let (mut history, _folder) = empty();
+/// One with many trials in many pages, that nobody has open.
+fn long() -> (PathBuf, RunId, TempDir) {
+    let (mut history, folder) = empty();
     let run = begin(&mut history, "2026-11-27", World::Virtual);
     let many: Vec<TrialResult> = (0..2_000).map(|seed| Told { seed, ..FAILS }.result()).collect();
     record(&mut history, run, &many);
-    let path = history.path().to_owned();
-    drop(history);
+    (history.path().to_owned(), run, folder)
+}
+
+#[test]
+fn a_damaged_history_is_told_and_how_to_save_what_can_be_read() {
+    let (path, _, _folder) = long();
     let mut bytes = fs::read(&path).expect("it is there");
     let middle = bytes.len() / 3;
     bytes[middle..].fill(0xA5);
@@ -104,12 +109,7 @@ fn a_damaged_history_is_told_and_how_to_save_what_can_be_read() {
 #[test]
 fn a_page_that_is_damaged_in_the_middle_is_told_and_the_rest_is_left_as_it_was() {
     const PAGE: usize = 4096;
-    let (mut history, _folder) = empty();
-    let run = begin(&mut history, "2026-11-27", World::Virtual);
-    let many: Vec<TrialResult> = (0..2_000).map(|seed| Told { seed, ..FAILS }.result()).collect();
-    record(&mut history, run, &many);
-    let path = history.path().to_owned();
-    drop(history);
+    let (path, run, _folder) = long();
     let whole = fs::read(&path).expect("it is there");
     let sql = "SELECT rootpage FROM sqlite_schema WHERE name = 'trial_facts'";
     let root: usize =

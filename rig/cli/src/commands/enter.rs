@@ -8,7 +8,7 @@ use brickproof_boards::Target;
 use brickproof_scenario::plan::Way;
 use serde_json::{Value, json};
 
-use crate::arguments::{Enter, Format, WayWord};
+use crate::arguments::{Enter, WayWord};
 use crate::exit::{Exit, Problem};
 use crate::output;
 use crate::stations::{self, Afterwards, AtDesk};
@@ -63,46 +63,34 @@ pub(crate) fn enter(arguments: &Enter) -> Result<Exit, Problem> {
             })?;
             let held = entered.held.map(|(hold, uncertainty)| format!(", held for {hold}, give or take {uncertainty}"));
             let asked = format!("by {}{}", way.by.name(), held.unwrap_or_default());
-            if arguments.format == Format::Json {
-                output::json(&as_json(name, target, way.by, &entered));
-            }
-            let tell = |told: String| {
-                if arguments.format == Format::Human {
-                    output::line(&format!("{name}: {told}"));
-                }
-            };
-            Ok(match entered.came {
+            let (people, exit) = match &entered.came {
                 Came::Confirmed { by, after } => {
-                    tell(format!("{target} {asked}; confirmed after {after} by {by}"));
-                    Exit::Passed
+                    (format!("{target} {asked}; confirmed after {after} by {by}"), Exit::Passed)
                 }
-                Came::Unconfirmed(why) => {
-                    tell(format!("{target} asked for {asked}; {why}"));
-                    Exit::Passed
-                }
+                Came::Unconfirmed(why) => (format!("{target} asked for {asked}; {why}"), Exit::Passed),
                 Came::NotSeen { wanted, seen } => {
                     let within = way.within();
                     let other = if has_buttons && way.by != Way::Buttons { "; try `--by buttons`" } else { "" };
-                    tell(format!(
+                    let told = format!(
                         "not in {target} within {within}, asked for {asked}: wanted {wanted}, and saw {seen}{other}"
-                    ));
-                    Exit::Failed
+                    );
+                    (told, Exit::Failed)
                 }
-            })
+            };
+            output::act(name, "enter", &people, as_json(target, way.by, &entered));
+            Ok(exit)
         };
         desk.work("enter", entered, Afterwards::Safe).await
     })
 }
 
-fn as_json(station: &str, mode: Target, by: Way, entered: &Entered) -> Value {
+fn as_json(mode: Target, by: Way, entered: &Entered) -> Value {
     let (outcome, after, wanted, seen, reason) = match &entered.came {
         Came::Confirmed { by, after } => ("confirmed", Some(after.as_nanos()), Some(by), Some(by), None),
         Came::Unconfirmed(why) => ("unconfirmed", None, None, None, Some(why)),
         Came::NotSeen { wanted, seen } => ("not_seen", None, Some(wanted), Some(seen), None),
     };
     json!({
-        "station": station,
-        "act": "enter",
         "mode": mode.name(),
         "by": by.name(),
         "held_ns": entered.held.map(|(hold, _)| hold.as_nanos()),

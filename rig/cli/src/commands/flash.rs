@@ -3,10 +3,9 @@
 //! Boundary: by the probe. The board is fed for it, unless it was left on.
 
 use brickproof_bench::desk::{self, Keys, Purpose, Source, Written};
-
 use serde_json::json;
 
-use crate::arguments::{Flash, Format};
+use crate::arguments::Flash;
 use crate::exit::{Exit, Problem};
 use crate::stations::{self, Afterwards, AtDesk, failed};
 use crate::{files, output};
@@ -25,16 +24,12 @@ pub(crate) fn flash(arguments: &Flash) -> Result<Exit, Problem> {
             }
             // Half an image would be worse than a moment's wait: a signal takes effect once it is written.
             let written = desk::flash(&desk.station, &firmware, keys).await.map_err(|failure| failed(&failure))?;
-            match arguments.format {
-                Format::Human => output::line(&format!("{name}: {}", told(written, firmware.name()))),
-                Format::Json => output::json(&json!({
-                    "station": name,
-                    "act": "flash",
-                    "firmware": { "name": firmware.name(), "sha256": firmware.sha256() },
-                    "firmware_bytes": written.firmware,
-                    "keys_bytes": written.keys,
-                })),
-            }
+            let fields = json!({
+                "firmware": { "name": firmware.name(), "sha256": firmware.sha256() },
+                "firmware_bytes": written.firmware,
+                "keys_bytes": written.keys,
+            });
+            output::act(name, "flash", &told(written, firmware.name()), fields);
             Ok(if *stop.borrow() == brickproof_bench::driver::Stop::No { Exit::Passed } else { Exit::Interrupted })
         };
         desk.work("flash", work, Afterwards::Safe).await

@@ -13,9 +13,9 @@ use brickproof_bench::driver::Stop;
 use brickproof_bench::{OpenStation, keyfile};
 use brickproof_keys::{KeySet, SlotContent, check};
 use brickproof_scenario::plan::Door;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-use crate::arguments::{Format, KeyWork, Keys, ThroughWord};
+use crate::arguments::{KeyWork, Keys, ThroughWord};
 use crate::exit::{Exit, Problem};
 use crate::output;
 use crate::stations::{self, Afterwards, AtDesk, failed};
@@ -68,15 +68,7 @@ async fn carry_out(
     saved: Option<KeySet>,
 ) -> Result<Exit, Problem> {
     let name = station.name();
-    let format = work.of().format;
-    let tell = |act: &str, people: &str, program: Value| match (format, program) {
-        (Format::Json, Value::Object(fields)) => {
-            let mut told = Map::from_iter([("station".to_owned(), name.into()), ("act".to_owned(), act.into())]);
-            told.extend(fields);
-            output::json(&told);
-        }
-        _ => output::line(&format!("{name}: {people}")),
-    };
+    let tell = |act: &str, people: &str, fields: Value| output::act(name, act, people, fields);
     let in_words = |failure: brickproof_bench::Failure| failed(&failure);
     match work {
         KeyWork::Load { .. } => {
@@ -113,15 +105,10 @@ async fn carry_out(
         }
         KeyWork::Show { .. } => {
             let keys = desk_keys::read(station, through).await.map_err(in_words)?;
-            match format {
-                Format::Json => tell("keys_show", "", json!({ "slots": slots(&keys) })),
-                Format::Human => {
-                    for content in keys.contents() {
-                        let (slot, fingerprint) = (content.slot(), content.fingerprint());
-                        output::line(&format!("{name}: {slot} {fingerprint}: {}", state(content)));
-                    }
-                }
-            }
+            // A line for each.
+            let one = |it: &SlotContent| format!("{} {}: {}", it.slot(), it.fingerprint(), state(it));
+            let people: Vec<String> = keys.contents().iter().map(one).collect();
+            tell("keys_show", &people.join(&format!("\n{name}: ")), json!({ "slots": slots(&keys) }));
         }
         KeyWork::Server { .. } => {
             let keys = desk_keys::write_genuine_server(station, through).await.map_err(in_words)?;

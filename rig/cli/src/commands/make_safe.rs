@@ -5,7 +5,7 @@
 use brickproof_bench::desk;
 use serde_json::json;
 
-use crate::arguments::{BenchMakeSafe, Format};
+use crate::arguments::BenchMakeSafe;
 use crate::exit::{Exit, Problem};
 use crate::{output, stations};
 
@@ -16,25 +16,15 @@ pub(crate) fn make_safe(arguments: &BenchMakeSafe) -> Result<Exit, Problem> {
         for station in &stations {
             let name = format!("{bench}/{}", station.name);
             let made = desk::make_safe(&bench, station, &state).await;
-            if arguments.format == Format::Json {
-                let restored = made.as_ref().ok().and_then(Option::as_ref).map(ToString::to_string);
-                output::json(
-                    &json!({ "station": name, "act": "make_safe", "safe": made.is_ok(), "restored": restored }),
-                );
-            }
-            let tell = |told: &str| {
-                if arguments.format == Format::Human {
-                    output::line(&format!("{name}: {told}"));
-                }
+            let restored = made.as_ref().ok().and_then(Option::as_ref).map(ToString::to_string);
+            let people = match (&made, &restored) {
+                (Ok(_), None) => "safe".to_owned(),
+                (Ok(_), Some(restored)) => format!("safe; {restored}"),
+                (Err(_), _) => "NOT known to be safe".to_owned(),
             };
-            match made {
-                Ok(None) => tell("safe"),
-                Ok(Some(restored)) => tell(&format!("safe; {restored}")),
-                Err(problems) => {
-                    tell("NOT known to be safe");
-                    unsafe_ones.extend(problems.into_iter().map(|problem| format!("{name}: {problem}")));
-                }
-            }
+            output::act(&name, "make_safe", &people, json!({ "safe": made.is_ok(), "restored": restored }));
+            let problems = made.err().into_iter().flatten();
+            unsafe_ones.extend(problems.map(|problem| format!("{name}: {problem}")));
         }
         if unsafe_ones.is_empty() { Ok(Exit::Passed) } else { Err(Problem::Bench(unsafe_ones)) }
     })

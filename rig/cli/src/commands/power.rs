@@ -10,7 +10,7 @@ use brickproof_units::{Current, Voltage};
 use serde_json::json;
 use tokio::sync::watch;
 
-use crate::arguments::{Format, PowerCommand, PowerCycle, PowerOff, PowerOn};
+use crate::arguments::{PowerCommand, PowerCycle, PowerOff, PowerOn};
 use crate::exit::{Exit, Problem};
 use crate::output;
 use crate::stations::{self, Afterwards, AtDesk, failed};
@@ -45,23 +45,19 @@ fn switch_on(arguments: &PowerOn, off_for: Option<Duration>) -> Result<Exit, Pro
             async {
                 if let Some(off_for) = off_for {
                     let off = desk::power_off(&desk.station).await.map_err(|failure| failed(&failure))?;
-                    tell_off(name, off, arguments.format);
+                    tell_off(name, off);
                     tokio::select! {
                         () = tokio::time::sleep(off_for) => {}
                         () = asked_to_stop(&mut stop) => return Ok(Exit::Interrupted),
                     }
                 }
                 let reading = desk::feed(&desk.station, arguments.voltage).await.map_err(|failure| failed(&failure))?;
-                let tell = |people: &str| match arguments.format {
-                    Format::Human => output::line(people),
-                    Format::Json => output::json(&json!({
-                        "station": name,
-                        "act": "power_on",
-                        "voltage_uv": reading.and_then(|it| it.voltage).map(Voltage::get),
-                        "current_ua": reading.and_then(|it| it.current).map(Current::get),
-                        "stays": arguments.stay,
-                    })),
-                };
+                let fields = json!({
+                    "voltage_uv": reading.and_then(|it| it.voltage).map(Voltage::get),
+                    "current_ua": reading.and_then(|it| it.current).map(Current::get),
+                    "stays": arguments.stay,
+                });
+                let tell = |people: &str| output::act(name, "power_on", people, fields);
                 let seen = reading.and_then(|reading| {
                     Some(match reading.current {
                         Some(current) => format!("{}, {current}", reading.voltage?),
@@ -71,10 +67,10 @@ fn switch_on(arguments: &PowerOn, off_for: Option<Duration>) -> Result<Exit, Pro
                 let seen = seen.unwrap_or_else(|| "not measured".to_owned());
                 if arguments.stay {
                     desk.station.leave_on().map_err(|error| Problem::Bench(vec![error.to_string()]))?;
-                    tell(&format!("{name}: on ({seen}), and stays on; `brickproof power off` ends that"));
+                    tell(&format!("on ({seen}), and stays on; `brickproof power off` ends that"));
                     return Ok(Exit::Passed);
                 }
-                tell(&format!("{name}: on ({seen}) until Ctrl-C"));
+                tell(&format!("on ({seen}) until Ctrl-C"));
                 asked_to_stop(&mut stop).await;
                 Ok(Exit::Passed)
             },
@@ -96,24 +92,15 @@ fn switch_off(arguments: &PowerOff) -> Result<Exit, Problem> {
         let off = desk::power_off(&desk.station).await;
         desk.end().await?;
         let off = off.map_err(|failure| failed(&failure))?;
-        tell_off(desk.station.name(), off, arguments.format);
+        tell_off(desk.station.name(), off);
         Ok(Exit::Passed)
     })
 }
 
-fn tell_off(station: &str, off: Off, format: Format) {
-    match format {
-        Format::Human => output::line(&format!("{station}: {}", told(off))),
-        Format::Json => {
-            let measured = off == Off::Measured;
-            output::json(&json!({ "station": station, "act": "power_off", "measured": measured }));
-        }
-    }
-}
-
-fn told(off: Off) -> &'static str {
-    match off {
+fn tell_off(station: &str, off: Off) {
+    let people = match off {
         Off::Measured => "off, and measured off",
         Off::NotMeasured => "off; its supply does not measure whether it is",
-    }
+    };
+    output::act(station, "power_off", people, json!({ "measured": off == Off::Measured }));
 }

@@ -3,10 +3,9 @@
 //! Boundary: a board that was left on stays on; one without power is not fed for it.
 
 use brickproof_bench::desk::{self, Purpose, Source};
-
 use serde_json::json;
 
-use crate::arguments::{Format, Reset};
+use crate::arguments::Reset;
 use crate::exit::{Exit, Problem};
 use crate::output;
 use crate::stations::{self, Afterwards, AtDesk, failed};
@@ -25,12 +24,8 @@ pub(crate) fn reset(arguments: &Reset) -> Result<Exit, Problem> {
                 done = desk::reset(&desk.station, arguments.hold) => done.map_err(|failure| failed(&failure))?,
                 () = super::power::asked_to_stop(&mut stop) => return Ok(Exit::Interrupted),
             }
-            match arguments.format {
-                Format::Human => output::line(&format!("{name}: reset for {}", arguments.hold)),
-                Format::Json => {
-                    output::json(&json!({ "station": name, "act": "reset", "held_ns": arguments.hold.as_nanos() }));
-                }
-            }
+            let (hold, people) = (arguments.hold, format!("reset for {}", arguments.hold));
+            output::act(name, "reset", &people, json!({ "held_ns": hold.as_nanos() }));
             Ok(Exit::Passed)
         };
         desk.work("reset", pulled, Afterwards::Safe).await
