@@ -90,9 +90,9 @@ pub enum Change {
     /// It failed, and no longer does.
     Fixed,
     /// It is judged on the second side alone, and fails.
-    FailsSinceAsked,
+    FailsSinceJudged,
     /// It is judged on the first side alone.
-    NoLongerAsked,
+    NoLongerJudged,
     /// It is judged, and never failed.
     Passes,
     /// It is judged on neither side.
@@ -290,8 +290,8 @@ fn change(a: Counts, b: Counts) -> Change {
     match ((a.trials(), a.failures()), (b.trials(), b.failures())) {
         ((0, _), (0, _)) => Change::NotJudged,
         ((0, _), (_, 0)) => Change::Passes,
-        ((0, _), _) => Change::FailsSinceAsked,
-        (_, (0, _)) => Change::NoLongerAsked,
+        ((0, _), _) => Change::FailsSinceJudged,
+        (_, (0, _)) => Change::NoLongerJudged,
         ((_, 0), (_, 0)) => Change::Passes,
         ((_, 0), _) => Change::NewlyFails,
         (_, (_, 0)) => Change::Fixed,
@@ -363,9 +363,9 @@ mod tests {
         assert_eq!(went((9, 9), (0, 9)), Change::Fixed);
         assert_eq!(went((2, 9), (1, 9)), Change::StillFails);
         assert_eq!(went((0, 9), (0, 9)), Change::Passes);
-        assert_eq!(went((0, 0), (1, 1)), Change::FailsSinceAsked);
+        assert_eq!(went((0, 0), (1, 1)), Change::FailsSinceJudged);
         assert_eq!(went((0, 0), (0, 1)), Change::Passes);
         assert_eq!(went((0, 0), (0, 0)), Change::NotJudged);
-        assert_eq!(went((5, 5), (0, 0)), Change::NoLongerAsked);
+        assert_eq!(went((5, 5), (0, 0)), Change::NoLongerJudged);
     }
 }

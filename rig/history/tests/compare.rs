@@ -71,12 +71,12 @@ fn what_became_of_every_scenario_between_two_releases_is_told() {
         let [compared] = &compared[..] else { panic!("one world: {compared:?}") };
         let wanted = [
             ("broken-bench.yaml", Change::NotJudged),
-            ("came-and-fails.yaml", Change::FailsSinceAsked),
+            ("came-and-fails.yaml", Change::FailsSinceJudged),
             ("came-and-passes.yaml", Change::Passes),
             ("few.yaml", Change::NewlyFails),
             ("fixed.yaml", Change::Fixed),
-            ("gone.yaml", Change::NoLongerAsked),
-            ("kept-from.yaml", Change::NoLongerAsked),
+            ("gone.yaml", Change::NoLongerJudged),
+            ("kept-from.yaml", Change::NoLongerJudged),
             ("new.yaml", Change::NewlyFails),
             ("passes.yaml", Change::Passes),
             ("still.yaml", Change::StillFails),
@@ -191,10 +191,10 @@ fn mirrored(change: Change, is_judged_before: bool, fails_before: bool) -> Chang
     match change {
         Change::NewlyFails => Change::Fixed,
         Change::Fixed => Change::NewlyFails,
-        Change::FailsSinceAsked => Change::NoLongerAsked,
-        Change::Passes if !is_judged_before => Change::NoLongerAsked,
-        Change::NoLongerAsked if fails_before => Change::FailsSinceAsked,
-        Change::NoLongerAsked => Change::Passes,
+        Change::FailsSinceJudged => Change::NoLongerJudged,
+        Change::Passes if !is_judged_before => Change::NoLongerJudged,
+        Change::NoLongerJudged if fails_before => Change::FailsSinceJudged,
+        Change::NoLongerJudged => Change::Passes,
         same => same,
     }
 }

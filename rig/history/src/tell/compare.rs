@@ -18,7 +18,7 @@ use crate::times::Times;
 /// Changes that are told one by one, and what they are called.
 const TOLD: [(Change, &str); 4] = [
     (Change::NewlyFails, "newly fails"),
-    (Change::FailsSinceAsked, "fails, and was not judged in A"),
+    (Change::FailsSinceJudged, "fails, and was not judged in A"),
     (Change::StillFails, "still fails"),
     (Change::Fixed, "fixed"),
 ];
@@ -39,7 +39,7 @@ pub fn comparison(it: &Comparison, room: Room) -> String {
             _ => text.push_str(&listed(title, &these, room.length)),
         }
     }
-    let gone: Vec<&Compared> = of_change(Change::NoLongerAsked).collect();
+    let gone: Vec<&Compared> = of_change(Change::NoLongerJudged).collect();
     if !gone.is_empty() {
         text.push_str(&listed("was not judged in B", &gone, room.length));
     }
