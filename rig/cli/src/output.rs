@@ -20,7 +20,7 @@ use brickproof_units::{is_inert, push_inert};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-pub(crate) use self::progress::{Progress, in_words};
+pub(crate) use self::progress::Progress;
 use self::screen::steers;
 use crate::arguments::Format;
 use crate::exit::{Exit, Problem};

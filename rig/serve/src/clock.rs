@@ -14,17 +14,6 @@ pub(crate) fn since(then_unix_ms: u64) -> Duration {
     Duration::from_millis(unix_ms(SystemTime::now()).saturating_sub(then_unix_ms))
 }
 
-/// `8 s`, `3 min 5 s`, `2 h 10 min`, `4 days`.
-pub(crate) fn length(of: Duration) -> String {
-    let seconds = of.as_secs();
-    match seconds {
-        0..60 => format!("{seconds} s"),
-        60..3_600 => format!("{} min {} s", seconds / 60, seconds % 60),
-        3_600..172_800 => format!("{} h {} min", seconds / 3_600, seconds / 60 % 60),
-        _ => format!("{} days", seconds / 86_400),
-    }
-}
-
 /// `just now`, `3 min ago`, `2 h ago`: without what nobody needs of something past.
 pub(crate) fn ago(of: Duration) -> String {
     let seconds = of.as_secs();
@@ -47,21 +36,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lengths_and_dates_are_told_as_people_say_them() {
+    fn what_is_past_and_dates_are_told_as_people_say_them() {
         let seconds = [0, 59, 60, 185, 3_600, 7_805, 172_800];
-        let told = seconds.map(|it| format!("{} / {}", length(Duration::from_secs(it)), ago(Duration::from_secs(it))));
-        assert_eq!(
-            told,
-            [
-                "0 s / just now",
-                "59 s / just now",
-                "1 min 0 s / 1 min ago",
-                "3 min 5 s / 3 min ago",
-                "1 h 0 min / 1 h ago",
-                "2 h 10 min / 2 h ago",
-                "2 days / 2 days ago"
-            ]
-        );
+        let told = seconds.map(|it| ago(Duration::from_secs(it)));
+        assert_eq!(told, ["just now", "just now", "1 min ago", "3 min ago", "1 h ago", "2 h ago", "2 days ago"]);
         assert_eq!(date(1_772_373_900_000), "2026-03-01 14:05 UTC");
         assert_eq!(date(u64::MAX), "at no time");
     }

@@ -12,4 +12,4 @@ mod time;
 pub use parse::ParseQuantityError;
 pub use quantity::{Baud, Capacitance, Charge, Current, Frequency, Quantity, Ratio, Resistance, Size, Slew, Voltage};
 pub use text::{is_inert, push_inert};
-pub use time::{Instant, Span};
+pub use time::{Instant, Span, in_words};

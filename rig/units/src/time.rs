@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::ops::{Add, AddAssign, Sub};
+use std::time::Duration;
 
 use crate::quantity::quantity;
 
@@ -99,6 +100,17 @@ impl Span {
     }
 }
 
+/// As long as people wait, to the nearest second: `8 s`, `3 min 5 s`, `2 h 10 min`, `4 days`.
+pub fn in_words(time: Duration) -> String {
+    let seconds = time.as_secs() + u64::from(time.subsec_millis() >= 500);
+    match seconds {
+        0..60 => format!("{seconds} s"),
+        60..3_600 => format!("{} min {} s", seconds / 60, seconds % 60),
+        3_600..172_800 => format!("{} h {} min", seconds / 3_600, seconds / 60 % 60),
+        _ => format!("{} days", seconds / 86_400),
+    }
+}
+
 impl Add for Span {
     type Output = Self;
     /// Saturates at [`Span::MAX`].
@@ -112,5 +124,17 @@ impl Sub for Span {
     /// Saturates at [`Span::ZERO`].
     fn sub(self, other: Self) -> Self {
         Self::new(self.get().saturating_sub(other.get()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_told_in_the_units_that_people_wait_in() {
+        let told = [0, 59_499, 59_500, 125_000, 3_599_000, 11_520_000, 172_800_000];
+        let told = told.map(|millis| in_words(Duration::from_millis(millis)));
+        assert_eq!(told, ["0 s", "59 s", "1 min 0 s", "2 min 5 s", "59 min 59 s", "3 h 12 min", "2 days"]);
     }
 }

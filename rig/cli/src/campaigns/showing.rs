@@ -10,6 +10,7 @@ use brickproof_explore::picture;
 use brickproof_explore::{Answer, BoardTally, Class, Course, Group, Progress, Spared};
 use brickproof_report::results::World;
 use brickproof_scenario::plan::CellModel;
+use brickproof_units::in_words;
 use serde_json::json;
 
 use crate::arguments::Format;
@@ -107,7 +108,7 @@ impl Showing {
                 let rate = self.rate(&progress);
                 let left =
                     progress.size.map(|size| Duration::from_secs_f64((size - progress.done) as f64 / rate.max(1e-3)));
-                let left = left.map(|left| format!(", {} left", output::in_words(left))).unwrap_or_default();
+                let left = left.map(|left| format!(", {} left", in_words(left))).unwrap_or_default();
                 let told = progress.told();
                 self.line.show(&format!("{}{of} trials, {rate:.0} per second{left}; {told}", progress.done));
             }

@@ -6,6 +6,7 @@ use std::io::{self, IsTerminal, Write};
 use std::time::{Duration, Instant};
 
 use brickproof_report::terminal;
+use brickproof_units::in_words;
 
 use super::{screen, steers};
 
@@ -70,15 +71,6 @@ impl Way {
     }
 }
 
-/// `34 s`, `2 min 5 s`, `3 h 12 min`.
-pub(crate) fn in_words(time: Duration) -> String {
-    match time.as_secs() {
-        seconds @ 0..60 => format!("{seconds} s"),
-        seconds @ 60..3600 => format!("{} min {} s", seconds / 60, seconds % 60),
-        seconds => format!("{} h {} min", seconds / 3600, seconds / 60 % 60),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -103,11 +95,5 @@ mod tests {
         assert_eq!(shown(80).as_deref(), Some("\r\x1b[K7 of 9 trials, 1 failed"));
         assert_eq!(shown(20).as_deref(), Some("\r\x1b[K7 of 9 trials, 1 f…"));
         assert_eq!(shown(1).as_deref(), Some("\r\x1b[K"));
-    }
-
-    #[test]
-    fn times_are_told_in_the_units_that_people_wait_in() {
-        let told = [0, 59, 125, 3599, 11_520].map(|seconds| in_words(Duration::from_secs(seconds)));
-        assert_eq!(told, ["0 s", "59 s", "2 min 5 s", "59 min 59 s", "3 h 12 min"]);
     }
 }

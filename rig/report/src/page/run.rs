@@ -3,7 +3,9 @@
 //! Boundary: from results, and from timelines as somebody hands them over, to HTML.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
+use brickproof_units::{Instant, in_words};
 use maud::{Markup, html};
 use serde::Serialize;
 use serde_json::Value;
@@ -273,15 +275,11 @@ fn head(results: &Results, answer: &str) -> Markup {
     }
 }
 
-/// As the list of trials says it, and in hours where they are many.
+/// As the list of trials says it.
 fn lasted(nanos: u64) -> String {
-    if nanos < 60_000_000_000 {
-        return brickproof_units::Instant::from_nanos(nanos).to_string();
-    }
-    let seconds = (nanos + 500_000_000) / 1_000_000_000;
-    match (seconds / 3_600, seconds / 60 % 60) {
-        (0, minutes) => format!("{minutes} min {} s", seconds % 60),
-        (hours, minutes) => format!("{hours} h {minutes} min"),
+    match Duration::from_nanos(nanos) {
+        short if short < Duration::from_secs(60) => Instant::from_nanos(nanos).to_string(),
+        long => in_words(long),
     }
 }
 
@@ -332,7 +330,7 @@ fn without_scripts(trials: &[&TrialResult]) -> Markup {
                     tr {
                         td { (trial.verdict) }
                         td { code { (trial.id) } }
-                        td { (brickproof_units::Instant::from_nanos(trial.duration_ns).to_string()) }
+                        td { (Instant::from_nanos(trial.duration_ns).to_string()) }
                         td { (shortened(&trial.reason)) }
                     }
                 }
@@ -357,7 +355,7 @@ fn failure(trial: &TrialResult) -> Markup {
             }
             ul {
                 @for line in &trial.evidence {
-                    li { (brickproof_units::Instant::from_nanos(line.at_ns).to_string()) " " (line.kind) ": " (shortened(&line.annotated())) }
+                    li { (Instant::from_nanos(line.at_ns).to_string()) " " (line.kind) ": " (shortened(&line.annotated())) }
                 }
                 @for line in &trial.light { li { "light: " (line) } }
             }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use brickproof_report::live::folder::{HEARTBEAT, Pulse};
 use brickproof_report::live::{Ended, Light, Live, Progress, Rhythm, Stage, Station, Trial};
 use brickproof_report::results::World;
-use brickproof_units::{Instant, Voltage};
+use brickproof_units::{Instant, Voltage, in_words};
 use maud::{Markup, html};
 
 use crate::clock;
@@ -72,7 +72,7 @@ fn process(pulse: Pulse, live: &Live) -> Markup {
                     (layout::world_in_words(live.world))
                     @if let Some(bench) = &live.bench { span { "bench " b { (bench) } } }
                     @match pulse {
-                        Pulse::Alive => span { "for " b { (clock::length(since)) } },
+                        Pulse::Alive => span { "for " b { (in_words(since)) } },
                         Pulse::Gone => span { "last heard of " b { (clock::ago(told)) } },
                     }
                     @if let Some(run) = live.run { span { "run " b { (run) } } }
@@ -81,7 +81,7 @@ fn process(pulse: Pulse, live: &Live) -> Markup {
             }
             @if pulse == Pulse::Gone { (ended_without_a_word(live, lasted)) }
             @else if told > SILENT {
-                p.warning { "Nothing was heard of it for " (clock::length(told)) ": its process is stopped, or hangs." }
+                p.warning { "Nothing was heard of it for " (in_words(told)) ": its process is stopped, or hangs." }
             }
             (progress(&live.progress))
             @if !live.stations.is_empty() {
@@ -100,7 +100,7 @@ fn title(live: &Live) -> &str {
 fn ended_without_a_word(live: &Live, lasted: Duration) -> Markup {
     html! {
         p.warning {
-            b { "Ended without a word" } " after " (clock::length(lasted)) ": the process was killed, or the machine lost its power. What stands here is where it was."
+            b { "Ended without a word" } " after " (in_words(lasted)) ": the process was killed, or the machine lost its power. What stands here is where it was."
             @if live.world != World::Virtual && !live.stations.is_empty() {
                 " Its stations may not be safe: the next start of Brickproof on them makes them safe before anything else, or "
                 code { "brickproof bench make-safe" } " does."
@@ -192,7 +192,7 @@ fn trial_at(trial: &Trial, pulse: Pulse) -> Markup {
         }
         p.facts {
             code.id { (trial.id) }
-            @if pulse == Pulse::Alive { span { "for " (clock::length(clock::since(trial.began_unix_ms))) } }
+            @if pulse == Pulse::Alive { span { "for " (in_words(clock::since(trial.began_unix_ms))) } }
             @if trial.attempt > 1 { span { "attempt " (trial.attempt) } }
         }
     }
